@@ -1,0 +1,101 @@
+//! What keeps media: the trait that an implementor writes, its boxed face, and conveniences.
+
+mod erased;
+mod ext;
+
+pub use self::{
+    erased::{DynMediaBackend, SharedBackend},
+    ext::{MediaBackendExt, Picture},
+};
+
+use crate::{
+    download::Download,
+    error::Result,
+    id::MediaId,
+    list::{ListOptions, MediaStats, Page},
+    media::{Media, MediaUrls},
+    owner::Owner,
+    ownership::Ownership,
+    rendition::Rendition,
+    upload::Upload,
+};
+
+/// Keeps media and answers who owns it.
+///
+/// The methods are few on purpose; conveniences are in [`MediaBackendExt`]. An implementation is
+/// checked by the conformance suite (`tower_media::conformance`, feature `testkit`), which runs what
+/// stands under *Behavior* here.
+///
+/// A [`MediaId`] is a permission, so `get`, `download` and `urls` do not ask for the owner again.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a media backend",
+    note = "implement `Ownership` and `MediaBackend` for it, or use `InMemory`"
+)]
+pub trait MediaBackend: Ownership {
+    /// Stores an upload and returns its record.
+    ///
+    /// # Behavior
+    ///
+    /// - Once this has returned, the owner owns the media in the scope: [`Ownership::owned`] and
+    ///   [`list`](Self::list) say so at once.
+    /// - The same bytes for the same owner give the same id, whatever their name, and one record.
+    ///   In another scope they are owned there as well.
+    /// - The same bytes for another owner give another id, and neither answer tells of the other
+    ///   (contract P15).
+    /// - An upload whose stream fails, or that has no owner or scope, is an error and leaves nothing.
+    fn upload(&self, upload: Upload) -> impl Future<Output = Result<Media>> + Send;
+
+    /// Returns the record.
+    ///
+    /// # Behavior
+    ///
+    /// An id that is unknown or removed is [`ErrorKind::NotFound`](crate::ErrorKind::NotFound).
+    fn get(&self, id: &MediaId) -> impl Future<Output = Result<Media>> + Send;
+
+    /// Begins to deliver the bytes of a rendition.
+    ///
+    /// # Behavior
+    ///
+    /// - An id that is unknown or removed is [`ErrorKind::NotFound`](crate::ErrorKind::NotFound).
+    /// - The original is byte for byte what was uploaded, under the type of the record.
+    /// - A rendition that cannot be made is an error, never the original (contract P5).
+    fn download(
+        &self,
+        id: &MediaId,
+        rendition: Rendition,
+    ) -> impl Future<Output = Result<Download>> + Send;
+
+    /// Lists an owner's media, newest first.
+    ///
+    /// # Behavior
+    ///
+    /// - Each is listed once, whatever the number of its scopes and of its uploads.
+    /// - Following [`Page::next`] gives every one that was there from the first page to the last
+    ///   exactly once.
+    /// - A [`Page::next`] that was not given out is
+    ///   [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput).
+    fn list(
+        &self,
+        owner: &Owner,
+        options: &ListOptions,
+    ) -> impl Future<Output = Result<Page>> + Send;
+
+    /// Counts an owner's media.
+    ///
+    /// # Behavior
+    ///
+    /// Agrees with the sum over [`list`](Self::list) without scopes.
+    fn stats(&self, owner: &Owner) -> impl Future<Output = Result<MediaStats>> + Send;
+
+    /// Removes media of an owner, from all of its scopes.
+    ///
+    /// # Behavior
+    ///
+    /// - Returns whether there was something to remove. An id of another owner is nothing.
+    /// - Once this has returned, the owner no longer owns the id, and it is unknown.
+    /// - What other owners have is untouched, the same bytes included.
+    fn remove(&self, owner: &Owner, id: &MediaId) -> impl Future<Output = Result<bool>> + Send;
+
+    /// Builds the URLs of media without asking whether it exists.
+    fn urls(&self, id: &MediaId) -> MediaUrls;
+}

@@ -1,0 +1,99 @@
+//! Running an extractor without using up the request.
+
+use std::error::Error as _;
+
+use axum::{
+    RequestExt as _,
+    body::Body,
+    extract::{FromRequest, FromRequestParts, Request},
+    http::request::Parts,
+    response::IntoResponse as _,
+};
+use http_body_util::{BodyExt as _, Full, LengthLimitError};
+
+use super::{Refusal, UnreadableBody, VerifyMediaRejection};
+
+/// Marks an extractor that reads only the parts of a request. Its body streams on untouched.
+#[derive(Debug, Clone, Copy)]
+pub enum ViaParts {}
+
+/// Marks an extractor that consumes the body. The body is read once, within axum's body limit, and
+/// the very same bytes are put back for the handler.
+#[derive(Debug, Clone, Copy)]
+pub enum ViaBody {}
+
+/// Marks an extractor that keeps the body as a stream and hands it to the handler itself.
+#[derive(Debug, Clone, Copy)]
+pub enum ViaStream {}
+
+/// An extractor that the guard can run. The marker `M` says how, and is always inferred.
+///
+/// Implemented for every axum extractor, by whichever of `FromRequestParts` and `FromRequest` it
+/// implements, and for [`MultipartForm`](super::MultipartForm).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an extractor that `VerifyMediaLayer` can run",
+    note = "it needs `FromRequestParts<{S}>` or `FromRequest<{S}>`; if it needs the router's state, give \
+            the layer the state: `.with_state(state)`",
+    note = "for a multipart form use `MultipartForm<T>`"
+)]
+pub trait GuardedExtractor<S, M>: Sized + Send + 'static {
+    /// Extracts, and returns what is left of the request for the handler.
+    #[doc(hidden)]
+    fn extract(
+        parts: Parts,
+        body: Body,
+        state: &S,
+    ) -> impl Future<Output = Result<(Self, Request), Refusal>> + Send;
+}
+
+#[diagnostic::do_not_recommend]
+impl<S, E> GuardedExtractor<S, ViaParts> for E
+where
+    S: Send + Sync,
+    E: FromRequestParts<S> + Send + 'static,
+{
+    async fn extract(mut parts: Parts, body: Body, state: &S) -> Result<(Self, Request), Refusal> {
+        match E::from_request_parts(&mut parts, state).await {
+            Ok(extracted) => Ok((extracted, Request::from_parts(parts, body))),
+            Err(rejection) => Err(Refusal::Extractor(rejection.into_response())),
+        }
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<S, E> GuardedExtractor<S, ViaBody> for E
+where
+    S: Send + Sync,
+    E: FromRequest<S> + Send + 'static,
+{
+    async fn extract(parts: Parts, body: Body, state: &S) -> Result<(Self, Request), Refusal> {
+        let (parts, body) = Request::from_parts(parts, body).with_limited_body().into_parts();
+        let collected = body.collect().await.map_err(unreadable)?;
+        let trailers = collected.trailers().cloned();
+        let bytes = collected.to_bytes();
+
+        let copy = Request::from_parts(parts.clone(), Body::from(bytes.clone()));
+        let extracted = match E::from_request(copy, state).await {
+            Ok(extracted) => extracted,
+            Err(rejection) => return Err(Refusal::Extractor(rejection.into_response())),
+        };
+        let body = match trailers {
+            None => Body::from(bytes),
+            Some(trailers) => {
+                Body::new(Full::new(bytes).with_trailers(async move { Some(Ok(trailers)) }))
+            }
+        };
+        Ok((extracted, Request::from_parts(parts, body)))
+    }
+}
+
+fn unreadable(error: axum::Error) -> Refusal {
+    // axum wraps what the body failed with; its limit is somewhere along the chain.
+    let mut source = error.source();
+    let mut too_large = false;
+    while let Some(cause) = source {
+        too_large |= cause.is::<LengthLimitError>();
+        source = cause.source();
+    }
+    VerifyMediaRejection::UnreadableBody(UnreadableBody { too_large }).into()
+}

@@ -1,0 +1,292 @@
+//! A multipart form whose media ids are verified before the first byte of a file can be read.
+
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use axum::{
+    RequestExt as _,
+    body::{Body, BodyDataStream},
+    extract::{FromRequestParts, Request},
+    http::{header, request::Parts},
+    response::IntoResponse as _,
+};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _};
+use http_body_util::LengthLimitError;
+use serde::de::DeserializeOwned;
+
+use super::{GuardedExtractor, MediaIds, Refusal, ViaStream};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    ownership::IdCollector,
+    upload::Upload,
+};
+
+/// The most text fields of a form.
+const MAX_FIELDS: usize = 1_000;
+
+/// The most bytes of all text fields together, names included.
+const MAX_FIELD_BYTES: usize = 256 << 10;
+
+/// A multipart form: text fields first, read into `T`, then files, which stream.
+///
+/// Only the guard makes one, so a handler has it as `VerifiedMedia<MultipartForm<T>>`. By then the ids
+/// in `T` are verified, and not a byte of a file has been handed out (contract P11).
+///
+/// # Behavior
+///
+/// - A part with a file name is a file; every other part is a text field. **Text fields come before
+///   files**: one behind a file has not been checked, so [`next_file`](Self::next_file) refuses it and
+///   says so. Browsers send a form in the order of its inputs.
+/// - `T` is deserialised like a query string: a `Vec` takes every part of its name.
+/// - At most 1,000 text fields with 256 KiB in total; the whole body is bounded by axum's body limit
+///   (2 MB unless `DefaultBodyLimit` says otherwise, which an upload route will want).
+/// - Files are not buffered: what is not read is not received.
+///
+/// # Example
+///
+/// ```
+/// use axum::{Json, Router, routing::post};
+/// use tower_media::{
+///     Media, MediaIds, MediaState, UnverifiedId, Upload, VerifiedMedia, VerifyMediaLayer,
+///     extract::MultipartForm,
+/// };
+///
+/// #[derive(serde::Deserialize, MediaIds)]
+/// struct Collage {
+///     references: Vec<UnverifiedId>,
+/// }
+///
+/// async fn collage(
+///     VerifiedMedia(mut form, owned): VerifiedMedia<MultipartForm<Collage>>,
+///     media: MediaState,
+/// ) -> tower_media::Result<Json<Vec<Media>>> {
+///     let mut stored = Vec::new();
+///     while let Some(file) = form.next_file().await? {
+///         stored.push(media.upload(Upload::from(file).owned_by(owned.owner()).scope("me")).await?);
+///     }
+///     Ok(Json(stored))
+/// }
+///
+/// let media = MediaState::in_memory();
+/// let app: Router = Router::new()
+///     .route("/collage", post(collage).layer(
+///         VerifyMediaLayer::<MultipartForm<Collage>, _>::new(media.clone()).ids(1..=8),
+///     ))
+///     .layer(media.layer());
+/// ```
+pub struct MultipartForm<T> {
+    /// The text fields.
+    pub fields: T,
+    parts: multer::Multipart<'static>,
+    // The file at which reading the fields stopped.
+    first_file: Option<multer::Field<'static>>,
+}
+
+impl<T> MultipartForm<T> {
+    /// Returns the next file, or `None` behind the last. What was not read of the one before is
+    /// skipped; it must have been dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] if the form is malformed or has a text field behind a file,
+    /// [`ErrorKind::TooLarge`] beyond the body limit, [`ErrorKind::Internal`] if the previous file
+    /// is still held.
+    pub async fn next_file(&mut self) -> Result<Option<FilePart>> {
+        if let Some(field) = self.first_file.take() {
+            return Ok(Some(FilePart(field)));
+        }
+        match self.parts.next_field().await.map_err(multipart_error)? {
+            None => Ok(None),
+            Some(field) if field.file_name().is_some() => Ok(Some(FilePart(field))),
+            Some(field) => {
+                let name = field.name().unwrap_or_default();
+                let what = format!(
+                    "the form field {name:?} comes after a file, where its media ids can no longer \
+                     be checked: put all fields before the first file"
+                );
+                Err(Error::new(ErrorKind::InvalidInput, what))
+            }
+        }
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for MultipartForm<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MultipartForm").field("fields", &self.fields).finish_non_exhaustive()
+    }
+}
+
+impl<T: MediaIds> MediaIds for MultipartForm<T> {
+    fn media_ids(&self, ids: &mut IdCollector) {
+        self.fields.media_ids(ids);
+    }
+}
+
+/// A file of a [`MultipartForm`]: a stream of its bytes, which can be read once.
+///
+/// `Upload::from(file)` takes it as it is, with its name and what the client says of its type.
+#[derive(Debug)]
+pub struct FilePart(multer::Field<'static>);
+
+impl FilePart {
+    /// Returns the name of the form's input.
+    pub fn name(&self) -> Option<&str> {
+        self.0.name()
+    }
+
+    /// Returns the file's name as the client sent it: not safe as a path.
+    pub fn file_name(&self) -> Option<&str> {
+        self.0.file_name()
+    }
+
+    /// Returns what the client says the type is.
+    pub fn content_type(&self) -> Option<&str> {
+        self.0.content_type().map(AsRef::as_ref)
+    }
+}
+
+impl Stream for FilePart {
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_next_unpin(cx).map_err(multipart_error)
+    }
+}
+
+impl From<FilePart> for Upload {
+    fn from(file: FilePart) -> Self {
+        let name = file.file_name().map(str::to_owned);
+        let content_type = file.content_type().map(str::to_owned);
+        let mut upload = Self::from_stream(file);
+        if let Some(name) = name {
+            upload = upload.filename(name);
+        }
+        if let Some(content_type) = content_type {
+            upload = upload.content_type(content_type);
+        }
+        upload
+    }
+}
+
+impl<S, T> GuardedExtractor<S, ViaStream> for MultipartForm<T>
+where
+    S: Send + Sync,
+    T: DeserializeOwned + Send + 'static,
+{
+    async fn extract(parts: Parts, body: Body, _: &S) -> Result<(Self, Request), Refusal> {
+        match read_fields(&parts, body).await {
+            Ok(form) => Ok((form, Request::from_parts(parts, Body::empty()))),
+            Err(error) => Err(Refusal::Extractor(error.into_response())),
+        }
+    }
+}
+
+/// Path, query or headers beside a form. More than one go into a tuple of their own:
+/// `((Path<A>, Query<B>), MultipartForm<T>)`.
+impl<S, P, T> GuardedExtractor<S, ViaStream> for (P, MultipartForm<T>)
+where
+    S: Send + Sync,
+    P: FromRequestParts<S> + Send + 'static,
+    T: DeserializeOwned + Send + 'static,
+{
+    async fn extract(mut parts: Parts, body: Body, state: &S) -> Result<(Self, Request), Refusal> {
+        let first = match P::from_request_parts(&mut parts, state).await {
+            Ok(first) => first,
+            Err(rejection) => return Err(Refusal::Extractor(rejection.into_response())),
+        };
+        let (form, request) = MultipartForm::extract(parts, body, state).await?;
+        Ok(((first, form), request))
+    }
+}
+
+async fn read_fields<T: DeserializeOwned>(parts: &Parts, body: Body) -> Result<MultipartForm<T>> {
+    let content_type = parts.headers.get(header::CONTENT_TYPE);
+    let boundary = content_type
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| multer::parse_boundary(value).ok())
+        .ok_or_else(|| invalid("the request is not multipart/form-data with a boundary"))?;
+    let mut limited = Request::new(body);
+    *limited.extensions_mut() = parts.extensions.clone();
+    let stream = OneAtATime { body: limited.into_limited_body().into_data_stream(), rest: false };
+    let mut parts = multer::Multipart::new(stream, boundary);
+
+    let mut pairs = Vec::new();
+    let (mut count, mut size) = (0, 0);
+    let first_file = loop {
+        let Some(mut field) = parts.next_field().await.map_err(multipart_error)? else {
+            break None;
+        };
+        if field.file_name().is_some() {
+            break Some(field);
+        }
+        let name = field.name().ok_or_else(|| invalid("a form field has no name"))?.to_owned();
+        count += 1;
+        size += name.len();
+        let mut value = Vec::new();
+        while let Some(chunk) = field.chunk().await.map_err(multipart_error)? {
+            size += chunk.len();
+            if size > MAX_FIELD_BYTES {
+                break;
+            }
+            value.extend_from_slice(&chunk);
+        }
+        if count > MAX_FIELDS || size > MAX_FIELD_BYTES {
+            let what = format!(
+                "the form has more than {MAX_FIELDS} text fields or {MAX_FIELD_BYTES} bytes in them"
+            );
+            return Err(Error::new(ErrorKind::TooLarge, what));
+        }
+        let value = String::from_utf8(value)
+            .map_err(|_| invalid(format!("the form field {name:?} is not text in UTF-8")))?;
+        pairs.push((name, value));
+    };
+    let text = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+    let fields = serde_html_form::from_str(&text)
+        .map_err(|error| invalid(format!("the form cannot be read: {error}")))?;
+    Ok(MultipartForm { fields, parts, first_file })
+}
+
+fn invalid(what: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::InvalidInput, what)
+}
+
+fn multipart_error(error: multer::Error) -> Error {
+    let mut cause = Some(&error as &(dyn std::error::Error + 'static));
+    while let Some(error) = cause {
+        if error.is::<LengthLimitError>() {
+            return Error::new(ErrorKind::TooLarge, "the form is larger than this route allows");
+        }
+        cause = error.source();
+    }
+    match error {
+        multer::Error::LockFailure => {
+            Error::new(ErrorKind::Internal, "the previous file of the form is still held")
+        }
+        error => invalid(format!("the form cannot be read: {error}")).with_source(error),
+    }
+}
+
+/// Lets one chunk through a poll. multer takes all that a body has ready before it looks at any of
+/// it, which for a body that is always ready is the whole body.
+struct OneAtATime {
+    body: BodyDataStream,
+    rest: bool,
+}
+
+impl Stream for OneAtATime {
+    type Item = Result<Bytes, axum::Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if std::mem::take(&mut self.rest) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let chunk = ready!(self.body.poll_next_unpin(cx));
+        self.rest = true;
+        Poll::Ready(chunk)
+    }
+}

@@ -1,0 +1,51 @@
+//! File names are for display: never a path, nothing invisible, never long (contract P9).
+
+/// The longest file name, in bytes.
+const MAX_LEN: usize = 255;
+
+/// Returns what of a client's file name may be shown, if anything.
+///
+/// Everything up to the last separator of either kind goes, and with it directories and `..`; then
+/// control characters and those that change the direction or joining of text (Unicode's `Bidi_Control`
+/// and zero-width characters), which can dress `exe.png` up as `gnp.exe`.
+pub(crate) fn display_name(name: &str) -> Option<String> {
+    let base = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let mut shown = String::new();
+    for c in base.chars().filter(|c| !c.is_control() && !is_invisible(*c)) {
+        if shown.len() + c.len_utf8() > MAX_LEN {
+            break;
+        }
+        shown.push(c);
+    }
+    let shown = shown.trim();
+    (!shown.is_empty() && shown != "." && shown != "..").then(|| shown.to_owned())
+}
+
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::display_name;
+
+    #[test]
+    fn a_name_is_never_a_path_and_hides_nothing() {
+        for (given, shown) in [
+            ("cat.png", Some("cat.png")),
+            ("../../etc/passwd", Some("passwd")),
+            (r"C:\Users\ana\cat.png", Some("cat.png")),
+            ("cat\0\r\n.png", Some("cat.png")),
+            ("cat\u{202e}gnp.exe", Some("catgnp.exe")),
+            ("\u{feff} Größe 日本 🐈.png ", Some("Größe 日本 🐈.png")),
+            ("..", None),
+            ("dir/", None),
+            ("", None),
+        ] {
+            assert_eq!(display_name(given).as_deref(), shown, "{given:?}");
+        }
+        let long = display_name(&"ä".repeat(10_000)).expect("something is left");
+        assert_eq!(long.len(), 254);
+    }
+}

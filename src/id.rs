@@ -1,0 +1,237 @@
+//! Media ids: one as a client sent it, one that may be acted on, and the hash that names content.
+
+use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// The longest id, in bytes.
+const MAX_LEN: usize = 128;
+
+/// A text that is not a media id.
+///
+/// An id is 1 to 128 bytes of `A-Z a-z 0-9 - _ . : ~`, and neither `.` nor `..`. Nothing is
+/// decoded, trimmed, folded or normalised before this is decided, so two ids are equal when their
+/// bytes are (contract G10).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a media id is 1 to 128 bytes of `A-Z a-z 0-9 - _ . : ~`, and neither `.` nor `..`")]
+#[non_exhaustive]
+pub struct InvalidMediaId;
+
+fn check(text: &str) -> Result<(), InvalidMediaId> {
+    let allowed =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':' | b'~');
+    if text.is_empty() || text.len() > MAX_LEN || matches!(text, "." | "..") {
+        return Err(InvalidMediaId);
+    }
+    if text.bytes().all(allowed) { Ok(()) } else { Err(InvalidMediaId) }
+}
+
+/// A media id as a client sent it: well formed, and nothing else is known about it.
+///
+/// Request types hold this one. It has no accessor, no `Display` and no `Serialize`, so a handler
+/// cannot act on it by mistake; [`OwnedMedia`] turns it into a [`MediaId`] once ownership has been
+/// checked. `Debug` shows it, for logs.
+///
+/// It deserialises from a string in exactly one spelling (see [`InvalidMediaId`]) and from nothing
+/// else. Cloning is cheap and shares the text.
+///
+/// ```
+/// use tower_media::UnverifiedId;
+///
+/// let ids: Vec<UnverifiedId> = serde_json::from_str(r#"["a-1", "b-2"]"#)?;
+/// assert_eq!(ids[0], UnverifiedId::parse("a-1")?);
+/// assert!(serde_json::from_str::<UnverifiedId>(r#""../etc/passwd""#).is_err());
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+///
+/// [`OwnedMedia`]: crate::OwnedMedia
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct UnverifiedId(Arc<str>);
+
+impl UnverifiedId {
+    /// Reads an id from text that came from a client by another way than deserialisation.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidMediaId`] if the text is not one.
+    pub fn parse(text: impl AsRef<str>) -> Result<Self, InvalidMediaId> {
+        let text = text.as_ref();
+        check(text)?;
+        Ok(Self(text.into()))
+    }
+
+    /// The same text as an id to ask about. Only a proof may hand it on.
+    pub(crate) fn to_candidate(&self) -> MediaId {
+        MediaId(Arc::clone(&self.0))
+    }
+
+    /// The way back, for an id that turned out not to be owned.
+    pub(crate) fn from_candidate(id: &MediaId) -> Self {
+        Self(Arc::clone(&id.0))
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for UnverifiedId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("UnverifiedId").field(&self.0).finish()
+    }
+}
+
+impl FromStr for UnverifiedId {
+    type Err = InvalidMediaId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text)
+    }
+}
+
+impl<'de> Deserialize<'de> for UnverifiedId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct IdVisitor;
+
+        impl de::Visitor<'_> for IdVisitor {
+            type Value = UnverifiedId;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a media id")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                UnverifiedId::parse(text).map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_str(IdVisitor)
+    }
+}
+
+/// A media id that may be acted on.
+///
+/// It comes from a proof ([`OwnedMedia`]), from an upload's answer, from a listing for an owner, or
+/// from the application's word ([`MediaId::from_trusted`]). It can be shown and serialised, but not
+/// deserialised: what a client sends is an [`UnverifiedId`].
+///
+/// Having one is the permission that [`MediaState`] asks for, so it is given out with the same care
+/// as an open file. Cloning is cheap and shares the text.
+///
+/// [`OwnedMedia`]: crate::OwnedMedia
+/// [`MediaState`]: crate::MediaState
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct MediaId(Arc<str>);
+
+impl MediaId {
+    /// Takes the application's word that this id may be acted on.
+    ///
+    /// For ids that the application itself stored after a check, say in its own database, and for
+    /// backends that make ids. Text from a client never belongs here.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidMediaId`] if the text is not an id.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use tower_media::MediaId;
+    ///
+    /// let avatar = MediaId::from_trusted("01f1903a-390d-41fe-8146-d3b7c842ed42")?;
+    /// assert_eq!(avatar.to_string(), "01f1903a-390d-41fe-8146-d3b7c842ed42");
+    /// # Ok::<_, tower_media::InvalidMediaId>(())
+    /// ```
+    pub fn from_trusted(text: impl AsRef<str>) -> Result<Self, InvalidMediaId> {
+        let text = text.as_ref();
+        check(text)?;
+        Ok(Self(text.into()))
+    }
+
+    /// A new id that nobody can guess: a random UUID (version 4, which tells no time).
+    pub(crate) fn random() -> Self {
+        let mut buffer = uuid::Uuid::encode_buffer();
+        let text: &str = uuid::Uuid::new_v4().hyphenated().encode_lower(&mut buffer);
+        Self(text.into())
+    }
+
+    /// Returns the id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+// `Hash` and `Eq` of an id are those of its text, as `Borrow` asks.
+impl Borrow<str> for MediaId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl AsRef<str> for MediaId {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for MediaId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for MediaId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("MediaId").field(&self.0).finish()
+    }
+}
+
+/// The SHA-256 of the original bytes. It names content and grants nothing (contract G8).
+///
+/// Shown and serialised as 64 lower-case hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ContentHash([u8; 32]);
+
+impl ContentHash {
+    /// Hashes `bytes`.
+    ///
+    /// ```
+    /// use tower_media::ContentHash;
+    ///
+    /// let hash = ContentHash::of(b"");
+    /// assert!(hash.to_string().starts_with("e3b0c44298fc1c14"));
+    /// ```
+    pub fn of(bytes: &[u8]) -> Self {
+        use sha2::Digest as _;
+        Self(sha2::Sha256::digest(bytes).into())
+    }
+
+    /// Takes a digest that was computed elsewhere.
+    pub fn from_bytes(digest: [u8; 32]) -> Self {
+        Self(digest)
+    }
+
+    /// Returns the digest.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for ContentHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for ContentHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ContentHash({self})")
+    }
+}
+
+impl Serialize for ContentHash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}

@@ -1,0 +1,50 @@
+//! placeholder
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(feature = "testkit")]
+mod declared;
+mod download;
+mod error;
+mod file_name;
+mod id;
+mod list;
+mod media;
+mod memory;
+mod owner;
+mod ownership;
+mod problem;
+mod raster;
+mod rendition;
+mod state;
+mod upload;
+
+pub mod backend;
+pub mod extract;
+pub mod verify;
+
+#[cfg(feature = "testkit")]
+pub mod conformance;
+#[cfg(feature = "testkit")]
+pub mod testkit;
+
+#[cfg(feature = "derive")]
+pub use tower_media_derive::MediaIds;
+
+pub use self::{
+    backend::{MediaBackend, MediaBackendExt, Picture},
+    download::Download,
+    error::{Error, ErrorKind, Result},
+    extract::{MediaIds, VerifiedMedia},
+    id::{ContentHash, InvalidMediaId, MediaId, UnverifiedId},
+    list::{ListOptions, MediaStats, Page},
+    media::{Dimensions, Exif, Media, MediaStatus, MediaUrls, OwnerView},
+    memory::InMemory,
+    owner::{InvalidOwner, InvalidScope, Owner, Scope, Scopes},
+    ownership::{DynOwnership, IdCollector, OwnedMedia, Ownership, OwnershipQuestion, Standing},
+    problem::Problem,
+    raster::is_raster_image,
+    rendition::{Fit, Format, Rendition, Transform, Variant},
+    state::{MediaState, MediaStateBuilder, MissingMediaState},
+    upload::{Upload, UploadBody, UploadClaims},
+    verify::VerifyMediaLayer,
+};

@@ -1,0 +1,199 @@
+//! The record that describes one piece of media.
+
+use std::time::SystemTime;
+
+use serde::{Serialize, Serializer};
+
+use crate::id::{ContentHash, MediaId};
+
+/// The record of one piece of media.
+///
+/// It serialises to JSON with the field names of the media protocol (`originalName`, `mimeType`, …;
+/// absent values are left out). **What a camera wrote is not in it**: [`Exif`] can hold the place
+/// where somebody lives, so it serialises only through [`Media::for_owner`] (contract P7).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Media {
+    /// The id, which may be acted on.
+    #[cfg_attr(feature = "utoipa", schema(value_type = String))]
+    pub id: MediaId,
+    /// How far its processing has come.
+    pub status: MediaStatus,
+    /// The file name it was uploaded under, for display only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub original_name: Option<String>,
+    /// The MIME type, decided by the bytes.
+    pub mime_type: String,
+    /// The size of the original in bytes.
+    pub size: u64,
+    /// The SHA-256 of the original.
+    #[cfg_attr(feature = "utoipa", schema(value_type = String))]
+    pub hash: ContentHash,
+    /// Where it can be fetched.
+    pub urls: MediaUrls,
+    /// Width and height, once known; `None` for what is not a picture.
+    #[serde(rename = "metadata", skip_serializing_if = "Option::is_none")]
+    pub dimensions: Option<Dimensions>,
+    /// What the camera wrote into the file. Serialised only by [`Media::for_owner`].
+    #[serde(skip)]
+    pub exif: Option<Exif>,
+    /// When it was uploaded: in JSON UTC with milliseconds.
+    #[serde(serialize_with = "timestamp")]
+    #[cfg_attr(feature = "utoipa", schema(value_type = String))]
+    pub created_at: SystemTime,
+}
+
+impl Media {
+    /// Describes media that has just been stored; the rest is filled in through the fields.
+    ///
+    /// For backends: `created_at` is now, and name, dimensions and EXIF are absent.
+    pub fn new(
+        id: MediaId,
+        status: MediaStatus,
+        mime_type: impl Into<String>,
+        size: u64,
+        hash: ContentHash,
+        urls: MediaUrls,
+    ) -> Self {
+        Self {
+            id,
+            status,
+            original_name: None,
+            mime_type: mime_type.into(),
+            size,
+            hash,
+            urls,
+            dimensions: None,
+            exif: None,
+            created_at: SystemTime::now(),
+        }
+    }
+
+    /// Returns the view of the owner: the same JSON with `exif` in it.
+    ///
+    /// ```
+    /// # use tower_media::{ContentHash, Exif, Media, MediaId, MediaStatus, MediaUrls};
+    /// # let id = MediaId::from_trusted("m-1")?;
+    /// # let hash = ContentHash::of(b"");
+    /// # let mut media = Media::new(id, MediaStatus::Ready, "image/jpeg", 0, hash, MediaUrls::new("/m-1"));
+    /// let mut exif = Exif::default();
+    /// exif.gps_latitude = Some("47.6603".into());
+    /// media.exif = Some(exif);
+    ///
+    /// assert!(!serde_json::to_string(&media)?.contains("47.6603"));
+    /// assert!(serde_json::to_string(&media.for_owner())?.contains("47.6603"));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn for_owner(&self) -> OwnerView<'_> {
+        OwnerView { media: self, exif: self.exif.as_ref() }
+    }
+}
+
+/// [`Media`] as its owner may see it, EXIF included. Made by [`Media::for_owner`].
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct OwnerView<'a> {
+    #[serde(flatten)]
+    media: &'a Media,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exif: Option<&'a Exif>,
+}
+
+fn timestamp<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    let time = jiff::Timestamp::try_from(*time).map_err(serde::ser::Error::custom)?;
+    serializer.collect_str(&format_args!("{time:.3}"))
+}
+
+/// How far the processing of an upload has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum MediaStatus {
+    /// Stored; renditions and dimensions may be missing yet.
+    Processing,
+    /// Everything there will be is there.
+    Ready,
+    /// Stored, but it could not be processed.
+    Failed,
+}
+
+/// Where media can be fetched. Which of them answer depends on who asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
+#[non_exhaustive]
+pub struct MediaUrls {
+    /// The bytes as they were uploaded.
+    pub original: String,
+    /// [`Variant::Thumbnail`](crate::Variant::Thumbnail), where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thumbnail: Option<String>,
+    /// [`Variant::Medium`](crate::Variant::Medium), where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub medium: Option<String>,
+    /// [`Variant::Large`](crate::Variant::Large), where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub large: Option<String>,
+}
+
+impl MediaUrls {
+    /// Begins with the URL of the original and no variants.
+    pub fn new(original: impl Into<String>) -> Self {
+        Self { original: original.into(), thumbnail: None, medium: None, large: None }
+    }
+}
+
+/// Width and height of a picture in pixels, as it is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
+#[non_exhaustive]
+pub struct Dimensions {
+    /// Pixels from left to right.
+    pub width: u32,
+    /// Pixels from top to bottom.
+    pub height: u32,
+}
+
+impl Dimensions {
+    /// Names a size.
+    pub fn new(width: u32, height: u32) -> Self {
+        Self { width, height }
+    }
+}
+
+/// What a camera wrote into a picture. It can tell where somebody lives: see [`Media::for_owner`].
+///
+/// The texts are those of the media protocol, such as `50mm`, `1/250` or `47.6603`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Exif {
+    /// Maker of the camera.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub camera_make: Option<String>,
+    /// Model of the camera.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub camera_model: Option<String>,
+    /// When the picture was taken, as RFC 3339 where the file says so much.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date_taken: Option<String>,
+    /// Focal length with its unit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub focal_length: Option<String>,
+    /// The f-number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aperture: Option<String>,
+    /// Sensitivity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iso: Option<u32>,
+    /// Exposure time in seconds, as a fraction below one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exposure_time: Option<String>,
+    /// Decimal degrees, south negative.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gps_latitude: Option<String>,
+    /// Decimal degrees, west negative.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gps_longitude: Option<String>,
+}

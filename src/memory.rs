@@ -1,0 +1,237 @@
+//! Media in this process's memory: for examples, tests, and the first five minutes.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+
+use crate::{
+    backend::MediaBackend,
+    download::Download,
+    error::{Error, ErrorKind, Result},
+    id::{ContentHash, MediaId},
+    list::{ListOptions, MediaStats, Page},
+    media::{Media, MediaStatus, MediaUrls},
+    owner::{Owner, Scope, Scopes},
+    ownership::{Ownership, OwnershipQuestion, Standing},
+    raster,
+    rendition::Rendition,
+    upload::{Upload, UploadClaims},
+};
+
+/// The largest upload, in bytes.
+const MAX_UPLOAD: usize = 100 << 20;
+
+/// A backend that keeps bytes, records and references in memory, and forgets them with the process.
+///
+/// It does all that a backend does, except that it makes no renditions: anything but
+/// [`Rendition::Original`] is [`ErrorKind::Unsupported`]. Equal bytes are kept once, whoever
+/// uploaded them; each owner has an id of their own for them, which nobody can guess. An upload is
+/// at most 100 MiB.
+///
+/// Cloning is cheap; clones share what they keep.
+#[derive(Debug, Clone, Default)]
+pub struct InMemory(Arc<Mutex<Shelf>>);
+
+#[derive(Default)]
+struct Shelf {
+    contents: HashMap<ContentHash, Content>,
+    items: HashMap<MediaId, Item>,
+    // An owner's ids by the order of their arrival.
+    owners: HashMap<Owner, BTreeMap<u64, MediaId>>,
+    arrivals: u64,
+}
+
+struct Content {
+    bytes: Bytes,
+    // Who has it, and under which id.
+    holders: HashMap<Owner, MediaId>,
+}
+
+struct Item {
+    owner: Owner,
+    scopes: BTreeSet<Scope>,
+    arrival: u64,
+    media: Media,
+}
+
+impl std::fmt::Debug for Shelf {
+    // Neither bytes nor file names belong in a log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shelf")
+            .field("contents", &self.contents.len())
+            .field("items", &self.items.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl InMemory {
+    /// Begins with nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        // Nothing panics half way through a change, so what a panic elsewhere left is whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shelf {
+    fn store(&mut self, bytes: Bytes, claims: UploadClaims) -> Media {
+        let UploadClaims { file_name, content_type, owner, scope, .. } = claims;
+        let hash = ContentHash::of(&bytes);
+        let mime_type = raster::media_type(&bytes, content_type.as_deref());
+        let content =
+            self.contents.entry(hash).or_insert_with(|| Content { bytes, holders: HashMap::new() });
+        if let Some(id) = content.holders.get(&owner) {
+            let item = self.items.get_mut(id).expect("a holder's id has an item");
+            item.scopes.insert(scope);
+            return item.media.clone();
+        }
+
+        let id = MediaId::random();
+        let urls = urls(&id);
+        let mut media = Media::new(
+            id.clone(),
+            MediaStatus::Ready,
+            mime_type,
+            content.bytes.len() as u64,
+            hash,
+            urls,
+        );
+        media.original_name = file_name;
+        content.holders.insert(owner.clone(), id.clone());
+        self.arrivals += 1;
+        self.owners.entry(owner.clone()).or_default().insert(self.arrivals, id.clone());
+        let item =
+            Item { owner, scopes: [scope].into(), arrival: self.arrivals, media: media.clone() };
+        self.items.insert(id, item);
+        media
+    }
+
+    fn item(&self, id: &MediaId) -> Result<&Item> {
+        self.items.get(id).ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no such media"))
+    }
+
+    fn remove(&mut self, owner: &Owner, id: &MediaId) -> bool {
+        if self.items.get(id).is_none_or(|item| item.owner != *owner) {
+            return false;
+        }
+        let item = self.items.remove(id).expect("it was there a line ago");
+        if let Some(ids) = self.owners.get_mut(owner) {
+            ids.remove(&item.arrival);
+            if ids.is_empty() {
+                self.owners.remove(owner);
+            }
+        }
+        if let Some(content) = self.contents.get_mut(&item.media.hash) {
+            content.holders.remove(owner);
+            if content.holders.is_empty() {
+                self.contents.remove(&item.media.hash);
+            }
+        }
+        true
+    }
+
+    fn list(&self, owner: &Owner, options: &ListOptions) -> Result<Page> {
+        let before = match options.after() {
+            None => u64::MAX,
+            Some(next) => next
+                .parse()
+                .map_err(|_| Error::new(ErrorKind::InvalidInput, "no page ended with that"))?,
+        };
+        let mut items: Vec<&Item> = self
+            .owners
+            .get(owner)
+            .into_iter()
+            .flat_map(|ids| ids.range(..before).rev())
+            .map(|(_, id)| &self.items[id])
+            .filter(|item| item.counts_in(options.scopes()))
+            .take(options.limit() + 1)
+            .collect();
+        let more = items.len() > options.limit();
+        items.truncate(options.limit());
+        let next = items.last().filter(|_| more).map(|item| item.arrival.to_string());
+        Ok(Page::new(items.into_iter().map(|item| item.media.clone()).collect(), next))
+    }
+
+    fn standing(&self, question: &OwnershipQuestion<'_>, id: &MediaId) -> Standing {
+        match self.items.get(id) {
+            None => Standing::Absent,
+            Some(item) if item.owner != *question.owner() => Standing::Foreign,
+            Some(item) if !item.counts_in(question.scopes()) => Standing::WrongScope,
+            Some(_) => Standing::Owned,
+        }
+    }
+}
+
+impl Item {
+    fn counts_in(&self, scopes: &Scopes) -> bool {
+        self.scopes.iter().any(|scope| scopes.contains(scope))
+    }
+}
+
+fn urls(id: &MediaId) -> MediaUrls {
+    MediaUrls::new(format!("/media/{id}/file"))
+}
+
+impl Ownership for InMemory {
+    async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
+        let shelf = self.shelf();
+        let owned = |id: &&MediaId| shelf.standing(question, id) == Standing::Owned;
+        Ok(question.ids().iter().filter(owned).cloned().collect())
+    }
+
+    async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<Standing>> {
+        let shelf = self.shelf();
+        Ok(question.ids().iter().map(|id| shelf.standing(question, id)).collect())
+    }
+}
+
+impl MediaBackend for InMemory {
+    async fn upload(&self, upload: Upload) -> Result<Media> {
+        let (body, claims) = upload.into_parts()?;
+        let bytes = body.into_bytes(MAX_UPLOAD).await?;
+        Ok(self.shelf().store(bytes, claims))
+    }
+
+    async fn get(&self, id: &MediaId) -> Result<Media> {
+        Ok(self.shelf().item(id)?.media.clone())
+    }
+
+    async fn download(&self, id: &MediaId, rendition: Rendition) -> Result<Download> {
+        let shelf = self.shelf();
+        let media = &shelf.item(id)?.media;
+        if rendition != Rendition::Original {
+            let what = "media in memory is delivered as the original only";
+            return Err(Error::new(ErrorKind::Unsupported, what));
+        }
+        let bytes = shelf.contents[&media.hash].bytes.clone();
+        Ok(Download::from_bytes(&media.mime_type, bytes).with_hash(media.hash))
+    }
+
+    async fn list(&self, owner: &Owner, options: &ListOptions) -> Result<Page> {
+        self.shelf().list(owner, options)
+    }
+
+    async fn stats(&self, owner: &Owner) -> Result<MediaStats> {
+        let shelf = self.shelf();
+        let ids = shelf.owners.get(owner);
+        let sizes =
+            ids.into_iter().flat_map(|ids| ids.values()).map(|id| shelf.items[id].media.size);
+        Ok(sizes.fold(MediaStats::default(), |sum, size| {
+            MediaStats::new(sum.count + 1, sum.bytes + size)
+        }))
+    }
+
+    async fn remove(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
+        Ok(self.shelf().remove(owner, id))
+    }
+
+    fn urls(&self, id: &MediaId) -> MediaUrls {
+        urls(id)
+    }
+}

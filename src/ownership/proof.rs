@@ -1,0 +1,146 @@
+//! The proof that somebody owns media, and the only way to it.
+
+use std::{ops::Index, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures_util::FutureExt as _;
+
+use super::{DynOwnership, IdSet, OwnershipQuestion};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    id::{MediaId, UnverifiedId},
+    owner::{Owner, Scopes},
+};
+
+/// The proof that an owner owns every one of these media.
+///
+/// It comes from [`VerifyMediaLayer`](crate::VerifyMediaLayer) or from
+/// [`MediaState::verify`](crate::MediaState::verify), cannot be built in another way (tests have
+/// `OwnedMedia::for_test` with the feature `testkit`), and tells what was true when it was asked.
+/// Cloning is cheap.
+///
+/// The ids stand in the order of the request, each once.
+///
+/// # Example
+///
+/// ```
+/// use tower_media::{MediaState, Owner, Scopes, UnverifiedId, Upload};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> tower_media::Result<()> {
+/// let media = MediaState::in_memory();
+/// let ana = Owner::new("ana")?;
+/// let cat = media.upload(Upload::new("meow").owned_by(&ana).scope("pets")).await?;
+///
+/// let asked = UnverifiedId::parse(cat.id.as_str())?;
+/// let owned = media.verify(&ana, Scopes::any(), [asked.clone()]).await?;
+/// assert_eq!(owned.ids(), [cat.id.clone()]);
+/// assert_eq!(owned[&asked], cat.id);
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct OwnedMedia(Arc<Verified>);
+
+#[derive(Debug)]
+struct Verified {
+    owner: Owner,
+    scopes: Scopes,
+    ids: IdSet,
+}
+
+impl OwnedMedia {
+    fn new(owner: Owner, scopes: Scopes, ids: IdSet) -> Self {
+        Self(Arc::new(Verified { owner, scopes, ids }))
+    }
+
+    /// Makes a proof out of nothing, to call a handler from a test.
+    #[cfg(feature = "testkit")]
+    pub fn for_test(owner: Owner, scopes: Scopes, ids: impl IntoIterator<Item = MediaId>) -> Self {
+        let mut set = super::IdCollector::new(usize::MAX);
+        for id in ids {
+            set.add(&UnverifiedId::parse(id).expect("a `MediaId` is well formed"));
+        }
+        Self::new(owner, scopes, set.into_set())
+    }
+
+    /// Returns whose they are.
+    pub fn owner(&self) -> &Owner {
+        &self.0.owner
+    }
+
+    /// Returns in which scopes ownership counted.
+    pub fn scopes(&self) -> &Scopes {
+        &self.0.scopes
+    }
+
+    /// Returns the ids in the order of the request, each once.
+    pub fn ids(&self) -> &[MediaId] {
+        self.0.ids.as_slice()
+    }
+
+    /// Turns an id of the request into one that may be acted on, if it was part of the check.
+    pub fn get(&self, id: &UnverifiedId) -> Option<&MediaId> {
+        self.0.ids.position(id.text()).map(|position| &self.ids()[position])
+    }
+}
+
+impl Index<&UnverifiedId> for OwnedMedia {
+    type Output = MediaId;
+
+    /// Turns an id of the request into one that may be acted on.
+    ///
+    /// # Panics
+    ///
+    /// If the id was not part of the check. Every id of the payload that the layer verified is;
+    /// for others there is [`OwnedMedia::get`].
+    fn index(&self, id: &UnverifiedId) -> &MediaId {
+        self.get(id).unwrap_or_else(|| panic!("{id:?} was not part of the ownership check"))
+    }
+}
+
+/// Asks who owns `ids` and accepts only an answer that covers all of them and nothing else.
+///
+/// This is the one place where a proof is made. Whatever happens to the question, a panic included,
+/// is an error (contract G1).
+pub(crate) async fn verify(
+    ownership: &dyn DynOwnership,
+    owner: Owner,
+    scopes: Scopes,
+    ids: IdSet,
+    fresh: bool,
+    deadline: Duration,
+) -> Result<OwnedMedia> {
+    // Of no ids all are owned: there is nothing to ask (contract G3 has refused it where it matters).
+    if ids.len() > 0 {
+        let question = OwnershipQuestion::new(&owner, &scopes, ids.as_slice()).fresh(fresh);
+        // Inside the block, so that a panic while the future is made is caught as well.
+        let answer =
+            AssertUnwindSafe(async { ownership.dyn_owned(&question).await }).catch_unwind();
+        let owned = match tokio::time::timeout(deadline, answer).await {
+            Ok(Ok(answer)) => answer?,
+            Ok(Err(_)) => {
+                return Err(Error::new(ErrorKind::Internal, "the ownership check panicked"));
+            }
+            Err(_) => return Err(Error::timeout("the ownership check", deadline)),
+        };
+        all_owned(&ids, &owned)?;
+    }
+    Ok(OwnedMedia::new(owner, scopes, ids))
+}
+
+fn all_owned(asked: &IdSet, owned: &[MediaId]) -> Result<()> {
+    let mut found = vec![false; asked.len()];
+    for id in owned {
+        let position = asked.position(id.as_str()).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Unexpected,
+                "the ownership answer names media that was not asked for",
+            )
+        })?;
+        found[position] = true;
+    }
+    if found.iter().all(|found| *found) {
+        return Ok(());
+    }
+    let missing = asked.as_slice().iter().zip(found).filter(|(_, found)| !found);
+    Err(Error::not_owned(missing.map(|(id, _)| UnverifiedId::from_candidate(id)).collect()))
+}

@@ -1,0 +1,374 @@
+//! The handle that an application keeps and its handlers use.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use axum::{
+    Extension,
+    extract::{FromRequestParts, OptionalFromRequestParts},
+    http::{StatusCode, request::Parts},
+    response::{IntoResponse, Response},
+};
+
+use crate::{
+    backend::{MediaBackend, MediaBackendExt as _, Picture, SharedBackend},
+    download::Download,
+    error::{Error, ErrorKind, Result},
+    id::{MediaId, UnverifiedId},
+    list::{ListOptions, MediaStats, Page},
+    media::{Media, MediaUrls},
+    memory::InMemory,
+    owner::{Owner, Scopes},
+    ownership::{
+        DynOwnership, IdCollector, IdSet, OwnedMedia, Ownership, OwnershipQuestion, Standing,
+        verify,
+    },
+    problem::Problem,
+    rendition::Rendition,
+    upload::Upload,
+};
+
+/// The most ids that [`MediaState::verify`] asks about at once.
+const MAX_VERIFY: usize = 10_000;
+
+/// Uploads, downloads, lists and removes media, builds its URLs, and verifies who owns it.
+///
+/// Cheap to clone; clones share everything. A handler gets it as an argument once
+/// [`layer`](Self::layer) is on the router, or as `State<MediaState>` where it is the router's
+/// state or a part of it (`FromRef`).
+///
+/// Every method that acts on media takes a [`MediaId`], which a client's text never is. See the
+/// [crate docs](crate) for how a handler gets one.
+///
+/// # Example
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use tower_media::MediaState;
+///
+/// async fn handler(media: MediaState) -> String {
+///     format!("{media:?}")
+/// }
+///
+/// let media = MediaState::in_memory();
+/// let app: Router = Router::new().route("/", get(handler)).layer(media.layer());
+/// ```
+#[derive(Clone)]
+pub struct MediaState(Arc<Inner>);
+
+struct Inner {
+    backend: SharedBackend,
+    ownership: Arc<dyn DynOwnership>,
+    check_timeout: Duration,
+    download_limit: usize,
+    #[cfg(feature = "testkit")]
+    guards: crate::declared::Registry,
+}
+
+impl MediaState {
+    /// Keeps media in `backend`, with the defaults of [`MediaStateBuilder`].
+    pub fn new(backend: impl MediaBackend) -> Self {
+        Self::builder(backend).build()
+    }
+
+    /// Keeps media in this process's memory until it ends. See [`InMemory`].
+    pub fn in_memory() -> Self {
+        Self::new(InMemory::new())
+    }
+
+    /// Begins to configure a state over `backend`.
+    pub fn builder(backend: impl MediaBackend) -> MediaStateBuilder {
+        let backend = SharedBackend::new(backend);
+        MediaStateBuilder {
+            ownership: backend.to_ownership(),
+            backend,
+            check_timeout: Duration::from_secs(10),
+            download_limit: 64 << 20,
+        }
+    }
+
+    /// Returns the layer that lets the handlers below it take `MediaState` as an argument.
+    pub fn layer(&self) -> Extension<Self> {
+        Extension(self.clone())
+    }
+
+    /// Stores an upload and returns its record.
+    ///
+    /// # Cancellation safety
+    ///
+    /// A dropped future leaves either nothing or the whole upload.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] without owner or scope or if the stream broke off,
+    /// [`ErrorKind::TooLarge`] beyond the backend's limit, and the backend's own.
+    pub async fn upload(&self, upload: Upload) -> Result<Media> {
+        self.0.backend.upload(upload).await
+    }
+
+    /// Returns the record of media.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] if there is none, and the backend's own.
+    pub async fn get(&self, id: &MediaId) -> Result<Media> {
+        self.0.backend.get(id).await
+    }
+
+    /// Begins to deliver the bytes of a rendition.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] if there is no such media, [`ErrorKind::Unsupported`] if there is no
+    /// such rendition, and the backend's own. The original is never a substitute.
+    pub async fn download(
+        &self,
+        id: &MediaId,
+        rendition: impl Into<Rendition>,
+    ) -> Result<Download> {
+        self.0.backend.download(id, rendition.into()).await
+    }
+
+    /// Reads a rendition of each of `ids` into memory, in the order given.
+    ///
+    /// At most four downloads are under way at once, and each is at most
+    /// [`download_limit`](MediaStateBuilder::download_limit) bytes. The first failure ends it all.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`download`](Self::download), and [`ErrorKind::TooLarge`] beyond the limit.
+    pub async fn download_all<'a>(
+        &self,
+        ids: impl IntoIterator<Item = &'a MediaId, IntoIter: Send> + Send,
+        rendition: impl Into<Rendition>,
+    ) -> Result<Vec<Picture>> {
+        self.0.backend.download_all(ids, rendition.into(), self.0.download_limit).await
+    }
+
+    /// Builds the URLs of media, without asking whether it exists.
+    pub fn urls(&self, id: &MediaId) -> MediaUrls {
+        self.0.backend.urls(id)
+    }
+
+    /// Lists an owner's media, newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] if the options name a page that there never was, and the
+    /// backend's own.
+    pub async fn list(&self, owner: &Owner, options: &ListOptions) -> Result<Page> {
+        self.0.backend.list(owner, options).await
+    }
+
+    /// Counts an owner's media.
+    ///
+    /// # Errors
+    ///
+    /// The backend's own.
+    pub async fn stats(&self, owner: &Owner) -> Result<MediaStats> {
+        self.0.backend.stats(owner).await
+    }
+
+    /// Removes media of an owner and returns whether there was something to remove. Media of
+    /// another owner is nothing.
+    ///
+    /// # Cancellation safety
+    ///
+    /// A dropped future leaves the media either as it was or removed.
+    ///
+    /// # Errors
+    ///
+    /// The backend's own.
+    pub async fn remove(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
+        self.0.backend.remove(owner, id).await
+    }
+
+    /// Waits until the media has been processed and returns its record. Asks at growing intervals,
+    /// from 50 ms up to 2 s.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Failed`] if processing failed, [`ErrorKind::Timeout`] if it was not over by the
+    /// deadline, and those of [`get`](Self::get).
+    pub async fn wait_until_ready(&self, id: &MediaId, deadline: Duration) -> Result<Media> {
+        self.0.backend.wait_until_ready(id, deadline).await
+    }
+
+    /// Verifies that `owner` owns all of `ids` in any of `scopes`: what
+    /// [`VerifyMediaLayer`](crate::VerifyMediaLayer) does, for code outside HTTP.
+    ///
+    /// Repeats cost nothing. No ids at all are owned by everybody; decide before whether that is
+    /// meant.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotOwned`] unless every id is owned: [`Error::missing`] names the others, be
+    /// they unknown or somebody else's. [`ErrorKind::InvalidInput`] for more than 10,000 distinct
+    /// ids. [`ErrorKind::Unavailable`], [`Timeout`](ErrorKind::Timeout),
+    /// [`Unexpected`](ErrorKind::Unexpected) or [`Internal`](ErrorKind::Internal) if the question
+    /// could not be answered, which says nothing about the ids.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use tower_media::{ErrorKind, MediaState, Owner, Scopes, UnverifiedId};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> tower_media::Result<()> {
+    /// let media = MediaState::in_memory();
+    /// let ana = Owner::new("ana")?;
+    /// let scopes = Scopes::of(["me", "wardrobe"])?;
+    ///
+    /// let refused = media.verify(&ana, scopes, [UnverifiedId::parse("m-1")?]).await.unwrap_err();
+    /// assert_eq!(refused.kind(), ErrorKind::NotOwned);
+    /// assert_eq!(refused.missing().collect::<Vec<_>>(), ["m-1"]);
+    /// # Ok(()) }
+    /// ```
+    pub async fn verify(
+        &self,
+        owner: &Owner,
+        scopes: impl Into<Scopes>,
+        ids: impl IntoIterator<Item = UnverifiedId>,
+    ) -> Result<OwnedMedia> {
+        let ids = gather(ids)?;
+        self.verify_set(owner.clone(), scopes.into(), ids, false).await
+    }
+
+    pub(crate) async fn verify_set(
+        &self,
+        owner: Owner,
+        scopes: Scopes,
+        ids: IdSet,
+        fresh: bool,
+    ) -> Result<OwnedMedia> {
+        verify(&*self.0.ownership, owner, scopes, ids, fresh, self.0.check_timeout).await
+    }
+
+    /// Tells the operator what each of `ids` is to `owner`: owned, owned in other scopes only,
+    /// somebody else's, or absent. Repeats are told once.
+    ///
+    /// Never pass the answer on to a client: it is what the one answer of a refusal hides.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] if the ownership does not explain itself,
+    /// [`ErrorKind::InvalidInput`] for more than 10,000 distinct ids, and the ownership's own.
+    pub async fn explain(
+        &self,
+        owner: &Owner,
+        scopes: impl Into<Scopes>,
+        ids: impl IntoIterator<Item = UnverifiedId>,
+    ) -> Result<Vec<(UnverifiedId, Standing)>> {
+        let (ids, scopes) = (gather(ids)?, scopes.into());
+        let question = OwnershipQuestion::new(owner, &scopes, ids.as_slice());
+        let explain = self.0.ownership.dyn_explain(&question);
+        let standings = tokio::time::timeout(self.0.check_timeout, explain)
+            .await
+            .map_err(|_| Error::timeout("the explanation", self.0.check_timeout))??;
+        Ok(ids.as_slice().iter().map(UnverifiedId::from_candidate).zip(standings).collect())
+    }
+
+    #[cfg(feature = "testkit")]
+    pub(crate) fn guards(&self) -> &crate::declared::Registry {
+        &self.0.guards
+    }
+}
+
+fn gather(ids: impl IntoIterator<Item = UnverifiedId>) -> Result<IdSet> {
+    let mut collector = IdCollector::new(MAX_VERIFY);
+    ids.into_iter().for_each(|id| collector.add(&id));
+    if collector.is_overflowed() {
+        let what = format!("more than {MAX_VERIFY} media ids at once");
+        return Err(Error::new(ErrorKind::InvalidInput, what));
+    }
+    Ok(collector.into_set())
+}
+
+impl fmt::Debug for MediaState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MediaState")
+            .field("backend", &self.0.backend)
+            .field("ownership", &self.0.ownership)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Configures a [`MediaState`].
+///
+/// # Default
+///
+/// The backend answers for ownership; a check may take 10 seconds; a download into memory may be
+/// 64 MiB.
+#[derive(Debug)]
+#[must_use = "the state is made by `build`"]
+pub struct MediaStateBuilder {
+    backend: SharedBackend,
+    ownership: Arc<dyn DynOwnership>,
+    check_timeout: Duration,
+    download_limit: usize,
+}
+
+impl MediaStateBuilder {
+    /// Asks `ownership` instead of the backend who owns media: the application's own table, or an
+    /// authorization service.
+    pub fn ownership(mut self, ownership: impl Ownership) -> Self {
+        self.ownership = Arc::new(ownership);
+        self
+    }
+
+    /// Sets how long a check may take before it is answered 504.
+    pub fn check_timeout(mut self, timeout: Duration) -> Self {
+        self.check_timeout = timeout;
+        self
+    }
+
+    /// Sets how many bytes [`MediaState::download_all`] reads of one piece of media.
+    pub fn download_limit(mut self, bytes: usize) -> Self {
+        self.download_limit = bytes;
+        self
+    }
+
+    /// Makes the state.
+    pub fn build(self) -> MediaState {
+        MediaState(Arc::new(Inner {
+            backend: self.backend,
+            ownership: self.ownership,
+            check_timeout: self.check_timeout,
+            download_limit: self.download_limit,
+            #[cfg(feature = "testkit")]
+            guards: Default::default(),
+        }))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for MediaState {
+    type Rejection = MissingMediaState;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        parts.extensions.get::<Self>().cloned().ok_or(MissingMediaState)
+    }
+}
+
+impl<S: Sync> OptionalFromRequestParts<S> for MediaState {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
+        Ok(parts.extensions.get::<Self>().cloned())
+    }
+}
+
+/// A handler took [`MediaState`], but no [`MediaState::layer`] put one into the request: 500.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`MediaState` was extracted, but is not in the request's extensions. Add `.layer(media.layer())` \
+     to the router, after the routes that need it."
+)]
+#[non_exhaustive]
+pub struct MissingMediaState;
+
+impl IntoResponse for MissingMediaState {
+    fn into_response(self) -> Response {
+        tracing::error!("{self}");
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "wrong-wiring", self.to_string())
+            .into_response()
+    }
+}

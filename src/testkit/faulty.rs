@@ -1,0 +1,181 @@
+//! A backend that can be told to fail.
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use tokio::sync::Notify;
+
+use crate::{
+    backend::MediaBackend,
+    download::Download,
+    error::{Error, ErrorKind, Result},
+    id::MediaId,
+    list::{ListOptions, MediaStats, Page},
+    media::{Media, MediaUrls},
+    owner::Owner,
+    ownership::{Ownership, OwnershipQuestion, Standing},
+    rendition::Rendition,
+    upload::Upload,
+};
+
+/// What [`Faulty`] does instead of answering properly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Fault {
+    /// Nothing: calls go through.
+    #[default]
+    None,
+    /// Every call fails with this kind.
+    Fail(ErrorKind),
+    /// No call ever returns.
+    Hang,
+    /// Every call panics.
+    Panic,
+    /// Every call waits for [`Faulty::release`], then goes through.
+    Late,
+    /// The ownership answer lacks the last of the ids owned.
+    Less,
+    /// The ownership answer has one id more than was asked for.
+    More,
+    /// The ownership answer has as many ids as were asked for, but others.
+    Others,
+}
+
+/// A backend that behaves like the one it wraps until it is told to fail.
+///
+/// Cloning is cheap; clones share the fault.
+///
+/// # Example
+///
+/// ```
+/// use tower_media::{ErrorKind, InMemory, MediaState, Owner, Scopes, UnverifiedId};
+/// use tower_media::testkit::{Fault, Faulty};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> tower_media::Result<()> {
+/// let backend = Faulty::new(InMemory::new());
+/// let media = MediaState::new(backend.clone());
+///
+/// backend.set(Fault::Fail(ErrorKind::Unavailable));
+/// let asked = [UnverifiedId::parse("m-1")?];
+/// let error = media.verify(&Owner::new("ana")?, Scopes::any(), asked).await.unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Unavailable);
+/// assert_eq!(backend.questions(), 1);
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Faulty<B> {
+    backend: B,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    fault: Mutex<Fault>,
+    questions: AtomicUsize,
+    release: Notify,
+}
+
+impl<B> Faulty<B> {
+    /// Wraps a backend. Nothing fails yet.
+    pub fn new(backend: B) -> Self {
+        Self { backend, shared: Arc::default() }
+    }
+
+    /// Sets what goes wrong from now on.
+    pub fn set(&self, fault: Fault) {
+        *self.shared.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+    }
+
+    /// Lets one call go on that waits because of [`Fault::Late`]; the next one, if none waits yet.
+    pub fn release(&self) {
+        self.shared.release.notify_one();
+    }
+
+    /// Returns how many times ownership was asked about.
+    pub fn questions(&self) -> usize {
+        self.shared.questions.load(Ordering::SeqCst)
+    }
+
+    /// Returns the backend.
+    pub fn get_ref(&self) -> &B {
+        &self.backend
+    }
+
+    fn fault(&self) -> Fault {
+        *self.shared.fault.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn suffer(&self) -> Result<()> {
+        match self.fault() {
+            Fault::Fail(kind) => Err(Error::new(kind, "told to fail")),
+            Fault::Hang => std::future::pending().await,
+            Fault::Panic => panic!("told to panic"),
+            Fault::Late => {
+                self.shared.release.notified().await;
+                Ok(())
+            }
+            Fault::None | Fault::Less | Fault::More | Fault::Others => Ok(()),
+        }
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl<B: Ownership> Ownership for Faulty<B> {
+    async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
+        self.shared.questions.fetch_add(1, Ordering::SeqCst);
+        self.suffer().await?;
+        let mut owned = self.backend.owned(question).await?;
+        match self.fault() {
+            Fault::Less => drop(owned.pop()),
+            Fault::More => owned.push(MediaId::random()),
+            Fault::Others => owned = question.ids().iter().map(|_| MediaId::random()).collect(),
+            _ => {}
+        }
+        Ok(owned)
+    }
+
+    async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<Standing>> {
+        self.suffer().await?;
+        self.backend.explain(question).await
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl<B: MediaBackend> MediaBackend for Faulty<B> {
+    async fn upload(&self, upload: Upload) -> Result<Media> {
+        self.suffer().await?;
+        self.backend.upload(upload).await
+    }
+
+    async fn get(&self, id: &MediaId) -> Result<Media> {
+        self.suffer().await?;
+        self.backend.get(id).await
+    }
+
+    async fn download(&self, id: &MediaId, rendition: Rendition) -> Result<Download> {
+        self.suffer().await?;
+        self.backend.download(id, rendition).await
+    }
+
+    async fn list(&self, owner: &Owner, options: &ListOptions) -> Result<Page> {
+        self.suffer().await?;
+        self.backend.list(owner, options).await
+    }
+
+    async fn stats(&self, owner: &Owner) -> Result<MediaStats> {
+        self.suffer().await?;
+        self.backend.stats(owner).await
+    }
+
+    async fn remove(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
+        self.suffer().await?;
+        self.backend.remove(owner, id).await
+    }
+
+    fn urls(&self, id: &MediaId) -> MediaUrls {
+        self.backend.urls(id)
+    }
+}

@@ -1,0 +1,11 @@
+//! The replay harness.
+
+/// To be written.
+#[derive(Debug)]
+pub struct Replay;
+/// To be written.
+#[derive(Debug)]
+pub struct Report;
+/// To be written.
+#[derive(Debug)]
+pub struct Finding;

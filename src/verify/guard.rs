@@ -1,0 +1,255 @@
+//! The check itself: who is asking, for which ids, and may they.
+
+use std::{any::type_name, fmt, ops::RangeInclusive, sync::Arc};
+
+use axum::{
+    extract::{MatchedPath, Request},
+    http::request::Parts,
+    response::{IntoResponse as _, Response},
+};
+
+use super::observe;
+use crate::{
+    error::ErrorKind,
+    extract::{
+        CheckFailed, GuardedExtractor, InvalidIds, MediaIds, MediaNotOwned, OwnerSource, Refusal,
+        TooFewIds, TooManyIds, VerifyMediaRejection, WrongWiring, seal,
+    },
+    id::{InvalidMediaId, UnverifiedId},
+    owner::{InvalidScope, Owner, Scopes},
+    ownership::{IdCollector, IdSet, OwnedMedia},
+    state::MediaState,
+};
+
+/// How the ids are read off a payload. Implemented by [`ByTrait`] and [`ByClosure`], and sealed.
+pub trait IdSource<E>: sealed::Sealed + Send + Sync + 'static {
+    #[doc(hidden)]
+    const READS_PATH: bool;
+
+    #[doc(hidden)]
+    fn collect(&self, extracted: &E, ids: &mut IdCollector) -> Result<(), InvalidMediaId>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::ByTrait {}
+    impl<F> Sealed for super::ByClosure<F> {}
+}
+
+/// By the payload's [`MediaIds`]: the default.
+#[derive(Debug, Clone, Copy)]
+pub struct ByTrait;
+
+impl<E: MediaIds> IdSource<E> for ByTrait {
+    const READS_PATH: bool = E::READS_PATH;
+
+    fn collect(&self, extracted: &E, ids: &mut IdCollector) -> Result<(), InvalidMediaId> {
+        extracted.media_ids(ids);
+        Ok(())
+    }
+}
+
+/// By the closure of `VerifyMediaLayer::ids_from`.
+#[derive(Clone, Copy)]
+pub struct ByClosure<F>(pub(super) F);
+
+impl<F> fmt::Debug for ByClosure<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ByClosure")
+    }
+}
+
+impl<E, F> IdSource<E> for ByClosure<F>
+where
+    F: Fn(&E) -> Result<Vec<UnverifiedId>, InvalidMediaId> + Send + Sync + 'static,
+{
+    const READS_PATH: bool = false;
+
+    fn collect(&self, extracted: &E, ids: &mut IdCollector) -> Result<(), InvalidMediaId> {
+        for id in (self.0)(extracted)? {
+            ids.add(&id);
+        }
+        Ok(())
+    }
+}
+
+type Respond = Arc<dyn Fn(VerifyMediaRejection) -> Response + Send + Sync>;
+
+/// What a layer was told, and where its parts come from.
+#[derive(Clone)]
+pub(super) struct Guard<S, O, C> {
+    pub(super) rules: Rules,
+    pub(super) state: S,
+    pub(super) owner: O,
+    pub(super) source: C,
+}
+
+/// What a layer was told.
+#[derive(Clone)]
+pub(super) struct Rules {
+    pub(super) media: MediaState,
+    pub(super) scopes: Result<Scopes, InvalidScope>,
+    pub(super) ids: RangeInclusive<usize>,
+    pub(super) fresh: bool,
+    pub(super) on_reject: Option<Respond>,
+    // Of the layer at first, of the guard once it is on a route.
+    #[cfg(feature = "testkit")]
+    pub(super) number: usize,
+}
+
+impl<S, O, C> Guard<S, O, C> {
+    /// Lets the request pass with the proof in it, or answers it.
+    pub(super) async fn check<E, M>(&self, request: Request) -> Result<Request, Response>
+    where
+        E: GuardedExtractor<S, M>,
+        S: Sync,
+        O: OwnerSource<S>,
+        C: IdSource<E>,
+    {
+        #[cfg(feature = "testkit")]
+        let probe = request.extensions().get::<crate::declared::Probe>().cloned();
+        let verdict = self.verdict::<E, M>(request).await;
+        #[cfg(feature = "testkit")]
+        if let Some(probe) = probe {
+            use crate::declared::Verdict;
+            let verdict = match &verdict {
+                Ok(_) => Verdict::Passed,
+                Err(Refusal::Extractor(_)) => Verdict::Extractor,
+                Err(Refusal::Guard(rejection)) => Verdict::Guard(rejection.label()),
+            };
+            probe.mark(self.rules.number, verdict);
+        }
+        match verdict {
+            Ok(request) => {
+                observe::passed();
+                Ok(request)
+            }
+            Err(Refusal::Extractor(response)) => {
+                observe::extractor_refused(type_name::<E>(), response.status());
+                Err(response)
+            }
+            Err(Refusal::Guard(rejection)) => {
+                observe::refused(type_name::<E>(), &rejection);
+                Err(self.rules.respond(rejection))
+            }
+        }
+    }
+
+    /// The steps, in the order that tells a stranger least (contract G14).
+    async fn verdict<E, M>(&self, request: Request) -> Result<Request, Refusal>
+    where
+        E: GuardedExtractor<S, M>,
+        S: Sync,
+        O: OwnerSource<S>,
+        C: IdSource<E>,
+    {
+        let (mut parts, body) = request.into_parts();
+        let scopes = self.rules.scopes_of::<E>(&parts, C::READS_PATH)?;
+        let owner = self.owner.owner(&mut parts, &self.state).await?;
+        let (extracted, mut request) = E::extract(parts, body, &self.state).await?;
+        let ids = self.collect(&extracted)?;
+        let owned = self.rules.verify(owner, scopes, ids).await?;
+        seal(&mut request, extracted, owned);
+        Ok(request)
+    }
+
+    fn collect<E>(&self, extracted: &E) -> Result<IdSet, VerifyMediaRejection>
+    where
+        C: IdSource<E>,
+    {
+        let (min, max) = (*self.rules.ids.start(), *self.rules.ids.end());
+        let mut ids = IdCollector::new(max);
+        self.source
+            .collect(extracted, &mut ids)
+            .map_err(|error| VerifyMediaRejection::InvalidIds(InvalidIds(error)))?;
+        if ids.is_overflowed() {
+            return Err(VerifyMediaRejection::TooManyIds(TooManyIds { min, max }));
+        }
+        let ids = ids.into_set();
+        if ids.len() < min {
+            return Err(VerifyMediaRejection::TooFewIds(TooFewIds { min, max, found: ids.len() }));
+        }
+        Ok(ids)
+    }
+}
+
+impl Rules {
+    /// The scopes that count, unless the layer cannot work as it was declared (contract G2).
+    fn scopes_of<E>(
+        &self,
+        parts: &Parts,
+        reads_path: bool,
+    ) -> Result<Scopes, VerifyMediaRejection> {
+        let wrong = |reason| {
+            VerifyMediaRejection::WrongWiring(WrongWiring { extractor: type_name::<E>(), reason })
+        };
+        if self.ids.is_empty() {
+            return Err(wrong("allows no number of ids: the range of `.ids(..)` is empty"));
+        }
+        // Outside of the routing there are no path parameters, or only those of an outer router:
+        // `Path` would then read another part of the path than the handler does (measured, axum 0.8).
+        if reads_path && parts.extensions.get::<MatchedPath>().is_none() {
+            return Err(wrong(
+                "reads path parameters outside of the route they belong to: put the layer on the \
+                 route, or on the router that declares it, not around `nest_service` or a whole \
+                 service",
+            ));
+        }
+        self.scopes.clone().map_err(|_| {
+            wrong("has no valid scopes: `.scopes(..)` needs at least one, without commas or blanks around it")
+        })
+    }
+
+    async fn verify(
+        &self,
+        owner: Owner,
+        scopes: Scopes,
+        ids: IdSet,
+    ) -> Result<OwnedMedia, VerifyMediaRejection> {
+        // Kept apart from what the check uses up, for the operator's eyes only.
+        let explain = observe::explains().then(|| (owner.clone(), scopes.clone()));
+        let error = match self.media.verify_set(owner, scopes, ids, self.fresh).await {
+            Ok(owned) => return Ok(owned),
+            Err(error) => error,
+        };
+        if error.kind() != ErrorKind::NotOwned {
+            return Err(VerifyMediaRejection::CheckFailed(CheckFailed(Arc::new(error))));
+        }
+        let missing: Arc<[UnverifiedId]> = error.into_missing().into();
+        if let Some((owner, scopes)) = explain {
+            observe::explain(&self.media, &owner, scopes, &missing).await;
+        }
+        Err(VerifyMediaRejection::MediaNotOwned(MediaNotOwned { missing }))
+    }
+
+    fn respond(&self, rejection: VerifyMediaRejection) -> Response {
+        let reason = rejection.clone();
+        let mut response = match &self.on_reject {
+            Some(respond) => respond(rejection),
+            None => rejection.into_response(),
+        };
+        response.extensions_mut().insert(reason);
+        response
+    }
+
+    #[cfg(feature = "testkit")]
+    pub(super) fn declare(&mut self, extractor: &'static str) {
+        self.number = self.media.guards().declare(crate::declared::Declaration {
+            layer: self.number,
+            extractor,
+            scopes: self.scopes.clone().unwrap_or_else(|_| Scopes::any()),
+            ids: self.ids.clone(),
+        });
+    }
+}
+
+impl<S, O: fmt::Debug, C> fmt::Debug for Guard<S, O, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard")
+            .field("scopes", &self.rules.scopes)
+            .field("ids", &self.rules.ids)
+            .field("fresh", &self.rules.fresh)
+            .field("owner", &self.owner)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,14 @@
+#![doc = include_str!("../docs/verify.md")]
+
+mod future;
+mod guard;
+mod layer;
+mod observe;
+mod service;
+
+pub use self::{
+    future::ResponseFuture,
+    guard::{ByClosure, ByTrait, IdSource},
+    layer::VerifyMediaLayer,
+    service::VerifyMedia,
+};

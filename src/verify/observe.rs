@@ -1,0 +1,77 @@
+//! What the operator sees: events and counters, without secrets, names or unbounded labels (G16).
+
+use std::error::Error as StdError;
+
+use axum::http::StatusCode;
+
+use crate::{
+    extract::VerifyMediaRejection,
+    id::UnverifiedId,
+    owner::{Owner, Scopes},
+    state::MediaState,
+};
+
+fn count(result: &'static str) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("tower_media_checks_total", "result" => result).increment(1);
+    #[cfg(not(feature = "metrics"))]
+    let _ = result;
+}
+
+pub(super) fn passed() {
+    count("owned");
+}
+
+pub(super) fn extractor_refused(extractor: &'static str, status: StatusCode) {
+    count("extractor_refused");
+    tracing::debug!(extractor, status = status.as_u16(), "request refused by the extractor");
+}
+
+pub(super) fn refused(extractor: &'static str, rejection: &VerifyMediaRejection) {
+    let reason = rejection.label();
+    count(reason);
+    match rejection {
+        VerifyMediaRejection::WrongWiring(_) => {
+            tracing::error!(extractor, reason, "request refused: {rejection}");
+        }
+        VerifyMediaRejection::CheckFailed(failed) => {
+            let error = failed.error() as &(dyn StdError + 'static);
+            tracing::error!(extractor, reason, error, "request refused: ownership is not known");
+        }
+        VerifyMediaRejection::MediaNotOwned(not_owned) => {
+            let missing = not_owned.missing().len();
+            tracing::info!(extractor, reason, missing, "request refused: media not owned");
+        }
+        _ => tracing::debug!(extractor, reason, "request refused: {rejection}"),
+    }
+}
+
+/// The target that makes each refusal explain itself to the operator.
+macro_rules! target {
+    () => {
+        "tower_media::explain"
+    };
+}
+
+/// Whether the operator wants to know why ids are refused. It costs a second question per refusal.
+pub(super) fn explains() -> bool {
+    tracing::enabled!(target: target!(), tracing::Level::DEBUG)
+}
+
+pub(super) async fn explain(
+    media: &MediaState,
+    owner: &Owner,
+    scopes: Scopes,
+    missing: &[UnverifiedId],
+) {
+    match media.explain(owner, scopes, missing.iter().cloned()).await {
+        Ok(standings) => {
+            for (id, standing) in standings {
+                tracing::debug!(target: target!(), ?owner, ?id, ?standing, "media not owned");
+            }
+        }
+        Err(error) => {
+            tracing::debug!(target: target!(), error = &error as &dyn StdError, "no explanation");
+        }
+    }
+}

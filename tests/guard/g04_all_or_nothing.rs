@@ -1,0 +1,1 @@
+//! g04_all_or_nothing

@@ -1,0 +1,1 @@
+//! g07_same_value

@@ -1,0 +1,1 @@
+//! g08_seeing_grants_nothing

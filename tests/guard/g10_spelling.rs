@@ -1,0 +1,1 @@
+//! g10_spelling

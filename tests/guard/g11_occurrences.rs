@@ -1,0 +1,1 @@
+//! g11_occurrences

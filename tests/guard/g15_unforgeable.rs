@@ -1,0 +1,1 @@
+//! g15_unforgeable

@@ -1,0 +1,22 @@
+//! What the guard promises, one file for each number of the contract.
+
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+mod g01_fails_closed;
+mod g02_wiring;
+mod g03_empty;
+mod g04_all_or_nothing;
+mod g05_no_oracle;
+mod g06_bounded;
+mod g07_same_value;
+mod g08_seeing_grants_nothing;
+mod g09_owner;
+mod g10_spelling;
+mod g11_occurrences;
+mod g13_tower;
+mod g14_order;
+mod g15_unforgeable;
+mod g16_observed;
+mod p11_multipart;
