@@ -10,6 +10,8 @@ mod id;
 mod list;
 mod media;
 mod memory;
+#[cfg(feature = "utoipa")]
+mod openapi;
 mod owner;
 mod ownership;
 mod problem;

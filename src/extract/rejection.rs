@@ -230,6 +230,12 @@ impl IntoResponse for VerifyMediaRejection {
     }
 }
 
+impl IntoResponse for MissingOwner {
+    fn into_response(self) -> Response {
+        VerifyMediaRejection::MissingOwner(self).into_response()
+    }
+}
+
 /// Either a refusal of the guard, or the answer of somebody's extractor, passed through.
 #[derive(Debug)]
 pub enum Refusal {
