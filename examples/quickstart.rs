@@ -1,7 +1,7 @@
 //! Run with `cargo run --example quickstart` and follow the `curl` lines of the README.
 //!
 //! Two routes: one stores a picture for whoever is signed in, the other uses pictures, and only ever
-//! those of the caller.
+//! those of the caller. Another address than `127.0.0.1:3000` can be given as the argument.
 
 use axum::{
     Json, Router,
@@ -63,7 +63,8 @@ fn app(media: &MediaState) -> Router {
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    let address = std::env::args().nth(1).unwrap_or("127.0.0.1:3000".to_owned());
+    let listener = tokio::net::TcpListener::bind(address).await?;
     println!("listening on http://{}; pictures are kept until this ends", listener.local_addr()?);
     axum::serve(listener, app(&MediaState::in_memory())).await
 }

@@ -337,12 +337,22 @@ impl<'a> Attack<'a> {
             self.passed("an own id twice", &repeated).await;
         }
         if min > 0 {
-            self.refused("no ids", caller, &[], &["too_few_ids", "extractor", "unrouted"]).await;
+            self.refused(
+                "no ids",
+                caller,
+                &[],
+                &["too_few_ids", "invalid_ids", "extractor", "unrouted"],
+            )
+            .await;
         }
         if max < self.route.capacity && max < MAX_SENT {
             let many: Vec<String> = (0..=max).map(|_| MediaId::random().to_string()).collect();
-            let reasons = &["too_many_ids", "extractor", "unreadable_body"];
-            self.refused("one id too many", caller, &many, reasons).await;
+            let mut reasons = vec!["too_many_ids", "extractor", "unreadable_body"];
+            if self.guards.len() > 1 {
+                // An outer guard that allows more asks about them first, and nobody owns them.
+                reasons.push("not_owned");
+            }
+            self.refused("one id too many", caller, &many, &reasons).await;
         }
         for text in MALFORMED {
             let reasons = &["invalid_ids", "extractor", "unrouted"];
