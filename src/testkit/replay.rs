@@ -78,11 +78,12 @@ pub struct Replay {
     media: MediaState,
     caller: Owner,
     other: Owner,
-    sign_in: Box<dyn Fn(&mut Request, &Owner) + Send + Sync>,
+    sign_in: Box<SignIn>,
     supply: Box<Supply>,
     routes: Vec<Route>,
 }
 
+type SignIn = dyn Fn(&mut Request, &Owner) + Send + Sync;
 type Supply = dyn Fn(Owner, Vec<Scope>) -> BoxFuture<'static, Result<MediaId>> + Send + Sync;
 type Build = dyn Fn(&[&str]) -> http::Result<Request> + Send + Sync;
 
@@ -309,10 +310,10 @@ impl<'a> Attack<'a> {
             self.refused("an id of another user", caller, &with(&foreign), not_owned).await;
         let unknown_answer =
             self.refused("an unknown id", caller, &with(&unknown), not_owned).await;
-        if let (Some(foreign_answer), Some(unknown_answer)) = (foreign_answer, unknown_answer) {
-            if foreign_answer.without(&foreign) != unknown_answer.without(&unknown) {
-                self.find("foreign and unknown", "the answers tell one from the other");
-            }
+        if let (Some(foreign_answer), Some(unknown_answer)) = (foreign_answer, unknown_answer)
+            && foreign_answer.without(&foreign) != unknown_answer.without(&unknown)
+        {
+            self.find("foreign and unknown", "the answers tell one from the other");
         }
         let removed = self.supply(&replay.caller, scopes.clone()).await;
         let id = MediaId::from_trusted(&removed).expect("it was an id when it was supplied");
