@@ -239,6 +239,7 @@ async fn g15_a_proof_does_not_outlive_its_request() {
 macro_rules! implements {
     ($type:ty: $($bound:tt)+) => {{
         struct Probe<T: ?Sized>(std::marker::PhantomData<T>);
+        #[allow(dead_code, reason = "used where the bound does not hold")]
         trait Otherwise {
             const ANSWER: bool = false;
         }
