@@ -1,5 +1,6 @@
 //! `#[derive(MediaIds)]` asks every field, whatever the shape of the type.
 
+#![deny(deprecated)]
 #![allow(dead_code, missing_docs, clippy::unwrap_used, reason = "tests")]
 
 use std::{
