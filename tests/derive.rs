@@ -302,15 +302,26 @@ async fn containers_carry_what_their_elements_do() {
     assert_eq!(ids_of(VecDeque::from([id("a")])).await, ["a"]);
     assert_eq!(ids_of(LinkedList::from([id("a")])).await, ["a"]);
     assert_eq!(ids_of(HashSet::from([id("a")])).await, ["a"]);
-    assert!(ids_of(BTreeSet::from(["text"])).await.is_empty());
     assert_eq!(ids_of(Box::<[_]>::from([id("a")])).await, ["a"]);
     assert_eq!(ids_of(Ok::<_, Foreign>(id("a"))).await, ["a"]);
     assert!(ids_of(Err::<UnverifiedId, _>(Foreign)).await.is_empty());
 }
 
+/// A key that is sorted, which an id by itself is not.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Key(&'static str);
+
+impl MediaIds for Key {
+    fn media_ids(&self, ids: &mut IdCollector) {
+        ids.add(&id(self.0));
+    }
+}
+
 #[tokio::test]
 async fn maps_carry_their_keys_and_values() {
     assert_eq!(ids_of(HashMap::from([(id("a"), id("b"))])).await, ["a", "b"]);
+    assert_eq!(ids_of(BTreeMap::from([(Key("b"), id("a"))])).await, ["b", "a"]);
+    assert_eq!(ids_of(BTreeSet::from([Key("b"), Key("a")])).await, ["a", "b"]);
     let by_name = BTreeMap::from([("second", id("b")), ("first", id("a"))]);
     assert_eq!(ids_of(by_name).await, ["a", "b"]);
 }

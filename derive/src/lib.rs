@@ -67,7 +67,6 @@ fn expand(input: DeriveInput) -> Result<Tokens> {
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
     Ok(quote! {
         #[automatically_derived]
-        #[allow(deprecated)]
         impl #impl_generics #krate::MediaIds for #name #type_generics #where_clause {
             const READS_PATH: bool = #reads_path;
 
