@@ -32,8 +32,9 @@ pub enum ViaStream {}
 /// implements, and for [`MultipartForm`](super::MultipartForm).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an extractor that `VerifyMediaLayer` can run",
-    note = "it needs `FromRequestParts<{S}>` or `FromRequest<{S}>`; if it needs the router's state, give \
-            the layer the state: `.with_state(state)`",
+    note = "for a payload in a JSON body write `Json<{Self}>`, and likewise `Form`, `Query`, `Path`",
+    note = "an extractor needs `FromRequestParts<{S}>` or `FromRequest<{S}>`; if it needs the router's state, \
+            give the layer the state: `.with_state(state)`",
     note = "for a multipart form use `MultipartForm<T>`"
 )]
 pub trait GuardedExtractor<S, M>: Sized + Send + 'static {

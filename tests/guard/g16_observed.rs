@@ -26,7 +26,7 @@ type Ids = Json<Vec<UnverifiedId>>;
 
 async fn handler(_: VerifiedMedia<Ids>) {}
 
-fn guard(media: &MediaState) -> VerifyMediaLayer<Ids, tower_media::extract::ViaBody> {
+fn guard(media: &MediaState) -> VerifyMediaLayer<Ids> {
     VerifyMediaLayer::new(media.clone()).scopes(["me"]).ids(1..=3)
 }
 

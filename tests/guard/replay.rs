@@ -26,7 +26,7 @@ fn post_ids(ids: &[&str]) -> http::Result<Request> {
         .body(Body::from(json!(ids).to_string()))
 }
 
-fn guarded(media: &MediaState) -> VerifyMediaLayer<Ids, tower_media::extract::ViaBody> {
+fn guarded(media: &MediaState) -> VerifyMediaLayer<Ids> {
     VerifyMediaLayer::new(media.clone()).scopes(["me", "wardrobe"]).ids(1..=8)
 }
 
