@@ -1,6 +1,6 @@
 //! What the checks are made of: fresh owners, fresh bytes, and calls that must succeed.
 
-use std::{collections::BTreeSet, fmt};
+use std::{borrow::Borrow, collections::BTreeSet, fmt};
 
 use bytes::Bytes;
 
@@ -96,13 +96,13 @@ impl<'a, B: MediaBackend> Lab<'a, B> {
 
     /// Which of `ids` the owner owns. That the answer names no other is checked here, for every
     /// question of every check.
-    pub(super) async fn owned<'i>(
+    pub(super) async fn owned(
         &self,
         owner: &Owner,
         scopes: &Scopes,
-        ids: impl IntoIterator<Item = &'i MediaId>,
+        ids: &[impl Borrow<MediaId>],
     ) -> BTreeSet<MediaId> {
-        let ids: Vec<MediaId> = ids.into_iter().cloned().collect();
+        let ids: Vec<MediaId> = ids.iter().map(|id| id.borrow().clone()).collect();
         let question = OwnershipQuestion::new(owner, scopes, &ids);
         let answer = self.ok("an ownership question", self.backend.owned(&question).await);
         let surplus = answer.iter().find(|id| !ids.contains(id));
@@ -111,7 +111,7 @@ impl<'a, B: MediaBackend> Lab<'a, B> {
     }
 
     pub(super) async fn owns(&self, owner: &Owner, scopes: &Scopes, id: &MediaId) -> bool {
-        !self.owned(owner, scopes, [id]).await.is_empty()
+        !self.owned(owner, scopes, &[id]).await.is_empty()
     }
 
     /// Everything that a listing gives, page by page.
@@ -145,23 +145,20 @@ impl<'a, B: MediaBackend> Lab<'a, B> {
     }
 
     /// Checks that the owner has these and no other, whoever is asked.
-    pub(super) async fn has<'i>(
-        &self,
-        owner: &Owner,
-        media: impl IntoIterator<Item = &'i Media> + Clone,
-    ) {
-        let ids = || media.clone().into_iter().map(|media| &media.id);
+    pub(super) async fn has<M: Borrow<Media>>(&self, owner: &Owner, media: &[M]) {
+        let media: Vec<&Media> = media.iter().map(Borrow::borrow).collect();
+        let ids: Vec<&MediaId> = media.iter().map(|media| &media.id).collect();
         let listed = self.list_ids(owner, ListOptions::new()).await;
-        self.same_ids("the list of the owner", &listed, ids());
-        let owned = self.owned(owner, &Scopes::any(), ids()).await;
-        self.same_ids("the answer to the owner", &owned, ids());
-        let bytes = media.clone().into_iter().map(|media| media.size).sum();
-        let count = listed.len() as u64;
-        self.equal(
-            "the stats of the owner",
-            self.stats(owner).await,
-            MediaStats::new(count, bytes),
-        );
+        self.same_ids("the list of the owner", &listed, ids.iter().copied());
+        let owned = self.owned(owner, &Scopes::any(), &ids).await;
+        self.same_ids("the answer to the owner", &owned, ids);
+        let bytes = media.iter().map(|media| media.size).sum();
+        let stats = MediaStats::new(media.len() as u64, bytes);
+        self.equal("the stats of the owner", self.stats(owner).await, stats);
+    }
+
+    pub(super) async fn has_nothing(&self, owner: &Owner) {
+        self.has::<Media>(owner, &[]).await;
     }
 
     /// The original's type and bytes.

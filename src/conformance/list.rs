@@ -67,7 +67,7 @@ pub async fn pages_give_each_once(backend: &impl MediaBackend) {
         let what = format!("the pages of {limit}");
         lab.same_ids(what, &listed, uploaded.iter().map(|media| &media.id));
     }
-    lab.has(&new_owner(), []).await;
+    lab.has_nothing(&new_owner()).await;
 }
 
 /// What is there from the first page to the last is given once, though other media are removed and

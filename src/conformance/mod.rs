@@ -84,9 +84,9 @@ pub async fn run(backend: &impl MediaBackend) {
     removal_by_another_owner_is_nothing(backend).await;
     upload_after_removal_is_new(backend).await;
 
+    pages_give_each_once(backend).await;
     list_is_newest_first(backend).await;
     list_keeps_to_scopes(backend).await;
-    pages_give_each_once(backend).await;
     pages_hold_while_media_come_and_go(backend).await;
     unknown_page_is_refused(backend).await;
     stats_agree_with_list(backend).await;

@@ -111,11 +111,15 @@ pub async fn owned_answers_exactly(backend: &impl MediaBackend) {
     for size in SIZES {
         let mixed: Vec<_> = ids.iter().enumerate().take(size).collect();
         for question in [&mixed, &owned, &others] {
-            let question = || question.iter().take(size);
-            let expected = question().filter(|(n, _)| case(*n).is_owned()).map(|(_, id)| *id);
-            let answer = lab.owned(&cases.owner, &asked, question().map(|(_, id)| *id)).await;
-            let of = question().count();
-            lab.same_ids(format_args!("the answer about {of} ids"), &answer, expected);
+            let question = &question[..size.min(question.len())];
+            let asked_ids: Vec<&MediaId> = question.iter().map(|(_, id)| *id).collect();
+            let answer = lab.owned(&cases.owner, &asked, &asked_ids).await;
+            let expected = question.iter().filter(|(n, _)| case(*n).is_owned()).map(|(_, id)| *id);
+            lab.same_ids(
+                format_args!("the answer about {} ids", question.len()),
+                &answer,
+                expected,
+            );
         }
     }
 }
@@ -136,7 +140,7 @@ pub async fn owned_in_any_of_the_scopes(backend: &impl MediaBackend) {
         (scopes(["c", "b"]), vec![&b, &ab]),
         (scopes(["c", "d"]), vec![]),
     ] {
-        let answer = lab.owned(&owner, &asked, [&a, &b, &ab]).await;
+        let answer = lab.owned(&owner, &asked, &[&a, &b, &ab]).await;
         lab.same_ids(format_args!("the answer for {asked:?}"), &answer, expected);
     }
 }
@@ -148,8 +152,8 @@ pub async fn repeats_in_the_question_change_nothing(backend: &impl MediaBackend)
     let owned = [cases.make(Case::Owned).await, cases.make(Case::OwnedTwice).await];
     let others = [cases.make(Case::OtherOwner).await, cases.make(Case::Unknown).await];
     for times in [2, 300] {
-        let question = (0..times).flat_map(|_| owned.iter().chain(&others));
-        let answer = lab.owned(&cases.owner, &scopes([ASKED]), question).await;
+        let question: Vec<_> = (0..times).flat_map(|_| owned.iter().chain(&others)).collect();
+        let answer = lab.owned(&cases.owner, &scopes([ASKED]), &question).await;
         lab.same_ids(format_args!("the answer to {times} repeats"), &answer, &owned);
     }
 }
@@ -175,7 +179,7 @@ pub async fn ids_are_compared_by_bytes(backend: &impl MediaBackend) {
         ];
         for spelling in spellings.iter().filter(|spelling| *spelling != text) {
             let Ok(other) = MediaId::from_trusted(spelling) else { continue };
-            let answer = lab.owned(&owner, &Scopes::any(), [&other, &id]).await;
+            let answer = lab.owned(&owner, &Scopes::any(), &[&other, &id]).await;
             lab.same_ids(format_args!("the answer about {spelling} beside {text}"), &answer, [&id]);
             lab.is_unknown(&other).await;
             lab.equal("the removal", lab.remove(&owner, &other).await, false);

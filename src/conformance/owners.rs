@@ -1,6 +1,9 @@
 //! How owners, tenants and scopes are kept apart.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    collections::BTreeSet,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use super::lab::{Lab, SCOPE, new_owner, new_picture, scopes, unique};
 use crate::{
@@ -40,9 +43,9 @@ pub async fn equal_bytes_of_two_owners_stay_apart(backend: &impl MediaBackend) {
             let owned = lab.owns(owner, &Scopes::any(), id).await;
             lab.equal("ownership of the other's id", owned, false);
         }
-        lab.has(&second, [&later]).await;
+        lab.has(&second, &[&later]).await;
     }
-    lab.has(&first, [&earlier]).await;
+    lab.has(&first, &[&earlier]).await;
     let after = lab.ok("getting", backend.get(&earlier.id).await);
     lab.equal("the first owner's name", after.original_name.as_deref(), Some("first.gif"));
     lab.equal("the first owner's date", after.created_at, earlier.created_at);
@@ -82,9 +85,9 @@ pub async fn removal_leaves_what_others_have(backend: &impl MediaBackend) {
     while let Some((owner, media)) = holders.pop() {
         lab.equal("the removal", lab.remove(&owner, &media.id).await, true);
         lab.is_unknown(&media.id).await;
-        lab.has(&owner, []).await;
+        lab.has_nothing(&owner).await;
         for (owner, media) in &holders {
-            lab.has(owner, [media]).await;
+            lab.has(owner, &[media]).await;
             lab.equal("the bytes", lab.read(&media.id).await.1, &bytes);
         }
     }
@@ -134,11 +137,13 @@ pub async fn owners_never_collide(backend: &impl MediaBackend) {
     for owner in &owners {
         media.push(lab.upload(Upload::new(bytes.clone()).owned_by(owner).scope(SCOPE)).await);
     }
+    let ids: Vec<_> = media.iter().map(|media| &media.id).collect();
+    let distinct: BTreeSet<_> = ids.iter().collect();
+    lab.equal("the number of ids of equal bytes", distinct.len(), owners.len());
     for (owner, own) in owners.iter().zip(&media) {
-        let ids = media.iter().map(|media| &media.id);
-        let owned = lab.owned(owner, &scopes([SCOPE]), ids).await;
+        let owned = lab.owned(owner, &scopes([SCOPE]), &ids).await;
         lab.same_ids(format_args!("what {owner:?} owns"), &owned, [&own.id]);
-        lab.has(owner, [own]).await;
+        lab.has(owner, &[own]).await;
     }
 }
 

@@ -19,10 +19,10 @@ pub async fn removed_media_are_gone(backend: &impl MediaBackend) {
         lab.equal(format_args!("ownership in scope {scope} after the removal"), owned, false);
     }
     lab.is_unknown(&removed.id).await;
-    lab.has(&owner, [&kept]).await;
+    lab.has(&owner, &[&kept]).await;
     lab.equal("the second removal", lab.remove(&owner, &removed.id).await, false);
     lab.equal("a removal of nothing", lab.remove(&owner, &MediaId::random()).await, false);
-    lab.has(&owner, [&kept]).await;
+    lab.has(&owner, &[&kept]).await;
 }
 
 /// Nobody else removes an owner's media, not even who has the same subject in another tenant.
@@ -38,7 +38,7 @@ pub async fn removal_by_another_owner_is_nothing(backend: &impl MediaBackend) {
         // Having the same bytes gives no right to another's record of them.
         lab.upload(Upload::new(bytes.clone()).owned_by(other).scope(SCOPE)).await;
         lab.equal("a foreign removal", lab.remove(other, &media.id).await, false);
-        lab.has(&owner, [&media]).await;
+        lab.has(&owner, &[&media]).await;
         lab.equal("the bytes", lab.read(&media.id).await.1, &bytes);
     }
 }
@@ -52,7 +52,7 @@ pub async fn upload_after_removal_is_new(backend: &impl MediaBackend) {
     lab.equal("the removal", lab.remove(&owner, &removed.id).await, true);
 
     let again = lab.upload(upload("two")).await;
-    lab.has(&owner, [&again]).await;
+    lab.has(&owner, &[&again]).await;
     lab.equal("the bytes", lab.read(&again.id).await.1, &bytes);
     for (scope, owned) in [("one", false), ("two", true)] {
         let found = lab.owns(&owner, &scopes([scope]), &again.id).await;
