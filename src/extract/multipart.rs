@@ -1,7 +1,7 @@
 //! A multipart form whose media ids are verified before the first byte of a file can be read.
 
 use std::{
-    fmt,
+    fmt, mem,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -177,11 +177,9 @@ where
     S: Send + Sync,
     T: DeserializeOwned + Send + 'static,
 {
-    async fn extract(parts: Parts, body: Body, _: &S) -> Result<(Self, Request), Refusal> {
-        match read_fields(&parts, body).await {
-            Ok(form) => Ok((form, Request::from_parts(parts, Body::empty()))),
-            Err(error) => Err(Refusal::Extractor(error.into_response())),
-        }
+    async fn extract(parts: &mut Parts, body: &mut Body, _: &S) -> Result<Self, Refusal> {
+        let form = read_fields(parts, mem::take(body)).await;
+        form.map_err(|error| Refusal::Extractor(error.into_response()))
     }
 }
 
@@ -193,13 +191,10 @@ where
     P: FromRequestParts<S> + Send + 'static,
     T: DeserializeOwned + Send + 'static,
 {
-    async fn extract(mut parts: Parts, body: Body, state: &S) -> Result<(Self, Request), Refusal> {
-        let first = match P::from_request_parts(&mut parts, state).await {
-            Ok(first) => first,
-            Err(rejection) => return Err(Refusal::Extractor(rejection.into_response())),
-        };
-        let (form, request) = MultipartForm::extract(parts, body, state).await?;
-        Ok(((first, form), request))
+    async fn extract(parts: &mut Parts, body: &mut Body, state: &S) -> Result<Self, Refusal> {
+        let first = P::extract(parts, body, state).await?;
+        let form = MultipartForm::extract(parts, body, state).await?;
+        Ok((first, form))
     }
 }
 

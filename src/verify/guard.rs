@@ -3,7 +3,8 @@
 use std::{any::type_name, fmt, ops::RangeInclusive, sync::Arc};
 
 use axum::{
-    extract::{MatchedPath, Request},
+    body::Body,
+    extract::MatchedPath,
     http::request::Parts,
     response::{IntoResponse as _, Response},
 };
@@ -99,7 +100,11 @@ pub(super) struct Rules {
 
 impl<S, O, C> Guard<S, O, C> {
     /// Lets the request pass with the proof in it, or answers it.
-    pub(super) async fn check<E, M>(&self, request: Request) -> Result<Request, Response>
+    pub(super) async fn check<E, M>(
+        &self,
+        parts: &mut Parts,
+        body: &mut Body,
+    ) -> Result<(), Response>
     where
         E: GuardedExtractor<S, M>,
         S: Sync,
@@ -107,22 +112,22 @@ impl<S, O, C> Guard<S, O, C> {
         C: IdSource<E>,
     {
         #[cfg(feature = "testkit")]
-        let probe = request.extensions().get::<crate::declared::Probe>().cloned();
-        let verdict = self.verdict::<E, M>(request).await;
+        let probe = parts.extensions.get::<crate::declared::Probe>().cloned();
+        let verdict = self.verdict::<E, M>(parts, body).await;
         #[cfg(feature = "testkit")]
         if let Some(probe) = probe {
             use crate::declared::Verdict;
             let verdict = match &verdict {
-                Ok(_) => Verdict::Passed,
+                Ok(()) => Verdict::Passed,
                 Err(Refusal::Extractor(_)) => Verdict::Extractor,
                 Err(Refusal::Guard(rejection)) => Verdict::Guard(rejection.label()),
             };
             probe.mark(self.rules.number, verdict);
         }
         match verdict {
-            Ok(request) => {
+            Ok(()) => {
                 observe::passed();
-                Ok(request)
+                Ok(())
             }
             Err(Refusal::Extractor(response)) => {
                 observe::extractor_refused(type_name::<E>(), response.status());
@@ -136,21 +141,20 @@ impl<S, O, C> Guard<S, O, C> {
     }
 
     /// The steps, in the order that tells a stranger least (contract G14).
-    async fn verdict<E, M>(&self, request: Request) -> Result<Request, Refusal>
+    async fn verdict<E, M>(&self, parts: &mut Parts, body: &mut Body) -> Result<(), Refusal>
     where
         E: GuardedExtractor<S, M>,
         S: Sync,
         O: OwnerSource<S>,
         C: IdSource<E>,
     {
-        let (mut parts, body) = request.into_parts();
-        let scopes = self.rules.scopes_of::<E>(&parts, C::READS_PATH)?;
-        let owner = self.owner.owner(&mut parts, &self.state).await?;
-        let (extracted, mut request) = E::extract(parts, body, &self.state).await?;
+        let scopes = self.rules.scopes_of::<E>(parts, C::READS_PATH)?;
+        let owner = self.owner.owner(parts, &self.state).await?;
+        let extracted = E::extract(parts, body, &self.state).await?;
         let ids = self.collect(&extracted)?;
         let owned = self.rules.verify(owner, scopes, ids).await?;
-        seal(&mut request, extracted, owned);
-        Ok(request)
+        seal(&mut parts.extensions, extracted, owned);
+        Ok(())
     }
 
     fn collect<E>(&self, extracted: &E) -> Result<IdSet, VerifyMediaRejection>
