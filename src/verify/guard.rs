@@ -17,8 +17,8 @@ use crate::{
         TooFewIds, TooManyIds, VerifyMediaRejection, WrongWiring, seal,
     },
     id::{InvalidMediaId, UnverifiedId},
-    owner::{InvalidScope, Owner, Scopes},
-    ownership::{IdCollector, IdSet, OwnedMedia},
+    owner::{InvalidScope, Scopes},
+    ownership::{Claim, IdCollector, IdSet, OwnedMedia},
     state::MediaState,
 };
 
@@ -152,7 +152,7 @@ impl<S, O, C> Guard<S, O, C> {
         let owner = self.owner.owner(parts, &self.state).await?;
         let extracted = E::extract(parts, body, &self.state).await?;
         let ids = self.collect(&extracted)?;
-        let owned = self.rules.verify(owner, scopes, ids).await?;
+        let owned = self.rules.verify(Arc::new(Claim { owner, scopes, ids })).await?;
         seal(&mut parts.extensions, extracted, owned);
         Ok(())
     }
@@ -204,15 +204,8 @@ impl Rules {
         })
     }
 
-    async fn verify(
-        &self,
-        owner: Owner,
-        scopes: Scopes,
-        ids: IdSet,
-    ) -> Result<OwnedMedia, VerifyMediaRejection> {
-        // Kept apart from what the check uses up, for the operator's eyes only.
-        let explain = observe::explains().then(|| (owner.clone(), scopes.clone()));
-        let error = match self.media.verify_set(owner, scopes, ids, self.fresh).await {
+    async fn verify(&self, claim: Arc<Claim>) -> Result<OwnedMedia, VerifyMediaRejection> {
+        let error = match self.media.verify_claim(&claim, self.fresh).await {
             Ok(owned) => return Ok(owned),
             Err(error) => error,
         };
@@ -220,8 +213,8 @@ impl Rules {
             return Err(VerifyMediaRejection::CheckFailed(CheckFailed(Arc::new(error))));
         }
         let missing: Arc<[UnverifiedId]> = error.into_missing().into();
-        if let Some((owner, scopes)) = explain {
-            observe::explain(&self.media, &owner, scopes, &missing).await;
+        if observe::explains() {
+            observe::explain(&self.media, &claim, &missing).await;
         }
         Err(VerifyMediaRejection::MediaNotOwned(MediaNotOwned { missing }))
     }
