@@ -19,8 +19,8 @@ use crate::{
     memory::InMemory,
     owner::{Owner, Scopes},
     ownership::{
-        DynOwnership, IdCollector, IdSet, OwnedMedia, Ownership, OwnershipQuestion, Standing,
-        verify,
+        Claim, DynOwnership, IdCollector, IdSet, OwnedMedia, Ownership, OwnershipQuestion,
+        Standing, verify,
     },
     problem::Problem,
     rendition::Rendition,
@@ -229,18 +229,16 @@ impl MediaState {
         scopes: impl Into<Scopes>,
         ids: impl IntoIterator<Item = UnverifiedId>,
     ) -> Result<OwnedMedia> {
-        let ids = gather(ids)?;
-        self.verify_set(owner.clone(), scopes.into(), ids, false).await
+        let (owner, scopes, ids) = (owner.clone(), scopes.into(), gather(ids)?);
+        self.verify_claim(&Arc::new(Claim { owner, scopes, ids }), false).await
     }
 
-    pub(crate) async fn verify_set(
+    pub(crate) fn verify_claim(
         &self,
-        owner: Owner,
-        scopes: Scopes,
-        ids: IdSet,
+        claim: &Arc<Claim>,
         fresh: bool,
-    ) -> Result<OwnedMedia> {
-        verify(&*self.0.ownership, owner, scopes, ids, fresh, self.0.check_timeout).await
+    ) -> impl Future<Output = Result<OwnedMedia>> + Send {
+        verify(&*self.0.ownership, claim, fresh, self.0.check_timeout)
     }
 
     /// Tells the operator what each of `ids` is to `owner`: owned, owned in other scopes only,

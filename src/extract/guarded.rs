@@ -1,6 +1,6 @@
 //! Running an extractor without using up the request.
 
-use std::error::Error as _;
+use std::{error::Error as _, mem};
 
 use axum::{
     RequestExt as _,
@@ -38,13 +38,13 @@ pub enum ViaStream {}
     note = "for a multipart form use `MultipartForm<T>`"
 )]
 pub trait GuardedExtractor<S, M>: Sized + Send + 'static {
-    /// Extracts, and returns what is left of the request for the handler.
+    /// Extracts, and leaves the rest of the request for the handler.
     #[doc(hidden)]
     fn extract(
-        parts: Parts,
-        body: Body,
+        parts: &mut Parts,
+        body: &mut Body,
         state: &S,
-    ) -> impl Future<Output = Result<(Self, Request), Refusal>> + Send;
+    ) -> impl Future<Output = Result<Self, Refusal>> + Send;
 }
 
 #[diagnostic::do_not_recommend]
@@ -53,11 +53,9 @@ where
     S: Send + Sync,
     E: FromRequestParts<S> + Send + 'static,
 {
-    async fn extract(mut parts: Parts, body: Body, state: &S) -> Result<(Self, Request), Refusal> {
-        match E::from_request_parts(&mut parts, state).await {
-            Ok(extracted) => Ok((extracted, Request::from_parts(parts, body))),
-            Err(rejection) => Err(Refusal::Extractor(rejection.into_response())),
-        }
+    async fn extract(parts: &mut Parts, _: &mut Body, state: &S) -> Result<Self, Refusal> {
+        let extracted = E::from_request_parts(parts, state).await;
+        extracted.map_err(|rejection| Refusal::Extractor(rejection.into_response()))
     }
 }
 
@@ -67,25 +65,30 @@ where
     S: Send + Sync,
     E: FromRequest<S> + Send + 'static,
 {
-    async fn extract(parts: Parts, body: Body, state: &S) -> Result<(Self, Request), Refusal> {
-        let (parts, body) = Request::from_parts(parts, body).with_limited_body().into_parts();
-        let collected = body.collect().await.map_err(unreadable)?;
+    async fn extract(parts: &mut Parts, body: &mut Body, state: &S) -> Result<Self, Refusal> {
+        let collected = limited(parts, mem::take(body)).collect().await.map_err(unreadable)?;
         let trailers = collected.trailers().cloned();
         let bytes = collected.to_bytes();
-
-        let copy = Request::from_parts(parts.clone(), Body::from(bytes.clone()));
-        let extracted = match E::from_request(copy, state).await {
-            Ok(extracted) => extracted,
-            Err(rejection) => return Err(Refusal::Extractor(rejection.into_response())),
-        };
-        let body = match trailers {
-            None => Body::from(bytes),
+        *body = match trailers {
+            None => Body::from(bytes.clone()),
             Some(trailers) => {
-                Body::new(Full::new(bytes).with_trailers(async move { Some(Ok(trailers)) }))
+                let bytes = Full::new(bytes.clone());
+                Body::new(bytes.with_trailers(async move { Some(Ok(trailers)) }))
             }
         };
-        Ok((extracted, Request::from_parts(parts, body)))
+        let copy = Request::from_parts(parts.clone(), Body::from(bytes));
+        let extracted = E::from_request(copy, state).await;
+        extracted.map_err(|rejection| Refusal::Extractor(rejection.into_response()))
     }
+}
+
+/// Puts axum's limit on a body. The limit is in the extensions, where only axum can read it.
+pub(super) fn limited(parts: &mut Parts, body: Body) -> Body {
+    let mut request = Request::new(body);
+    mem::swap(request.extensions_mut(), &mut parts.extensions);
+    let (limited, body) = request.with_limited_body().into_parts();
+    parts.extensions = limited.extensions;
+    body
 }
 
 fn unreadable(error: axum::Error) -> Refusal {

@@ -1,15 +1,14 @@
 //! A multipart form whose media ids are verified before the first byte of a file can be read.
 
 use std::{
-    fmt,
+    fmt, mem,
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
 use axum::{
-    RequestExt as _,
     body::{Body, BodyDataStream},
-    extract::{FromRequestParts, Request},
+    extract::FromRequestParts,
     http::{header, request::Parts},
     response::IntoResponse as _,
 };
@@ -18,7 +17,7 @@ use futures_util::{Stream, StreamExt as _};
 use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
 
-use super::{GuardedExtractor, MediaIds, Refusal, ViaStream};
+use super::{GuardedExtractor, MediaIds, Refusal, ViaStream, guarded::limited};
 use crate::{
     error::{Error, ErrorKind, Result},
     ownership::IdCollector,
@@ -177,11 +176,9 @@ where
     S: Send + Sync,
     T: DeserializeOwned + Send + 'static,
 {
-    async fn extract(parts: Parts, body: Body, _: &S) -> Result<(Self, Request), Refusal> {
-        match read_fields(&parts, body).await {
-            Ok(form) => Ok((form, Request::from_parts(parts, Body::empty()))),
-            Err(error) => Err(Refusal::Extractor(error.into_response())),
-        }
+    async fn extract(parts: &mut Parts, body: &mut Body, _: &S) -> Result<Self, Refusal> {
+        let form = read_fields(parts, mem::take(body)).await;
+        form.map_err(|error| Refusal::Extractor(error.into_response()))
     }
 }
 
@@ -193,25 +190,23 @@ where
     P: FromRequestParts<S> + Send + 'static,
     T: DeserializeOwned + Send + 'static,
 {
-    async fn extract(mut parts: Parts, body: Body, state: &S) -> Result<(Self, Request), Refusal> {
-        let first = match P::from_request_parts(&mut parts, state).await {
-            Ok(first) => first,
-            Err(rejection) => return Err(Refusal::Extractor(rejection.into_response())),
-        };
-        let (form, request) = MultipartForm::extract(parts, body, state).await?;
-        Ok(((first, form), request))
+    async fn extract(parts: &mut Parts, body: &mut Body, state: &S) -> Result<Self, Refusal> {
+        let first = P::extract(parts, body, state).await?;
+        let form = MultipartForm::extract(parts, body, state).await?;
+        Ok((first, form))
     }
 }
 
-async fn read_fields<T: DeserializeOwned>(parts: &Parts, body: Body) -> Result<MultipartForm<T>> {
+async fn read_fields<T: DeserializeOwned>(
+    parts: &mut Parts,
+    body: Body,
+) -> Result<MultipartForm<T>> {
     let content_type = parts.headers.get(header::CONTENT_TYPE);
     let boundary = content_type
         .and_then(|value| value.to_str().ok())
         .and_then(|value| multer::parse_boundary(value).ok())
         .ok_or_else(|| invalid("the request is not multipart/form-data with a boundary"))?;
-    let mut limited = Request::new(body);
-    *limited.extensions_mut() = parts.extensions.clone();
-    let stream = OneAtATime { body: limited.into_limited_body().into_data_stream(), rest: false };
+    let stream = OneAtATime { body: limited(parts, body).into_data_stream(), rest: false };
     let mut parts = multer::Multipart::new(stream, boundary);
 
     let mut pairs = Vec::new();

@@ -7,8 +7,8 @@ use std::{
 };
 
 use axum::{
-    extract::{FromRequestParts, OptionalFromRequestParts, Request},
-    http::request::Parts,
+    extract::{FromRequestParts, OptionalFromRequestParts},
+    http::{Extensions, request::Parts},
 };
 
 use super::MissingVerifyMediaLayer;
@@ -57,10 +57,10 @@ impl<E> Clone for Proof<E> {
 struct BareProof(OwnedMedia);
 
 /// Puts a proof into a request. Only the guard calls this.
-pub(crate) fn seal<E: Send + 'static>(request: &mut Request, extracted: E, owned: OwnedMedia) {
+pub(crate) fn seal<E: Send + 'static>(request: &mut Extensions, extracted: E, owned: OwnedMedia) {
     let value = Arc::new(Mutex::new(Some(extracted)));
-    request.extensions_mut().insert(BareProof(owned.clone()));
-    request.extensions_mut().insert(Proof { value, owned });
+    request.insert(BareProof(owned.clone()));
+    request.insert(Proof { value, owned });
 }
 
 impl<E: Send + 'static> VerifiedMedia<E> {

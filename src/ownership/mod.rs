@@ -12,4 +12,7 @@ pub use self::{
     proof::OwnedMedia,
     question::{DynOwnership, Ownership, OwnershipQuestion, Standing},
 };
-pub(crate) use self::{ids::IdSet, proof::verify};
+pub(crate) use self::{
+    ids::IdSet,
+    proof::{Claim, verify},
+};

@@ -38,20 +38,17 @@ use crate::{
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone)]
-pub struct OwnedMedia(Arc<Verified>);
+pub struct OwnedMedia(Arc<Claim>);
 
+/// What a proof says, and nobody has verified yet.
 #[derive(Debug)]
-struct Verified {
-    owner: Owner,
-    scopes: Scopes,
-    ids: IdSet,
+pub(crate) struct Claim {
+    pub(crate) owner: Owner,
+    pub(crate) scopes: Scopes,
+    pub(crate) ids: IdSet,
 }
 
 impl OwnedMedia {
-    fn new(owner: Owner, scopes: Scopes, ids: IdSet) -> Self {
-        Self(Arc::new(Verified { owner, scopes, ids }))
-    }
-
     /// Makes a proof out of nothing, to call a handler from a test.
     #[cfg(feature = "testkit")]
     pub fn for_test(owner: Owner, scopes: Scopes, ids: impl IntoIterator<Item = MediaId>) -> Self {
@@ -59,7 +56,7 @@ impl OwnedMedia {
         for id in ids {
             set.add(&UnverifiedId::parse(id).expect("a `MediaId` is well formed"));
         }
-        Self::new(owner, scopes, set.into_set())
+        Self(Arc::new(Claim { owner, scopes, ids: set.into_set() }))
     }
 
     /// Returns whose they are.
@@ -97,21 +94,21 @@ impl Index<&UnverifiedId> for OwnedMedia {
     }
 }
 
-/// Asks who owns `ids` and accepts only an answer that covers all of them and nothing else.
+/// Asks who owns the ids of a claim and accepts only an answer that covers all of them and nothing
+/// else.
 ///
 /// This is the one place where a proof is made. Whatever happens to the question, a panic included,
 /// is an error (contract G1).
 pub(crate) async fn verify(
     ownership: &dyn DynOwnership,
-    owner: Owner,
-    scopes: Scopes,
-    ids: IdSet,
+    claim: &Arc<Claim>,
     fresh: bool,
     deadline: Duration,
 ) -> Result<OwnedMedia> {
+    let Claim { owner, scopes, ids } = &**claim;
     // Of no ids all are owned: there is nothing to ask (contract G3 has refused it where it matters).
     if ids.len() > 0 {
-        let question = OwnershipQuestion::new(&owner, &scopes, ids.as_slice()).fresh(fresh);
+        let question = OwnershipQuestion::new(owner, scopes, ids.as_slice()).fresh(fresh);
         // Inside the block, so that a panic while the future is made is caught as well.
         let answer =
             AssertUnwindSafe(async { ownership.dyn_owned(&question).await }).catch_unwind();
@@ -122,9 +119,9 @@ pub(crate) async fn verify(
             }
             Err(_) => return Err(Error::timeout("the ownership check", deadline)),
         };
-        all_owned(&ids, &owned)?;
+        all_owned(ids, &owned)?;
     }
-    Ok(OwnedMedia::new(owner, scopes, ids))
+    Ok(OwnedMedia(Arc::clone(claim)))
 }
 
 fn all_owned(asked: &IdSet, owned: &[MediaId]) -> Result<()> {

@@ -3,7 +3,8 @@
 use std::{any::type_name, fmt, ops::RangeInclusive, sync::Arc};
 
 use axum::{
-    extract::{MatchedPath, Request},
+    body::Body,
+    extract::MatchedPath,
     http::request::Parts,
     response::{IntoResponse as _, Response},
 };
@@ -16,8 +17,8 @@ use crate::{
         TooFewIds, TooManyIds, VerifyMediaRejection, WrongWiring, seal,
     },
     id::{InvalidMediaId, UnverifiedId},
-    owner::{InvalidScope, Owner, Scopes},
-    ownership::{IdCollector, IdSet, OwnedMedia},
+    owner::{InvalidScope, Scopes},
+    ownership::{Claim, IdCollector, IdSet, OwnedMedia},
     state::MediaState,
 };
 
@@ -99,7 +100,11 @@ pub(super) struct Rules {
 
 impl<S, O, C> Guard<S, O, C> {
     /// Lets the request pass with the proof in it, or answers it.
-    pub(super) async fn check<E, M>(&self, request: Request) -> Result<Request, Response>
+    pub(super) async fn check<E, M>(
+        &self,
+        parts: &mut Parts,
+        body: &mut Body,
+    ) -> Result<(), Response>
     where
         E: GuardedExtractor<S, M>,
         S: Sync,
@@ -107,22 +112,22 @@ impl<S, O, C> Guard<S, O, C> {
         C: IdSource<E>,
     {
         #[cfg(feature = "testkit")]
-        let probe = request.extensions().get::<crate::declared::Probe>().cloned();
-        let verdict = self.verdict::<E, M>(request).await;
+        let probe = parts.extensions.get::<crate::declared::Probe>().cloned();
+        let verdict = self.verdict::<E, M>(parts, body).await;
         #[cfg(feature = "testkit")]
         if let Some(probe) = probe {
             use crate::declared::Verdict;
             let verdict = match &verdict {
-                Ok(_) => Verdict::Passed,
+                Ok(()) => Verdict::Passed,
                 Err(Refusal::Extractor(_)) => Verdict::Extractor,
                 Err(Refusal::Guard(rejection)) => Verdict::Guard(rejection.label()),
             };
             probe.mark(self.rules.number, verdict);
         }
         match verdict {
-            Ok(request) => {
+            Ok(()) => {
                 observe::passed();
-                Ok(request)
+                Ok(())
             }
             Err(Refusal::Extractor(response)) => {
                 observe::extractor_refused(type_name::<E>(), response.status());
@@ -136,21 +141,20 @@ impl<S, O, C> Guard<S, O, C> {
     }
 
     /// The steps, in the order that tells a stranger least (contract G14).
-    async fn verdict<E, M>(&self, request: Request) -> Result<Request, Refusal>
+    async fn verdict<E, M>(&self, parts: &mut Parts, body: &mut Body) -> Result<(), Refusal>
     where
         E: GuardedExtractor<S, M>,
         S: Sync,
         O: OwnerSource<S>,
         C: IdSource<E>,
     {
-        let (mut parts, body) = request.into_parts();
-        let scopes = self.rules.scopes_of::<E>(&parts, C::READS_PATH)?;
-        let owner = self.owner.owner(&mut parts, &self.state).await?;
-        let (extracted, mut request) = E::extract(parts, body, &self.state).await?;
+        let scopes = self.rules.scopes_of::<E>(parts, C::READS_PATH)?;
+        let owner = self.owner.owner(parts, &self.state).await?;
+        let extracted = E::extract(parts, body, &self.state).await?;
         let ids = self.collect(&extracted)?;
-        let owned = self.rules.verify(owner, scopes, ids).await?;
-        seal(&mut request, extracted, owned);
-        Ok(request)
+        let owned = self.rules.verify(Arc::new(Claim { owner, scopes, ids })).await?;
+        seal(&mut parts.extensions, extracted, owned);
+        Ok(())
     }
 
     fn collect<E>(&self, extracted: &E) -> Result<IdSet, VerifyMediaRejection>
@@ -200,15 +204,8 @@ impl Rules {
         })
     }
 
-    async fn verify(
-        &self,
-        owner: Owner,
-        scopes: Scopes,
-        ids: IdSet,
-    ) -> Result<OwnedMedia, VerifyMediaRejection> {
-        // Kept apart from what the check uses up, for the operator's eyes only.
-        let explain = observe::explains().then(|| (owner.clone(), scopes.clone()));
-        let error = match self.media.verify_set(owner, scopes, ids, self.fresh).await {
+    async fn verify(&self, claim: Arc<Claim>) -> Result<OwnedMedia, VerifyMediaRejection> {
+        let error = match self.media.verify_claim(&claim, self.fresh).await {
             Ok(owned) => return Ok(owned),
             Err(error) => error,
         };
@@ -216,8 +213,8 @@ impl Rules {
             return Err(VerifyMediaRejection::CheckFailed(CheckFailed(Arc::new(error))));
         }
         let missing: Arc<[UnverifiedId]> = error.into_missing().into();
-        if let Some((owner, scopes)) = explain {
-            observe::explain(&self.media, &owner, scopes, &missing).await;
+        if observe::explains() {
+            observe::explain(&self.media, &claim, &missing).await;
         }
         Err(VerifyMediaRejection::MediaNotOwned(MediaNotOwned { missing }))
     }

@@ -4,12 +4,7 @@ use std::error::Error as StdError;
 
 use axum::http::StatusCode;
 
-use crate::{
-    extract::VerifyMediaRejection,
-    id::UnverifiedId,
-    owner::{Owner, Scopes},
-    state::MediaState,
-};
+use crate::{extract::VerifyMediaRejection, id::UnverifiedId, ownership::Claim, state::MediaState};
 
 fn count(result: &'static str) {
     #[cfg(feature = "metrics")]
@@ -58,13 +53,9 @@ pub(super) fn explains() -> bool {
     tracing::enabled!(target: target!(), tracing::Level::DEBUG)
 }
 
-pub(super) async fn explain(
-    media: &MediaState,
-    owner: &Owner,
-    scopes: Scopes,
-    missing: &[UnverifiedId],
-) {
-    match media.explain(owner, scopes, missing.iter().cloned()).await {
+pub(super) async fn explain(media: &MediaState, claim: &Claim, missing: &[UnverifiedId]) {
+    let Claim { owner, scopes, .. } = claim;
+    match media.explain(owner, scopes.clone(), missing.iter().cloned()).await {
         Ok(standings) => {
             for (id, standing) in standings {
                 tracing::debug!(target: target!(), ?owner, ?id, ?standing, "media not owned");

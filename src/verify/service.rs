@@ -75,7 +75,13 @@ where
         let clone = self.inner.clone();
         let ready = mem::replace(&mut self.inner, clone);
         let guard = Arc::clone(&self.guard);
-        ResponseFuture::new(Box::pin(async move { guard.check::<E, M>(request).await }), ready)
+        // Taken apart out here, because a future keeps room for each place a value is moved to.
+        let (mut parts, mut body) = request.into_parts();
+        let check = async move {
+            guard.check::<E, M>(&mut parts, &mut body).await?;
+            Ok(Request::from_parts(parts, body))
+        };
+        ResponseFuture::new(Box::pin(check), ready)
     }
 }
 

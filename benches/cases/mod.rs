@@ -1,0 +1,307 @@
+//! What both benches measure: the guard and its peers, with the requests that they answer.
+//!
+//! Every application is one route under the same two layers, which put an `Owner` and the
+//! `MediaState` into the extensions. Only the route differs:
+//!
+//! - `bare` takes the ids as text from `Path`, or as a struct from `Json`, and checks nothing;
+//! - `tower-http` decides in an `AsyncRequireAuthorizationLayer` over a set in memory, in front of
+//!   the bare handler. For `Json` it has to read and parse the body, as the handler does again;
+//! - `by-hand` parses `Json` and asks the same set in the handler;
+//! - `guard` is this crate over an ownership that grants everything at once;
+//! - `guard-set` is this crate over the set that the others ask.
+//!
+//! Several ids in a `Path` are one parameter, separated by commas.
+
+use std::{
+    collections::{HashMap, HashSet},
+    hint::black_box,
+    sync::Arc,
+};
+
+use axum::{
+    Extension, Json, RequestExt as _, RequestPartsExt as _, Router,
+    body::{Body, Bytes},
+    extract::{Path, Request, State},
+    http::{Method, StatusCode, header},
+    response::{IntoResponse as _, Response},
+    routing::{MethodRouter, get, post},
+};
+use futures_util::future::BoxFuture;
+use http_body_util::BodyExt as _;
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use tower::Service as _;
+use tower_http::auth::{AsyncAuthorizeRequest, AsyncRequireAuthorizationLayer};
+use tower_media::{
+    InMemory, MediaId, MediaIds, MediaState, Owner, Ownership, OwnershipQuestion, UnverifiedId,
+    VerifiedMedia, VerifyMediaLayer,
+};
+
+const COUNTS: [usize; 4] = [1, 3, 16, 256];
+
+/// An application and the request that it is measured with.
+pub(crate) struct Case {
+    pub(crate) source: &'static str,
+    pub(crate) peer: &'static str,
+    pub(crate) ids: usize,
+    app: Router,
+    method: Method,
+    uri: String,
+    body: Bytes,
+}
+
+/// Makes all cases, peers side by side.
+pub(crate) fn all() -> Vec<Case> {
+    let grants = Grants::of(&ana(), ids(COUNTS[COUNTS.len() - 1]));
+    let mut cases = Vec::new();
+    for count in COUNTS {
+        cases.extend(by_path(&grants).map(|(peer, route)| Case::path(peer, count, route)));
+        cases.extend(by_json(&grants).map(|(peer, route)| Case::json(peer, count, route)));
+    }
+    cases
+}
+
+impl Case {
+    fn path(peer: &'static str, count: usize, route: MethodRouter) -> Self {
+        let ids: Vec<_> = ids(count).collect();
+        Self {
+            source: "path",
+            peer,
+            ids: count,
+            app: app("/pictures/{ids}", route),
+            method: Method::GET,
+            uri: format!("/pictures/{}", ids.join(",")),
+            body: Bytes::new(),
+        }
+    }
+
+    fn json(peer: &'static str, count: usize, route: MethodRouter) -> Self {
+        let body = Text { prompt: "a cat on a roof".into(), references: ids(count).collect() };
+        Self {
+            source: "json",
+            peer,
+            ids: count,
+            app: app("/generate", route),
+            method: Method::POST,
+            uri: "/generate".into(),
+            body: serde_json::to_vec(&body).expect("text serialises").into(),
+        }
+    }
+
+    /// Makes the request as a browser would send it.
+    pub(crate) fn request(&self) -> Request {
+        let mut request = Request::builder()
+            .method(&self.method)
+            .uri(&self.uri)
+            .header(header::HOST, "pictures.example")
+            .header(header::USER_AGENT, "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101")
+            .header(header::ACCEPT, "application/json, text/plain, */*")
+            .header(header::ACCEPT_LANGUAGE, "de,en;q=0.7")
+            .header(header::ACCEPT_ENCODING, "gzip, deflate, br")
+            .header(header::AUTHORIZATION, "Bearer 0bd7cf3f6b9e4a6f8a3a")
+            .header(header::REFERER, "https://pictures.example/");
+        if self.method == Method::POST {
+            request = request
+                .header(header::CONTENT_TYPE, "application/json")
+                .header(header::CONTENT_LENGTH, self.body.len());
+        }
+        request.body(Body::from(self.body.clone())).expect("a well formed request")
+    }
+
+    /// Answers a request.
+    pub(crate) async fn answer(&self, request: Request) -> Response {
+        let Ok(response) = self.app.clone().call(request).await;
+        assert_eq!(response.status(), StatusCode::NO_CONTENT);
+        response
+    }
+}
+
+fn app(path: &str, route: MethodRouter) -> Router {
+    let media = MediaState::in_memory();
+    Router::new().route(path, route).layer(media.layer()).layer(Extension(ana()))
+}
+
+fn ana() -> Owner {
+    Owner::new("4b1c0f0a-ana").expect("a subject")
+}
+
+fn ids(count: usize) -> impl Iterator<Item = String> {
+    (0..count)
+        .map(|n| format!("{:08x}-390d-41fe-8146-{n:012x}", n.wrapping_mul(0x9e37_79b9) as u32))
+}
+
+fn by_path(grants: &Grants) -> [(&'static str, MethodRouter); 4] {
+    let decide = AsyncRequireAuthorizationLayer::new(DecideByPath(grants.clone()));
+    let guard = |media| VerifyMediaLayer::<Path<Listed>, _>::new(media).ids(1..=256);
+    [
+        ("bare", get(path)),
+        ("tower-http", get(path).layer(decide)),
+        ("guard", get(verified_path).layer(guard(asking(GrantAll)))),
+        ("guard-set", get(verified_path).layer(guard(asking(grants.clone())))),
+    ]
+}
+
+fn by_json(grants: &Grants) -> [(&'static str, MethodRouter); 5] {
+    let decide = AsyncRequireAuthorizationLayer::new(DecideByJson(grants.clone()));
+    let guard = |media| VerifyMediaLayer::<Json<Generate>, _>::new(media).ids(1..=256);
+    [
+        ("bare", post(json)),
+        ("tower-http", post(json).layer(decide)),
+        ("by-hand", post(json_by_hand).with_state(grants.clone())),
+        ("guard", post(verified_json).layer(guard(asking(GrantAll)))),
+        ("guard-set", post(verified_json).layer(guard(asking(grants.clone())))),
+    ]
+}
+
+// The payloads.
+
+/// A body as the guard wants it.
+#[derive(Deserialize, MediaIds)]
+struct Generate {
+    prompt: String,
+    references: Vec<UnverifiedId>,
+}
+
+/// The same body as text.
+#[derive(Deserialize, Serialize)]
+struct Text {
+    prompt: String,
+    references: Vec<String>,
+}
+
+/// A path parameter of ids that are separated by commas.
+#[derive(MediaIds)]
+struct Listed(Vec<UnverifiedId>);
+
+impl<'de> Deserialize<'de> for Listed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let ids: Result<_, _> = text.split(',').map(UnverifiedId::parse).collect();
+        ids.map(Self).map_err(D::Error::custom)
+    }
+}
+
+// The handlers.
+
+async fn path(Path(ids): Path<String>) -> StatusCode {
+    black_box(ids);
+    StatusCode::NO_CONTENT
+}
+
+async fn verified_path(VerifiedMedia(_, owned): VerifiedMedia<Path<Listed>>) -> StatusCode {
+    black_box(owned.ids());
+    StatusCode::NO_CONTENT
+}
+
+async fn json(Json(body): Json<Generate>) -> StatusCode {
+    black_box((&body.prompt, &body.references));
+    StatusCode::NO_CONTENT
+}
+
+async fn verified_json(
+    VerifiedMedia(Json(body), owned): VerifiedMedia<Json<Generate>>,
+) -> StatusCode {
+    black_box((&body.prompt, &body.references, owned.ids()));
+    StatusCode::NO_CONTENT
+}
+
+async fn json_by_hand(
+    State(grants): State<Grants>,
+    Extension(owner): Extension<Owner>,
+    Json(body): Json<Text>,
+) -> StatusCode {
+    if !grants.grants_all(&owner, body.references.iter().map(String::as_str)) {
+        return StatusCode::NOT_FOUND;
+    }
+    black_box((&body.prompt, &body.references));
+    StatusCode::NO_CONTENT
+}
+
+// Those who decide.
+
+/// What everybody owns.
+#[derive(Debug, Clone)]
+struct Grants(Arc<HashMap<Owner, HashSet<String>>>);
+
+impl Grants {
+    fn of(owner: &Owner, ids: impl Iterator<Item = String>) -> Self {
+        Self(Arc::new(HashMap::from([(owner.clone(), ids.collect())])))
+    }
+
+    fn grants_all<'a>(&self, owner: &Owner, mut ids: impl Iterator<Item = &'a str>) -> bool {
+        self.0.get(owner).is_some_and(|owned| ids.all(|id| owned.contains(id)))
+    }
+}
+
+impl Ownership for Grants {
+    async fn owned(&self, question: &OwnershipQuestion<'_>) -> tower_media::Result<Vec<MediaId>> {
+        let Some(owned) = self.0.get(question.owner()) else { return Ok(Vec::new()) };
+        Ok(question.ids().iter().filter(|id| owned.contains(id.as_str())).cloned().collect())
+    }
+}
+
+/// Answers at once.
+#[derive(Debug)]
+struct GrantAll;
+
+impl Ownership for GrantAll {
+    async fn owned(&self, question: &OwnershipQuestion<'_>) -> tower_media::Result<Vec<MediaId>> {
+        Ok(question.ids().to_vec())
+    }
+}
+
+fn asking(ownership: impl Ownership) -> MediaState {
+    MediaState::builder(InMemory::new()).ownership(ownership).build()
+}
+
+type Decision = BoxFuture<'static, Result<Request, Response>>;
+
+fn not_found() -> Response {
+    StatusCode::NOT_FOUND.into_response()
+}
+
+#[derive(Clone)]
+struct DecideByPath(Grants);
+
+impl AsyncAuthorizeRequest<Body> for DecideByPath {
+    type RequestBody = Body;
+    type ResponseBody = Body;
+    type Future = Decision;
+
+    fn authorize(&mut self, request: Request) -> Decision {
+        let Self(grants) = self.clone();
+        Box::pin(async move {
+            let (mut parts, body) = request.into_parts();
+            let ids = parts.extract::<Path<String>>().await;
+            let Path(ids) = ids.map_err(|rejection| rejection.into_response())?;
+            let owner = parts.extensions.get::<Owner>().ok_or_else(not_found)?;
+            if !grants.grants_all(owner, ids.split(',')) {
+                return Err(not_found());
+            }
+            Ok(Request::from_parts(parts, body))
+        })
+    }
+}
+
+#[derive(Clone)]
+struct DecideByJson(Grants);
+
+impl AsyncAuthorizeRequest<Body> for DecideByJson {
+    type RequestBody = Body;
+    type ResponseBody = Body;
+    type Future = Decision;
+
+    fn authorize(&mut self, request: Request) -> Decision {
+        let Self(grants) = self.clone();
+        Box::pin(async move {
+            let (parts, body) = request.with_limited_body().into_parts();
+            let read = body.collect().await.map_err(|_| not_found())?.to_bytes();
+            let ids = Json::<Text>::from_bytes(&read);
+            let Json(text) = ids.map_err(|rejection| rejection.into_response())?;
+            let owner = parts.extensions.get::<Owner>().ok_or_else(not_found)?;
+            if !grants.grants_all(owner, text.references.iter().map(String::as_str)) {
+                return Err(not_found());
+            }
+            Ok(Request::from_parts(parts, Body::from(read)))
+        })
+    }
+}
