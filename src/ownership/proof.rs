@@ -113,7 +113,7 @@ pub(crate) async fn verify(
         let answer =
             AssertUnwindSafe(async { ownership.dyn_owned(&question).await }).catch_unwind();
         let owned = match tokio::time::timeout(deadline, answer).await {
-            Ok(Ok(answer)) => answer?,
+            Ok(Ok(answer)) => answer.map_err(unanswered)?,
             Ok(Err(_)) => {
                 return Err(Error::new(ErrorKind::Internal, "the ownership check panicked"));
             }
@@ -122,6 +122,18 @@ pub(crate) async fn verify(
         all_owned(ids, &owned)?;
     }
     Ok(OwnedMedia(Arc::clone(claim)))
+}
+
+/// What kept the question from being answered. Nothing that an ownership says in an error is a denial:
+/// only an answer is (contract G1).
+fn unanswered(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Unavailable
+        | ErrorKind::Timeout
+        | ErrorKind::Unexpected
+        | ErrorKind::Internal => error,
+        _ => Error::new(ErrorKind::Unexpected, "the ownership check failed").with_source(error),
+    }
 }
 
 fn all_owned(asked: &IdSet, owned: &[MediaId]) -> Result<()> {

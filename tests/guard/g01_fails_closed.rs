@@ -125,7 +125,6 @@ async fn g01_error_of_the_check_is_told_by_its_status_and_nothing_else() {
 }
 
 #[tokio::test]
-#[ignore = "bug: kinds that are not a check's to give are passed on, 404 among them"]
 async fn g01_error_that_is_no_checks_to_give_is_never_read_as_a_denial() {
     let site = Site::new().await;
     for kind in [

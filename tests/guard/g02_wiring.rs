@@ -469,11 +469,26 @@ async fn g02_path_outside_of_its_route_is_500() {
         Router::new().nest_service("/{album}", site.in_path().layer(open())),
         Router::new().nest_service("/{album}", open()).layer(site.in_path()),
         Router::new().nest_service("/{album}", open()).route_layer(site.in_path()),
-        whole(site.in_path().layer(Router::new().nest("/{album}", open()))),
-        Router::new().fallback(show::<InPath>.layer(site.in_path())),
     ] {
         let request = request(&site.world.ana, &format!("/{0}/{0}", site.own));
         site.assert_wrong(&routes, request, &outside_of_the_route::<InPath>()).await;
+    }
+}
+
+#[tokio::test]
+async fn g02_path_without_a_route_is_404_and_never_a_pass() {
+    let site = Site::new().await;
+    let open = || Router::new().route("/pictures/{id}", get(show::<InPath>));
+    for routes in [
+        open().layer(site.in_path()),
+        open().fallback(show::<InPath>).layer(site.in_path()),
+        Router::new().fallback(show::<InPath>.layer(site.in_path())),
+        whole(site.in_path().layer(open())),
+    ] {
+        let routes = site.world.app(routes);
+        let answer = send(&routes, request(&site.world.ana, &format!("/{}", site.own))).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND);
+        assert_eq!(answer.json()["detail"], "There is nothing at this path.");
     }
 }
 
@@ -506,7 +521,6 @@ struct Combined {
 }
 
 #[tokio::test]
-#[ignore = "bug: the derive does not pass `READS_PATH` on"]
 async fn g02_path_within_a_derived_extractor_is_500_outside_of_its_route() {
     let site = Site::new().await;
     let guard = VerifyMediaLayer::<Combined, _>::new(site.world.media.clone());
@@ -517,7 +531,6 @@ async fn g02_path_within_a_derived_extractor_is_500_outside_of_its_route() {
 }
 
 #[tokio::test]
-#[ignore = "bug: `ids_from` does not say that it reads the path"]
 async fn g02_path_read_by_a_closure_is_500_outside_of_its_route() {
     type Text = Path<String>;
     let site = Site::new().await;

@@ -164,7 +164,6 @@ async fn p11_the_file_of_a_refused_form_is_not_read() {
 }
 
 #[tokio::test]
-#[ignore = "bug: each text field draws more of the body in, however much of it is waiting already"]
 async fn p11_many_fields_do_not_draw_the_file_in() {
     let world = World::new();
     let bobs = world.upload(&world.bob, "me").await;
@@ -360,7 +359,6 @@ async fn p11_text_fields_are_bounded_in_number_and_size() {
 
 /// Neither what precedes the first part nor the head of a part has an end that a client must keep.
 #[tokio::test]
-#[ignore = "bug: what precedes the first part, and the head of a part, are held in memory whole"]
 async fn p11_what_is_neither_field_nor_file_is_bounded_too() {
     let world = World::new();
     let app = app(&world, store).layer(DefaultBodyLimit::disable());
