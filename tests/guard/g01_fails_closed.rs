@@ -140,17 +140,17 @@ async fn g01_error_that_is_no_checks_to_give_is_never_read_as_a_denial() {
     }
 }
 
-/// Waits for a 504 that comes before `end`, by a clock that stands still while there is work to do.
-async fn assert_times_out(site: &Site, end: Duration) -> Answer {
-    let refusal = site.assert_refuses(StatusCode::GATEWAY_TIMEOUT);
-    tokio::time::timeout(end, refusal).await.expect("the check has an end")
+/// What comes in time, by a clock that stands still while there is work to do.
+async fn within<T>(time: Duration, future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(time, future).await.expect("the check has an end")
 }
 
 #[tokio::test(start_paused = true)]
 async fn g01_check_that_hangs_is_504() {
     let site = Site::with(|media| media.check_timeout(Duration::from_secs(3))).await;
     site.world.backend.set(Fault::Hang);
-    let answer = assert_times_out(&site, Duration::from_secs(4)).await;
+    let answer =
+        within(Duration::from_secs(4), site.assert_refuses(StatusCode::GATEWAY_TIMEOUT)).await;
     let Some(VerifyMediaRejection::CheckFailed(failed)) = answer.extensions.get() else {
         panic!("not a failed check");
     };
@@ -161,14 +161,14 @@ async fn g01_check_that_hangs_is_504() {
 async fn g01_check_has_a_deadline_by_default() {
     let site = Site::new().await;
     site.world.backend.set(Fault::Hang);
-    assert_times_out(&site, Duration::from_secs(11)).await;
+    within(Duration::from_secs(11), site.assert_refuses(StatusCode::GATEWAY_TIMEOUT)).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn g01_answer_after_the_deadline_changes_nothing() {
     let site = Site::new().await;
     site.world.backend.set(Fault::Late);
-    assert_times_out(&site, Duration::from_secs(11)).await;
+    within(Duration::from_secs(11), site.assert_refuses(StatusCode::GATEWAY_TIMEOUT)).await;
     site.world.backend.release();
     tokio::task::yield_now().await;
     assert_eq!(site.calls(), 0);
@@ -329,7 +329,8 @@ async fn g01_next_request_passes_once_the_fault_is_lifted() {
     ] {
         site.world.backend.set(fault);
         let calls = site.calls();
-        assert!(!send(&site.app, site.request()).await.status.is_success(), "{fault:?}");
+        let answer = within(Duration::from_secs(11), send(&site.app, site.request())).await;
+        assert!(!answer.status.is_success(), "{fault:?}");
         assert_eq!(site.calls(), calls, "{fault:?}");
         site.world.backend.set(Fault::None);
         site.assert_passes().await;

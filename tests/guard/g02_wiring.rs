@@ -524,9 +524,9 @@ struct Combined {
 async fn g02_path_within_a_derived_extractor_is_500_outside_of_its_route() {
     let site = Site::new().await;
     let guard = VerifyMediaLayer::<Combined, _>::new(site.world.media.clone());
-    let inner = Router::new().route("/", get(show::<Combined>));
+    let inner = Router::new().route("/{id}", get(show::<Combined>));
     let routes = Router::new().nest_service("/{album}", guard.layer(inner));
-    let request = request(&site.world.ana, &format!("/{}/", site.own));
+    let request = request(&site.world.ana, &format!("/{0}/{0}", site.own));
     site.assert_wrong(&routes, request, &outside_of_the_route::<Combined>()).await;
 }
 
@@ -536,9 +536,9 @@ async fn g02_path_read_by_a_closure_is_500_outside_of_its_route() {
     let site = Site::new().await;
     let guard = VerifyMediaLayer::<Text, _>::new(site.world.media.clone())
         .ids_from(|Path(id): &Text| Ok(vec![UnverifiedId::parse(id)?]));
-    let inner = Router::new().route("/", get(show::<Text>));
+    let inner = Router::new().route("/{id}", get(show::<Text>));
     let routes = Router::new().nest_service("/{album}", guard.layer(inner));
-    let request = request(&site.world.ana, &format!("/{}/", site.own));
+    let request = request(&site.world.ana, &format!("/{0}/{0}", site.own));
     site.assert_wrong(&routes, request, &outside_of_the_route::<Text>()).await;
 }
 
