@@ -40,6 +40,8 @@ pub enum ErrorKind {
     Timeout,
     /// The backend answered what it must not answer. 502.
     Unexpected,
+    /// Bytes arrived that are not those that were sent, or not whole. 502.
+    Integrity,
     /// A fault on this side: a panic in a backend, an engine that failed. 500.
     Internal,
 }
@@ -54,7 +56,7 @@ impl ErrorKind {
             Self::Unsupported => StatusCode::NOT_IMPLEMENTED,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
-            Self::Unexpected => StatusCode::BAD_GATEWAY,
+            Self::Unexpected | Self::Integrity => StatusCode::BAD_GATEWAY,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -69,6 +71,7 @@ impl ErrorKind {
             Self::Unavailable => "media-unavailable",
             Self::Timeout => "media-timeout",
             Self::Unexpected => "media-unexpected",
+            Self::Integrity => "media-integrity",
             Self::Internal => "media-internal",
         }
     }
@@ -123,6 +126,12 @@ impl Error {
         Self::new(ErrorKind::Timeout, format!("{what} took longer than {after:?}"))
     }
 
+    /// Makes one of several errors for several callers who waited for the same thing.
+    #[cfg(feature = "remote")]
+    pub(crate) fn shared(error: std::sync::Arc<Self>) -> Self {
+        Self::new(error.kind(), error.to_string()).with_source(error)
+    }
+
     /// Returns what kind of failure this is.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
@@ -154,6 +163,7 @@ impl Error {
             }
             ErrorKind::Timeout => "The media did not answer in time. Try again in a moment.".into(),
             ErrorKind::Unexpected => "The media could not be checked.".into(),
+            ErrorKind::Integrity => "The media did not arrive as it was sent.".into(),
             ErrorKind::Internal => "Something went wrong on the server.".into(),
             _ => sentence(&text).into(),
         };

@@ -220,6 +220,33 @@ impl ContentHash {
     }
 }
 
+/// A text that is not the hexadecimal form of a SHA-256: 64 lower-case digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a content hash is 64 lower-case hexadecimal digits")]
+#[non_exhaustive]
+pub struct InvalidContentHash;
+
+impl FromStr for ContentHash {
+    type Err = InvalidContentHash;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digits = text.as_bytes();
+        let mut digest = [0; 32];
+        if digits.len() != 2 * digest.len() {
+            return Err(InvalidContentHash);
+        }
+        let value = |digit: u8| match digit {
+            b'0'..=b'9' => Ok(digit - b'0'),
+            b'a'..=b'f' => Ok(digit - b'a' + 10),
+            _ => Err(InvalidContentHash),
+        };
+        for (byte, digits) in digest.iter_mut().zip(digits.chunks_exact(2)) {
+            *byte = value(digits[0])? << 4 | value(digits[1])?;
+        }
+        Ok(Self(digest))
+    }
+}
+
 impl fmt::Display for ContentHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))

@@ -22,6 +22,8 @@ mod upload;
 
 pub mod backend;
 pub mod extract;
+#[cfg(feature = "remote")]
+pub mod remote;
 pub mod verify;
 
 #[cfg(feature = "testkit")]
@@ -29,6 +31,8 @@ pub mod conformance;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 
+#[cfg(feature = "remote")]
+pub use self::remote::{Remote, RemoteBuilder};
 #[cfg(feature = "derive")]
 pub use tower_media_derive::MediaIds;
 
@@ -37,7 +41,7 @@ pub use self::{
     download::Download,
     error::{Error, ErrorKind, Result},
     extract::{MediaIds, VerifiedMedia},
-    id::{ContentHash, InvalidMediaId, MediaId, UnverifiedId},
+    id::{ContentHash, InvalidContentHash, InvalidMediaId, MediaId, UnverifiedId},
     list::{ListOptions, MediaStats, Page},
     media::{Dimensions, Exif, Media, MediaStatus, MediaUrls, OwnerView},
     memory::InMemory,

@@ -1,0 +1,237 @@
+//! Where the service is, and how long to wait for it.
+
+use std::time::Duration;
+
+use reqwest::{
+    Url,
+    header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
+    redirect,
+};
+
+use super::{Remote, circuit::Circuit, client::Client, questions::Questions, wire::PublicUrls};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Configures a [`Remote`]. What cannot work is refused by [`build`](Self::build), not at the first
+/// request.
+///
+/// # Default
+///
+/// No key; 2 s to connect, 10 s for a request, 10 s between two chunks; 2 retries; answers about
+/// ownership remembered for 5 s; at most 100,000 rows read for one question.
+#[derive(Debug, Clone)]
+#[must_use = "the backend is made by `build`"]
+pub struct RemoteBuilder {
+    url: String,
+    public_url: Option<String>,
+    bearer: Option<Secret>,
+    service_key: Option<Secret>,
+    key_over_plain_http: bool,
+    connect_timeout: Duration,
+    request_timeout: Duration,
+    idle_timeout: Duration,
+    retries: usize,
+    max_staleness: Duration,
+    max_rows: usize,
+}
+
+/// A key, which no log shows.
+#[derive(Clone)]
+struct Secret(String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("(secret)")
+    }
+}
+
+/// The header that carries a service key.
+const SERVICE_KEY: HeaderName = HeaderName::from_static("x-service-key");
+
+impl RemoteBuilder {
+    /// Begins with the URL below which `/api/v1/media` is.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            public_url: None,
+            bearer: None,
+            service_key: None,
+            key_over_plain_http: false,
+            connect_timeout: Duration::from_secs(2),
+            request_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(10),
+            retries: 2,
+            max_staleness: Duration::from_secs(5),
+            max_rows: 100_000,
+        }
+    }
+
+    /// Sets the URL under which browsers reach `/media/{id}/file`, where it is not the one that the
+    /// service itself gives.
+    pub fn public_url(mut self, url: impl Into<String>) -> Self {
+        self.public_url = Some(url.into());
+        self
+    }
+
+    /// Sends `Authorization: Bearer` with each request.
+    pub fn bearer(mut self, key: impl Into<String>) -> Self {
+        self.bearer = Some(Secret(key.into()));
+        self
+    }
+
+    /// Sends `X-Service-Key` with each request.
+    pub fn service_key(mut self, key: impl Into<String>) -> Self {
+        self.service_key = Some(Secret(key.into()));
+        self
+    }
+
+    /// Allows to send a key over plain HTTP to a host that is not this machine, where anybody on the
+    /// way can read it.
+    pub fn insecure_key_over_plain_http(mut self) -> Self {
+        self.key_over_plain_http = true;
+        self
+    }
+
+    /// Sets how long a connection may take.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Sets how long one request may take until the head of its answer is there. With its retries a
+    /// call takes at most twice that, and reading an answer as much again.
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = timeout;
+        self
+    }
+
+    /// Sets how long a stream may stand still, in either direction.
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = timeout;
+        self
+    }
+
+    /// Sets how many times a call that can be repeated is repeated.
+    pub fn retries(mut self, retries: usize) -> Self {
+        self.retries = retries;
+        self
+    }
+
+    /// Sets how long it is remembered that an owner owns something; zero remembers nothing. That an
+    /// owner does *not* own something is never remembered.
+    pub fn max_staleness(mut self, age: Duration) -> Self {
+        self.max_staleness = age;
+        self
+    }
+
+    /// Sets how many rows of one owner and scope are read to answer a question. Beyond that the answer
+    /// is [`ErrorKind::Unavailable`], never "not owned".
+    pub fn max_rows(mut self, rows: usize) -> Self {
+        self.max_rows = rows;
+        self
+    }
+
+    /// Makes the backend. Nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for a URL that is not absolute HTTP(S) or has a user, a query or a
+    /// fragment; for an empty key or one that no header can carry; and for a key over plain HTTP to
+    /// another machine.
+    pub fn build(self) -> Result<Remote> {
+        let base = http_url(&self.url, "the URL")?;
+        let public = match &self.public_url {
+            Some(url) => {
+                Some(http_url(url, "the public URL")?.as_str().trim_end_matches('/').to_owned())
+            }
+            None => None,
+        };
+        let headers = self.headers()?;
+        if !headers.is_empty()
+            && !self.key_over_plain_http
+            && base.scheme() == "http"
+            && !is_local(&base)
+        {
+            return Err(invalid(
+                "a key would be sent over plain HTTP, where anybody on the way can read it: use \
+                 https, or say `insecure_key_over_plain_http`",
+            ));
+        }
+        let http = reqwest::Client::builder()
+            .default_headers(headers)
+            .connect_timeout(self.connect_timeout)
+            .redirect(redirect::Policy::custom(same_origin))
+            .referer(false)
+            .user_agent(concat!("tower-media/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| invalid("the HTTP client cannot be made").with_source(error))?;
+        let client = Client {
+            http,
+            base,
+            request_timeout: self.request_timeout,
+            idle_timeout: self.idle_timeout,
+            retries: self.retries,
+            circuit: Circuit::default(),
+        };
+        Ok(Remote::of(
+            client,
+            PublicUrls::new(public),
+            Questions::new(self.max_staleness),
+            self.max_rows,
+        ))
+    }
+
+    fn headers(&self) -> Result<HeaderMap> {
+        let mut headers = HeaderMap::new();
+        let keys = [
+            (AUTHORIZATION, self.bearer.as_ref().map(|key| ("Bearer ", key))),
+            (SERVICE_KEY, self.service_key.as_ref().map(|key| ("", key))),
+        ];
+        for (name, key) in keys {
+            let Some((scheme, Secret(key))) = key else { continue };
+            if key.trim().is_empty() {
+                return Err(invalid("a key is empty"));
+            }
+            let mut value = HeaderValue::try_from(format!("{scheme}{key}"))
+                .map_err(|_| invalid("a key has characters that no header can carry"))?;
+            value.set_sensitive(true);
+            headers.insert(name, value);
+        }
+        Ok(headers)
+    }
+}
+
+/// Follows redirects within the service only: anywhere else the keys and the question would go to a
+/// stranger, or to a machine that only this one can reach.
+fn same_origin(attempt: redirect::Attempt<'_>) -> redirect::Action {
+    let first = &attempt.previous()[0];
+    if attempt.url().origin() == first.origin() && attempt.previous().len() <= 5 {
+        attempt.follow()
+    } else {
+        attempt.error("a redirect that is not followed")
+    }
+}
+
+fn http_url(text: &str, what: &str) -> Result<Url> {
+    let url: Url =
+        text.parse().map_err(|error| invalid(format!("{what} is none")).with_source(error))?;
+    let plain = url.query().is_none() && url.fragment().is_none();
+    let anonymous = url.username().is_empty() && url.password().is_none();
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() || !plain || !anonymous {
+        return Err(invalid(format!(
+            "{what} is not of the form https://host:port/path, without user, query or fragment"
+        )));
+    }
+    Ok(url)
+}
+
+fn is_local(url: &Url) -> bool {
+    match url.host_str() {
+        Some("localhost" | "[::1]") => true,
+        Some(host) => host.parse::<std::net::Ipv4Addr>().is_ok_and(|ip| ip.is_loopback()),
+        None => false,
+    }
+}
+
+fn invalid(what: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::InvalidInput, what)
+}

@@ -1,0 +1,250 @@
+//! Requests out, answers in: deadlines, retries, and what a status means.
+
+use std::{fmt, time::Duration};
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use bytes::{Bytes, BytesMut};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, header};
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+
+use super::{circuit::Circuit, progress::Progress};
+use crate::error::{Error, ErrorKind, Result};
+
+/// The largest answer that is not a picture, in bytes.
+const MAX_ANSWER: usize = 128 << 20;
+
+/// A connection to a media service.
+pub(super) struct Client {
+    pub(super) http: reqwest::Client,
+    pub(super) base: Url,
+    pub(super) request_timeout: Duration,
+    pub(super) idle_timeout: Duration,
+    pub(super) retries: usize,
+    pub(super) circuit: Circuit,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("base", &self.base.as_str()).finish_non_exhaustive()
+    }
+}
+
+/// When the same request is sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Retry {
+    /// Never: it must not arrive twice.
+    Never,
+    /// After broken connections and answers that say "later".
+    Transient,
+    /// After 500 as well: the service answers it when two uploads of equal bytes meet.
+    ServerErrors,
+}
+
+/// An answer that is no success.
+pub(super) struct Refusal {
+    pub(super) status: StatusCode,
+    retry_after: Option<Duration>,
+}
+
+impl Client {
+    /// The URL of a path below `/api/v1/media`. Segments are encoded.
+    pub(super) fn url(&self, segments: &[&str]) -> Url {
+        let mut url = self.base.clone();
+        url.path_segments_mut()
+            .expect("the builder has refused URLs without a path")
+            .pop_if_empty()
+            .extend(["api", "v1", "media"])
+            .extend(segments);
+        url
+    }
+
+    /// The URL of a path at the root of the service.
+    pub(super) fn root(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        url.path_segments_mut()
+            .expect("the builder has refused URLs without a path")
+            .pop_if_empty()
+            .push(path);
+        url
+    }
+
+    /// Where browsers find `/media/…`, if nobody said otherwise.
+    pub(super) fn public_base(&self) -> String {
+        let url = self.root("api");
+        format!("{url}/v1")
+    }
+
+    pub(super) fn request(&self, method: Method, segments: &[&str]) -> RequestBuilder {
+        self.http.request(method, self.url(segments))
+    }
+
+    /// Sends a request that may be sent again, and waits for the head of an answer that is a success.
+    pub(super) async fn send(&self, request: impl Fn() -> RequestBuilder) -> Result<Response> {
+        self.send_any(Retry::Transient, || (request(), Progress::default()))
+            .await?
+            .map_err(Error::from)
+    }
+
+    /// Sends a request and waits for the head of the answer, be it a refusal.
+    ///
+    /// Tried again, as `retry` says, after pauses that grow and vary, or that the service asks for. No
+    /// attempt begins later than twice the time of one request after the first. An attempt whose body
+    /// moves, by its progress, has all the time it needs.
+    pub(super) async fn send_any(
+        &self,
+        retry: Retry,
+        mut make: impl FnMut() -> (RequestBuilder, Progress),
+    ) -> Result<Result<Response, Refusal>> {
+        let deadline = Instant::now() + 2 * self.request_timeout;
+        let mut pauses = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(50))
+            .with_max_delay(Duration::from_secs(2))
+            .with_max_times(self.retries)
+            .with_jitter()
+            .build();
+        loop {
+            self.circuit.admit()?;
+            let (request, progress) = make();
+            let result = self.attempt(request, &progress).await;
+            self.circuit.note(match &result {
+                Ok(answer) => !answer.as_ref().is_err_and(Refusal::says_later),
+                Err(error) => !error.is_transient(),
+            });
+            let worth = match &result {
+                Ok(Ok(_)) => false,
+                Ok(Err(refusal)) => {
+                    refusal.says_later()
+                        || retry == Retry::ServerErrors
+                            && refusal.status == StatusCode::INTERNAL_SERVER_ERROR
+                }
+                Err(error) => error.is_transient(),
+            };
+            let again = (worth && retry != Retry::Never).then(|| pauses.next()).flatten();
+            let Some(pause) = again else { return result };
+            let asked = result.as_ref().ok().and_then(|answer| answer.as_ref().err()?.retry_after);
+            let pause = pause.max(asked.unwrap_or_default());
+            if Instant::now() + pause >= deadline {
+                return result;
+            }
+            tracing::debug!(?pause, "media service asked again");
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn attempt(
+        &self,
+        request: RequestBuilder,
+        progress: &Progress,
+    ) -> Result<Result<Response, Refusal>> {
+        let answer = progress.watch(self.request_timeout, request.send()).await?;
+        answer.map(sort).map_err(transport)
+    }
+
+    /// Reads a JSON answer, however it is cut up, within bounds of time and size.
+    pub(super) async fn json<T: DeserializeOwned>(&self, response: Response) -> Result<T> {
+        let body = self.body(response).await?;
+        parse(&body)
+    }
+
+    /// Reads an answer into memory, within bounds of time and size.
+    pub(super) async fn body(&self, mut response: Response) -> Result<Bytes> {
+        let too_large = || Error::new(ErrorKind::Unexpected, "the media service sent far too much");
+        if response.content_length().is_some_and(|length| length > MAX_ANSWER as u64) {
+            return Err(too_large());
+        }
+        let read = async {
+            let mut body = BytesMut::new();
+            while let Some(chunk) = self.idle(response.chunk()).await? {
+                body.extend_from_slice(&chunk);
+                if body.len() > MAX_ANSWER {
+                    return Err(too_large());
+                }
+            }
+            Ok(body.freeze())
+        };
+        let deadline = 2 * self.request_timeout;
+        tokio::time::timeout(deadline, read)
+            .await
+            .unwrap_or_else(|_| Err(Error::timeout("the answer of the media service", deadline)))
+    }
+
+    pub(super) async fn idle<T>(
+        &self,
+        read: impl Future<Output = reqwest::Result<T>>,
+    ) -> Result<T> {
+        match tokio::time::timeout(self.idle_timeout, read).await {
+            Ok(read) => read.map_err(transport),
+            Err(_) => Err(Error::timeout("the next bytes of the media service", self.idle_timeout)),
+        }
+    }
+}
+
+pub(super) fn parse<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Result<T> {
+    serde_json::from_slice(body).map_err(|error| {
+        Error::new(ErrorKind::Unexpected, "the media service sent JSON that it should not")
+            .with_source(error)
+    })
+}
+
+fn sort(response: Response) -> Result<Response, Refusal> {
+    if response.status().is_success() {
+        return Ok(response);
+    }
+    // In seconds (RFC 9110, section 10.2.3); the form with a date is not worth a clock.
+    let retry_after = response
+        .headers()
+        .get(header::RETRY_AFTER)
+        .and_then(|value| value.to_str().ok()?.trim().parse().ok().map(Duration::from_secs));
+    Err(Refusal { status: response.status(), retry_after })
+}
+
+impl Refusal {
+    /// Whether the service, or what stands before it, is not able to answer now. 500 does not say so:
+    /// the recorded service answers it to every question that it does not understand.
+    fn says_later(&self) -> bool {
+        matches!(
+            self.status,
+            StatusCode::TOO_MANY_REQUESTS
+                | StatusCode::BAD_GATEWAY
+                | StatusCode::SERVICE_UNAVAILABLE
+                | StatusCode::GATEWAY_TIMEOUT
+        )
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(Refusal { status, .. }: Refusal) -> Self {
+        let kind = match status {
+            StatusCode::NOT_FOUND => ErrorKind::NotFound,
+            StatusCode::PAYLOAD_TOO_LARGE => ErrorKind::TooLarge,
+            StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => ErrorKind::InvalidInput,
+            StatusCode::GATEWAY_TIMEOUT => ErrorKind::Timeout,
+            // A database or a store that is down, among much else.
+            StatusCode::INTERNAL_SERVER_ERROR
+            | StatusCode::TOO_MANY_REQUESTS
+            | StatusCode::BAD_GATEWAY
+            | StatusCode::SERVICE_UNAVAILABLE => ErrorKind::Unavailable,
+            // A redirect that was not followed, 401 or 403 for a wrong key, and whatever else the
+            // protocol does not have.
+            _ => ErrorKind::Unexpected,
+        };
+        Self::new(kind, format!("the media service answered {status}"))
+    }
+}
+
+/// What went wrong below HTTP. URLs stay out: they name owners.
+pub(super) fn transport(error: reqwest::Error) -> Error {
+    let (kind, what) = if error.is_timeout() {
+        (ErrorKind::Timeout, "the media service took too long")
+    } else if error.is_connect() {
+        (ErrorKind::Unavailable, "the media service cannot be reached")
+    } else if error.is_redirect() {
+        (ErrorKind::Unexpected, "the media service redirects to another host")
+    } else if error.is_builder() {
+        (ErrorKind::InvalidInput, "the request to the media service cannot be made")
+    } else {
+        (ErrorKind::Unavailable, "the connection to the media service broke off")
+    };
+    Error::new(kind, what).with_source(error.without_url())
+}

@@ -1,0 +1,205 @@
+//! The JSON of the media service, and what it means here.
+
+use std::{borrow::Cow, collections::HashSet, time::SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    error::{Error, ErrorKind, Result},
+    id::MediaId,
+    media::{Dimensions, Exif, Media, MediaStatus, MediaUrls},
+    rendition::{Transform, Variant},
+};
+
+/// A record, as upload, get, hash and lists give it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Record {
+    id: String,
+    status: String,
+    original_name: Option<String>,
+    mime_type: String,
+    size: u64,
+    pub(super) hash: String,
+    urls: Urls,
+    metadata: Option<Metadata>,
+    exif: Option<WireExif>,
+    created_at: String,
+}
+
+#[derive(Deserialize)]
+struct Urls {
+    original: String,
+    thumbnail: Option<String>,
+    medium: Option<String>,
+    large: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    width: u32,
+    height: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireExif {
+    camera_make: Option<String>,
+    camera_model: Option<String>,
+    date_taken: Option<String>,
+    focal_length: Option<String>,
+    aperture: Option<String>,
+    iso: Option<u32>,
+    exposure_time: Option<String>,
+    gps_latitude: Option<String>,
+    gps_longitude: Option<String>,
+}
+
+/// Builds the URLs that browsers get.
+#[derive(Debug, Clone)]
+pub(super) struct PublicUrls(Option<String>);
+
+impl PublicUrls {
+    /// Under `base`, which ends where `/media/…` begins, or as the service gives them.
+    pub(super) fn new(base: Option<String>) -> Self {
+        Self(base)
+    }
+
+    /// The URLs of `id` under `base`, every variant included.
+    pub(super) fn all(&self, id: &MediaId, otherwise: &str) -> MediaUrls {
+        let base = self.0.as_deref().unwrap_or(otherwise);
+        let mut urls = MediaUrls::new(format!("{base}/media/{id}/file"));
+        let variant = |variant: Variant| Some(format!("{}/{variant}", urls.original));
+        let [thumbnail, medium, large] = Variant::ALL.map(variant);
+        (urls.thumbnail, urls.medium, urls.large) = (thumbnail, medium, large);
+        urls
+    }
+
+    fn of(&self, id: &MediaId, given: Urls) -> MediaUrls {
+        let Some(base) = &self.0 else {
+            let mut urls = MediaUrls::new(given.original);
+            (urls.thumbnail, urls.medium, urls.large) =
+                (given.thumbnail, given.medium, given.large);
+            return urls;
+        };
+        // Only those that exist; where they are is for the configuration to say.
+        let mut urls = self.all(id, base);
+        urls.thumbnail = urls.thumbnail.filter(|_| given.thumbnail.is_some());
+        urls.medium = urls.medium.filter(|_| given.medium.is_some());
+        urls.large = urls.large.filter(|_| given.large.is_some());
+        urls
+    }
+}
+
+impl Record {
+    pub(super) fn into_media(self, public: &PublicUrls) -> Result<Media> {
+        let id = MediaId::from_trusted(&self.id).map_err(|_| nonsense("id"))?;
+        let status = match self.status.as_str() {
+            "ready" => MediaStatus::Ready,
+            "failed" => MediaStatus::Failed,
+            // `uploading` is in old rows; it too is not over yet.
+            "processing" | "uploading" => MediaStatus::Processing,
+            _ => return Err(nonsense("status")),
+        };
+        let hash = self.hash.parse().map_err(|_| nonsense("hash"))?;
+        let created: jiff::Timestamp = self.created_at.parse().map_err(|_| nonsense("date"))?;
+        let urls = public.of(&id, self.urls);
+        let mut media = Media::new(id, status, self.mime_type, self.size, hash, urls);
+        media.original_name = self.original_name;
+        media.dimensions = self.metadata.map(|m| Dimensions::new(m.width, m.height));
+        media.exif = self.exif.map(Exif::from);
+        media.created_at = SystemTime::from(created);
+        Ok(media)
+    }
+}
+
+fn nonsense(what: &str) -> Error {
+    Error::new(
+        ErrorKind::Unexpected,
+        format!("the media service sent a record without a valid {what}"),
+    )
+}
+
+impl From<WireExif> for Exif {
+    fn from(wire: WireExif) -> Self {
+        let mut exif = Self::default();
+        exif.camera_make = wire.camera_make;
+        exif.camera_model = wire.camera_model;
+        exif.date_taken = wire.date_taken;
+        exif.focal_length = wire.focal_length;
+        exif.aperture = wire.aperture;
+        exif.iso = wire.iso;
+        exif.exposure_time = wire.exposure_time;
+        exif.gps_latitude = wire.gps_latitude;
+        exif.gps_longitude = wire.gps_longitude;
+        exif
+    }
+}
+
+/// A transform as the service's query.
+pub(super) fn transform_query(transform: &Transform) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("format", transform.format().as_str());
+    if let Some(width) = transform.width() {
+        query.append_pair("w", &width.to_string());
+    }
+    if let Some(height) = transform.height() {
+        query.append_pair("h", &height.to_string());
+    }
+    query.append_pair("fit", transform.fit().as_str());
+    query.append_pair("q", &transform.quality().to_string());
+    query.finish()
+}
+
+/// Of a record in a list nothing is read but the id.
+#[derive(Deserialize)]
+pub(super) struct Row<'a> {
+    #[serde(borrow)]
+    pub(super) id: Cow<'a, str>,
+}
+
+/// A page of the sorted list.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ListAll<T> {
+    pub(super) items: Vec<T>,
+    pub(super) total: u64,
+    pub(super) has_more: bool,
+}
+
+/// The question about ownership, to a server that knows it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OwnedQuestion<'a> {
+    pub(super) user_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) apps: Option<Vec<&'a str>>,
+    pub(super) ids: Vec<&'a str>,
+}
+
+/// The answer to it.
+#[derive(Deserialize)]
+pub(super) struct OwnedAnswer<'a> {
+    #[serde(borrow)]
+    pub(super) owned: Vec<Cow<'a, str>>,
+}
+
+impl OwnedAnswer<'_> {
+    /// The ids that were asked for and are owned, unless the answer names others.
+    pub(super) fn among(self, asked: &[MediaId]) -> Result<HashSet<MediaId>> {
+        let asked: HashSet<&str> = asked.iter().map(MediaId::as_str).collect();
+        let surplus = || {
+            Error::new(
+                ErrorKind::Unexpected,
+                "the media service named media that was not asked for",
+            )
+        };
+        self.owned
+            .iter()
+            .map(|id| {
+                let id = asked.get(&**id).ok_or_else(surplus)?;
+                MediaId::from_trusted(id).map_err(|_| surplus())
+            })
+            .collect()
+    }
+}
