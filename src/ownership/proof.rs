@@ -138,6 +138,10 @@ async fn within<F: Future>(deadline: Duration, mut future: Pin<&mut F>) -> Optio
 }
 
 fn all_owned(asked: &IdSet, owned: &[MediaId]) -> Result<()> {
+    // The most common answer by far: all of them, in the order asked.
+    if asked.as_slice() == owned {
+        return Ok(());
+    }
     let mut found = vec![false; asked.len()];
     for id in owned {
         let position = asked.position(id.as_str()).ok_or_else(|| {
