@@ -7,6 +7,9 @@ use crate::id::{MediaId, UnverifiedId};
 /// Up to here looking through all ids beats hashing one.
 const SCAN: usize = 16;
 
+/// The most ids for which the index has room from the start. Growing hashes all of them again.
+const ROOM: usize = 256;
+
 /// Distinct ids in the order of their first occurrence.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct IdSet {
@@ -43,7 +46,8 @@ impl IdSet {
             }
             self.ids.push(id.to_candidate());
             if self.ids.len() > SCAN {
-                self.index = self.ids.iter().cloned().zip(0..).collect();
+                self.index.reserve(max.min(ROOM));
+                self.index.extend(self.ids.iter().cloned().zip(0..));
             }
             return true;
         }
