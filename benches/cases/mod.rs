@@ -137,7 +137,9 @@ impl Case {
 
 fn app(path: &str, route: MethodRouter) -> Router {
     let media = MediaState::in_memory();
-    Router::new().route(path, route).layer(media.layer()).layer(Extension(ana()))
+    let router = Router::new().route(path, route).layer(media.layer()).layer(Extension(ana()));
+    // As `axum::serve` does: the layers are put on once, not for each request.
+    router.with_state(())
 }
 
 fn ana() -> Owner {
@@ -194,7 +196,7 @@ struct Listed(Vec<UnverifiedId>);
 
 impl<'de> Deserialize<'de> for Listed {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
+        let text = <&str>::deserialize(deserializer)?;
         let ids: Result<_, _> = text.split(',').map(UnverifiedId::parse).collect();
         ids.map(Self).map_err(D::Error::custom)
     }
