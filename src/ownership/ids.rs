@@ -14,8 +14,8 @@ const ROOM: usize = 256;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct IdSet {
     ids: Vec<MediaId>,
-    // Positions by id; empty until there are more than SCAN.
-    index: HashMap<MediaId, usize>,
+    // Positions by id, once there are more than SCAN.
+    index: Option<HashMap<MediaId, usize>>,
 }
 
 impl IdSet {
@@ -28,16 +28,15 @@ impl IdSet {
     }
 
     pub(crate) fn position(&self, id: &str) -> Option<usize> {
-        if self.index.is_empty() {
-            self.ids.iter().position(|known| known.as_str() == id)
-        } else {
-            self.index.get(id).copied()
+        match &self.index {
+            None => self.ids.iter().position(|known| known.as_str() == id),
+            Some(index) => index.get(id).copied(),
         }
     }
 
     /// Takes an id in, unless it is there or there are `max` already. Returns whether it is in.
     fn insert(&mut self, id: &UnverifiedId, max: usize) -> bool {
-        if self.index.is_empty() {
+        let Some(index) = &mut self.index else {
             if self.position(id.text()).is_some() {
                 return true;
             }
@@ -46,12 +45,13 @@ impl IdSet {
             }
             self.ids.push(id.to_candidate());
             if self.ids.len() > SCAN {
-                self.index.reserve(max.min(ROOM));
-                self.index.extend(self.ids.iter().cloned().zip(0..));
+                let mut index = HashMap::with_capacity(max.min(ROOM));
+                index.extend(self.ids.iter().cloned().zip(0..));
+                self.index = Some(index);
             }
             return true;
-        }
-        match self.index.entry(id.to_candidate()) {
+        };
+        match index.entry(id.to_candidate()) {
             Entry::Occupied(_) => true,
             Entry::Vacant(_) if self.ids.len() >= max => false,
             Entry::Vacant(entry) => {
