@@ -50,7 +50,7 @@ fn check(text: &str) -> Result<(), InvalidMediaId> {
 /// ```
 ///
 /// [`OwnedMedia`]: crate::OwnedMedia
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UnverifiedId(Arc<str>);
 
 impl UnverifiedId {
@@ -154,8 +154,10 @@ impl MediaId {
         Ok(Self(text.into()))
     }
 
-    /// A new id that nobody can guess: a random UUID (version 4, which tells no time).
-    pub(crate) fn random() -> Self {
+    /// Makes a new id that nobody can guess: a random UUID (version 4, which tells no time).
+    ///
+    /// For backends, when they store an upload.
+    pub fn random() -> Self {
         let mut buffer = uuid::Uuid::encode_buffer();
         let text: &str = uuid::Uuid::new_v4().hyphenated().encode_lower(&mut buffer);
         Self(text.into())

@@ -1,4 +1,4 @@
-//! placeholder
+#![doc = include_str!("docs/crate.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "testkit")]
@@ -10,6 +10,8 @@ mod id;
 mod list;
 mod media;
 mod memory;
+#[cfg(feature = "utoipa")]
+mod openapi;
 mod owner;
 mod ownership;
 mod problem;
@@ -48,3 +50,7 @@ pub use self::{
     upload::{Upload, UploadBody, UploadClaims},
     verify::VerifyMediaLayer,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -17,7 +17,6 @@ use crate::id::{ContentHash, MediaId};
 #[non_exhaustive]
 pub struct Media {
     /// The id, which may be acted on.
-    #[cfg_attr(feature = "utoipa", schema(value_type = String))]
     pub id: MediaId,
     /// How far its processing has come.
     pub status: MediaStatus,

@@ -39,8 +39,14 @@ pub struct InMemory(Arc<Mutex<Shelf>>);
 struct Shelf {
     contents: HashMap<ContentHash, Content>,
     items: HashMap<MediaId, Item>,
-    // An owner's ids by the order of their arrival.
-    owners: HashMap<Owner, BTreeMap<u64, MediaId>>,
+    libraries: HashMap<Owner, Library>,
+}
+
+/// What an owner has, by the order of its arrival. The count is the owner's own: page tokens are made
+/// of it, and must not tell of other owners.
+#[derive(Default)]
+struct Library {
+    ids: BTreeMap<u64, MediaId>,
     arrivals: u64,
 }
 
@@ -55,6 +61,14 @@ struct Item {
     scopes: BTreeSet<Scope>,
     arrival: u64,
     media: Media,
+}
+
+impl Library {
+    /// The arrival that a page token stands for, if there ever was one with exactly that token.
+    fn arrival(&self, token: &str) -> Option<u64> {
+        let arrival = token.parse().ok()?;
+        ((1..=self.arrivals).contains(&arrival) && arrival.to_string() == token).then_some(arrival)
+    }
 }
 
 impl std::fmt::Debug for Shelf {
@@ -104,10 +118,11 @@ impl Shelf {
         );
         media.original_name = file_name;
         content.holders.insert(owner.clone(), id.clone());
-        self.arrivals += 1;
-        self.owners.entry(owner.clone()).or_default().insert(self.arrivals, id.clone());
-        let item =
-            Item { owner, scopes: [scope].into(), arrival: self.arrivals, media: media.clone() };
+        let library = self.libraries.entry(owner.clone()).or_default();
+        library.arrivals += 1;
+        let arrival = library.arrivals;
+        library.ids.insert(arrival, id.clone());
+        let item = Item { owner, scopes: [scope].into(), arrival, media: media.clone() };
         self.items.insert(id, item);
         media
     }
@@ -121,11 +136,8 @@ impl Shelf {
             return false;
         }
         let item = self.items.remove(id).expect("it was there a line ago");
-        if let Some(ids) = self.owners.get_mut(owner) {
-            ids.remove(&item.arrival);
-            if ids.is_empty() {
-                self.owners.remove(owner);
-            }
+        if let Some(library) = self.libraries.get_mut(owner) {
+            library.ids.remove(&item.arrival);
         }
         if let Some(content) = self.contents.get_mut(&item.media.hash) {
             content.holders.remove(owner);
@@ -137,17 +149,16 @@ impl Shelf {
     }
 
     fn list(&self, owner: &Owner, options: &ListOptions) -> Result<Page> {
+        let library = self.libraries.get(owner);
         let before = match options.after() {
             None => u64::MAX,
-            Some(next) => next
-                .parse()
-                .map_err(|_| Error::new(ErrorKind::InvalidInput, "no page ended with that"))?,
+            Some(next) => library
+                .and_then(|library| library.arrival(next))
+                .ok_or_else(|| Error::new(ErrorKind::InvalidInput, "no page ended with that"))?,
         };
-        let mut items: Vec<&Item> = self
-            .owners
-            .get(owner)
+        let mut items: Vec<&Item> = library
             .into_iter()
-            .flat_map(|ids| ids.range(..before).rev())
+            .flat_map(|library| library.ids.range(..before).rev())
             .map(|(_, id)| &self.items[id])
             .filter(|item| item.counts_in(options.scopes()))
             .take(options.limit() + 1)
@@ -219,9 +230,9 @@ impl MediaBackend for InMemory {
 
     async fn stats(&self, owner: &Owner) -> Result<MediaStats> {
         let shelf = self.shelf();
-        let ids = shelf.owners.get(owner);
-        let sizes =
-            ids.into_iter().flat_map(|ids| ids.values()).map(|id| shelf.items[id].media.size);
+        let library = shelf.libraries.get(owner);
+        let ids = library.into_iter().flat_map(|library| library.ids.values());
+        let sizes = ids.map(|id| shelf.items[id].media.size);
         Ok(sizes.fold(MediaStats::default(), |sum, size| {
             MediaStats::new(sum.count + 1, sum.bytes + size)
         }))

@@ -25,6 +25,9 @@ pub struct InvalidOwner;
 /// An empty subject cannot be made into an owner: a token without a subject would otherwise make
 /// all such callers one person.
 ///
+/// A handler takes the owner that an authentication layer put into the request's extensions as an
+/// argument; without one the answer is 401.
+///
 /// ```
 /// use tower_media::Owner;
 ///

@@ -3,17 +3,22 @@
 //! [tower-media]: https://docs.rs/tower-media
 
 use proc_macro::TokenStream;
-use proc_macro2::TokenStream as Tokens;
-use quote::{format_ident, quote, quote_spanned};
+use proc_macro2::{Span, TokenStream as Tokens, TokenTree};
+use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use syn::{
-    Attribute, Data, DeriveInput, Error, Fields, Generics, Ident, Path, Result, Token, parse_quote,
-    spanned::Spanned as _,
+    Attribute, Data, DeriveInput, Error, Fields, Generics, Path, Result, Type,
+    meta::ParseNestedMeta, parse_quote, spanned::Spanned as _,
 };
 
-/// Derives `MediaIds`: **every** field is asked for the media ids it carries.
+/// Derives `MediaIds`: **every** field is asked for the media ids it carries, in the order in which
+/// the fields are declared.
 ///
-/// For structs, tuple structs and enums, with or without type parameters (each of which then has to
-/// be `MediaIds` itself).
+/// For structs, tuple structs and enums, recursive ones too. A type parameter has to be `MediaIds`
+/// itself if a field that is asked names it; `T::Item` in a field has to be instead of `T`.
+///
+/// A struct that is an extractor may hold other extractors, `Path` among them. A recursive one must
+/// spell its pointer out (`Box<Self>`, not an alias of it): what is behind a `Box`, `Rc`, `Arc` or
+/// `&` is not searched for a `Path`, and the search through anything else has to end.
 ///
 /// # Attributes
 ///
@@ -28,21 +33,22 @@ pub fn derive_media_ids(input: TokenStream) -> TokenStream {
 
 fn expand(input: DeriveInput) -> Result<Tokens> {
     let krate = crate_path(&input.attrs)?;
-    let name = &input.ident;
+    let mut asked = Asked { krate, types: Vec::new() };
     let body = match &input.data {
         Data::Struct(data) => {
-            let (pattern, visits) = fields(&data.fields, &krate)?;
+            let (pattern, visits) = asked.fields(&data.fields)?;
             quote! { let Self #pattern = self; #visits }
         }
         Data::Enum(data) if data.variants.is_empty() => quote! { match *self {} },
         Data::Enum(data) => {
-            let arms = data.variants.iter().map(|variant| {
+            let mut arms = Tokens::new();
+            for variant in &data.variants {
+                no_attributes(&variant.attrs)?;
                 let name = &variant.ident;
-                let (pattern, visits) = fields(&variant.fields, &krate)?;
-                Ok(quote! { Self::#name #pattern => { #visits } })
-            });
-            let arms = arms.collect::<Result<Vec<_>>>()?;
-            quote! { match self { #(#arms)* } }
+                let (pattern, visits) = asked.fields(&variant.fields)?;
+                arms.extend(quote! { Self::#name #pattern => { #visits } });
+            }
+            quote! { match self { #arms } }
         }
         Data::Union(union) => {
             return Err(Error::new(
@@ -51,92 +57,151 @@ fn expand(input: DeriveInput) -> Result<Tokens> {
             ));
         }
     };
-    let generics = bounded(input.generics, &krate);
+    let Asked { krate, types } = asked;
+    let reads_path = types.iter().filter(|ty| !names_pointer(ty)).map(|ty| {
+        quote_spanned! { ty.span() => | <#ty as #krate::MediaIds>::READS_PATH }
+    });
+    let reads_path = quote! { false #(#reads_path)* };
+    let name = &input.ident;
+    let generics = bounded(input.generics, &krate, &types);
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
     Ok(quote! {
         #[automatically_derived]
         impl #impl_generics #krate::MediaIds for #name #type_generics #where_clause {
+            const READS_PATH: bool = #reads_path;
+
             fn media_ids(&self, __ids: &mut #krate::IdCollector) {
-                let _ = &__ids;
                 #body
             }
         }
     })
 }
 
-/// A pattern that binds every field that is not skipped, and the calls that ask each of them.
-fn fields(fields: &Fields, krate: &Path) -> Result<(Tokens, Tokens)> {
-    let mut bindings = Vec::new();
-    let mut visits = Tokens::new();
-    for (number, field) in fields.iter().enumerate() {
-        let binding = match &field.ident {
-            Some(name) => format_ident!("__{}", name_of(name)),
-            None => format_ident!("__{}", number),
-        };
-        let skipped = is_skipped(&field.attrs)?;
-        let shown = if skipped {
-            quote! { _ }
-        } else {
-            quote! { #binding }
-        };
-        bindings.push(match &field.ident {
-            Some(name) => quote! { #name: #shown },
-            None => shown,
-        });
-        if !skipped {
-            // At the span of the type, so that a type without `MediaIds` is what gets underlined.
-            let ty = &field.ty;
-            visits.extend(quote_spanned! { ty.span() =>
-                <#ty as #krate::MediaIds>::media_ids(#binding, __ids);
+/// The types of the fields that are asked.
+struct Asked {
+    krate: Path,
+    types: Vec<Type>,
+}
+
+impl Asked {
+    /// A pattern that binds every field that is not skipped, and the calls that ask each of them.
+    fn fields(&mut self, fields: &Fields) -> Result<(Tokens, Tokens)> {
+        let krate = &self.krate;
+        let mut bindings = Vec::new();
+        let mut visits = Tokens::new();
+        for (number, field) in fields.iter().enumerate() {
+            // Numbered, not named: a field may be called anything, the collector's name included.
+            let binding = format_ident!("__field{number}", span = Span::mixed_site());
+            let mut shown = quote! { _ };
+            if !is_skipped(&field.attrs)? {
+                // At the span of the type, so that a type without `MediaIds` is what gets underlined.
+                let ty = &field.ty;
+                visits.extend(quote_spanned! { ty.span() =>
+                    <#ty as #krate::MediaIds>::media_ids(#binding, __ids);
+                });
+                self.types.push(ty.clone());
+                shown = quote! { #binding };
+            }
+            bindings.push(match &field.ident {
+                Some(name) => quote! { #name: #shown },
+                None => shown,
             });
         }
+        let pattern = match fields {
+            Fields::Named(_) => quote! { { #(#bindings),* } },
+            Fields::Unnamed(_) => quote! { ( #(#bindings),* ) },
+            Fields::Unit => Tokens::new(),
+        };
+        Ok((pattern, visits))
     }
-    let pattern = match fields {
-        Fields::Named(_) => quote! { { #(#bindings),* } },
-        Fields::Unnamed(_) => quote! { ( #(#bindings),* ) },
-        Fields::Unit => Tokens::new(),
-    };
-    Ok((pattern, visits))
 }
 
-/// The name without the `r#` of a raw identifier.
-fn name_of(ident: &Ident) -> String {
-    let name = ident.to_string();
-    name.strip_prefix("r#").map(str::to_owned).unwrap_or(name)
+/// Whether the type names a pointer. Only through one can a type contain itself, which would make
+/// the constant `READS_PATH` ask for its own value; and no extractor is behind one.
+fn names_pointer(ty: &Type) -> bool {
+    words(ty).iter().any(|word| match word {
+        TokenTree::Punct(punct) => punct.as_char() == '&',
+        TokenTree::Ident(ident) => ["Box", "Rc", "Arc"].iter().any(|name| ident == name),
+        _ => false,
+    })
 }
 
-fn bounded(mut generics: Generics, krate: &Path) -> Generics {
-    for parameter in generics.type_params_mut() {
-        parameter.bounds.push(parse_quote!(#krate::MediaIds));
+/// Bounds what the asked types name of the type parameters: `T` itself, or `T::Item` in its place.
+fn bounded(mut generics: Generics, krate: &Path, types: &[Type]) -> Generics {
+    let parameters: Vec<_> = generics.type_params().map(|param| param.ident.clone()).collect();
+    for ty in types.iter().filter(|ty| !is_phantom(ty)) {
+        let words = words(ty);
+        for at in 0..words.len() {
+            let bound: Type = match &words[at..] {
+                [TokenTree::Ident(name), ..] if !parameters.contains(name) => continue,
+                [TokenTree::Ident(name), TokenTree::Punct(a), TokenTree::Punct(b), item, ..]
+                    if a.as_char() == ':' && b.as_char() == ':' =>
+                {
+                    parse_quote!(#name::#item)
+                }
+                [TokenTree::Ident(name), ..] => parse_quote!(#name),
+                _ => continue,
+            };
+            let predicate = parse_quote!(#bound: #krate::MediaIds);
+            generics.make_where_clause().predicates.push(predicate);
+        }
     }
     generics
 }
 
+/// The tokens of a type, those inside of brackets among them.
+fn words(ty: &Type) -> Vec<TokenTree> {
+    fn open(tokens: Tokens) -> Vec<TokenTree> {
+        let each = tokens.into_iter().flat_map(|token| match token {
+            TokenTree::Group(group) => open(group.stream()),
+            token => vec![token],
+        });
+        each.collect()
+    }
+    open(ty.to_token_stream())
+}
+
+fn is_phantom(ty: &Type) -> bool {
+    let Type::Path(ty) = ty else { return false };
+    ty.path.segments.last().is_some_and(|segment| segment.ident == "PhantomData")
+}
+
 fn is_skipped(attributes: &[Attribute]) -> Result<bool> {
     let mut skipped = false;
-    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("media")) {
-        attribute.parse_nested_meta(|meta| {
-            if meta.path.is_ident("skip") {
-                skipped = true;
-                return Ok(());
-            }
-            Err(meta.error("on a field there is only `#[media(skip)]`"))
-        })?;
-    }
+    each_meta(attributes, |meta| {
+        if meta.path.is_ident("skip") {
+            skipped = true;
+            return Ok(());
+        }
+        Err(meta.error("on a field there is only `#[media(skip)]`"))
+    })?;
     Ok(skipped)
+}
+
+fn no_attributes(attributes: &[Attribute]) -> Result<()> {
+    each_meta(attributes, |meta| {
+        Err(meta.error("on a variant there is nothing to set; `#[media(skip)]` goes on its fields"))
+    })
 }
 
 fn crate_path(attributes: &[Attribute]) -> Result<Path> {
     let mut path = parse_quote!(::tower_media);
-    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("media")) {
-        attribute.parse_nested_meta(|meta| {
-            if meta.path.is_ident("crate") {
-                meta.input.parse::<Token![=]>()?;
-                path = meta.input.parse::<syn::LitStr>()?.parse()?;
-                return Ok(());
-            }
-            Err(meta.error("on a type there is only `#[media(crate = \"path\")]`"))
-        })?;
-    }
+    each_meta(attributes, |meta| {
+        if meta.path.is_ident("crate") {
+            path = meta.value()?.parse::<syn::LitStr>()?.parse()?;
+            return Ok(());
+        }
+        Err(meta.error("on a type there is only `#[media(crate = \"path\")]`"))
+    })?;
     Ok(path)
+}
+
+fn each_meta(
+    attributes: &[Attribute],
+    mut read: impl FnMut(ParseNestedMeta<'_>) -> Result<()>,
+) -> Result<()> {
+    attributes
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("media"))
+        .try_for_each(|attribute| attribute.parse_nested_meta(&mut read))
 }

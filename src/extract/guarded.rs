@@ -32,8 +32,9 @@ pub enum ViaStream {}
 /// implements, and for [`MultipartForm`](super::MultipartForm).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an extractor that `VerifyMediaLayer` can run",
-    note = "it needs `FromRequestParts<{S}>` or `FromRequest<{S}>`; if it needs the router's state, give \
-            the layer the state: `.with_state(state)`",
+    note = "for a payload in a JSON body write `Json<{Self}>`, and likewise `Form`, `Query`, `Path`",
+    note = "an extractor needs `FromRequestParts<{S}>` or `FromRequest<{S}>`; if it needs the router's state, \
+            give the layer the state: `.with_state(state)`",
     note = "for a multipart form use `MultipartForm<T>`"
 )]
 pub trait GuardedExtractor<S, M>: Sized + Send + 'static {
@@ -83,7 +84,7 @@ where
 }
 
 /// Puts axum's limit on a body. The limit is in the extensions, where only axum can read it.
-fn limited(parts: &mut Parts, body: Body) -> Body {
+pub(super) fn limited(parts: &mut Parts, body: Body) -> Body {
     let mut request = Request::new(body);
     mem::swap(request.extensions_mut(), &mut parts.extensions);
     let (limited, body) = request.with_limited_body().into_parts();

@@ -19,8 +19,8 @@ pub use self::{
     multipart::{FilePart, MultipartForm},
     owner::{OwnerExtension, OwnerFrom, OwnerSource},
     rejection::{
-        CheckFailed, InvalidIds, MediaNotOwned, MissingOwner, MissingVerifyMediaLayer, TooFewIds,
-        TooManyIds, UnreadableBody, VerifyMediaRejection, WrongWiring,
+        CheckFailed, InvalidIds, MediaNotOwned, MissingOwner, MissingVerifyMediaLayer, NoSuchRoute,
+        TooFewIds, TooManyIds, UnreadableBody, VerifyMediaRejection, WrongWiring,
     },
     verified::VerifiedMedia,
 };

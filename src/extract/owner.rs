@@ -1,8 +1,12 @@
 //! Who is asking, and where that is found in a request.
 
-use std::{fmt, sync::Arc};
+use std::{convert::Infallible, fmt, sync::Arc};
 
-use axum::{extract::FromRequestParts, http::request::Parts, response::IntoResponse as _};
+use axum::{
+    extract::{FromRequestParts, OptionalFromRequestParts},
+    http::request::Parts,
+    response::IntoResponse as _,
+};
 
 use super::{MissingOwner, Refusal, VerifyMediaRejection};
 use crate::owner::{InvalidOwner, Owner};
@@ -29,8 +33,25 @@ mod sealed {
 pub struct OwnerExtension;
 
 impl<S: Sync> OwnerSource<S> for OwnerExtension {
-    async fn owner(&self, parts: &mut Parts, _: &S) -> Result<Owner, Refusal> {
-        parts.extensions.get::<Owner>().cloned().ok_or_else(missing)
+    async fn owner(&self, parts: &mut Parts, state: &S) -> Result<Owner, Refusal> {
+        <Owner as FromRequestParts<S>>::from_request_parts(parts, state).await.map_err(refused)
+    }
+}
+
+/// The owner that an authentication layer put into the request's extensions, or 401.
+impl<S: Sync> FromRequestParts<S> for Owner {
+    type Rejection = MissingOwner;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        parts.extensions.get::<Self>().cloned().ok_or(MissingOwner)
+    }
+}
+
+impl<S: Sync> OptionalFromRequestParts<S> for Owner {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
+        Ok(parts.extensions.get::<Self>().cloned())
     }
 }
 
@@ -66,12 +87,12 @@ where
 {
     async fn owner(&self, parts: &mut Parts, state: &S) -> Result<Owner, Refusal> {
         match X::from_request_parts(parts, state).await {
-            Ok(x) => (self.read)(x).map_err(|_| missing()),
+            Ok(x) => (self.read)(x).map_err(|_| refused(MissingOwner)),
             Err(rejection) => Err(Refusal::Extractor(rejection.into_response())),
         }
     }
 }
 
-fn missing() -> Refusal {
-    VerifyMediaRejection::MissingOwner(MissingOwner).into()
+fn refused(missing: MissingOwner) -> Refusal {
+    VerifyMediaRejection::MissingOwner(missing).into()
 }

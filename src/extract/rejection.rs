@@ -25,6 +25,8 @@ use crate::{
 pub enum VerifyMediaRejection {
     /// 401
     MissingOwner(MissingOwner),
+    /// 404
+    NoSuchRoute(NoSuchRoute),
     /// 413 or 400
     UnreadableBody(UnreadableBody),
     /// 422
@@ -45,6 +47,12 @@ pub enum VerifyMediaRejection {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MissingOwner;
+
+/// The extractor reads path parameters, and the router found no route for the path: `Router::layer`
+/// puts a layer on the fallback as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NoSuchRoute;
 
 /// The body is larger than axum's body limit, or broke off.
 #[derive(Debug, Clone)]
@@ -139,6 +147,11 @@ impl VerifyMediaRejection {
                 "not-signed-in",
                 "Sign in to refer to media.",
             ),
+            Self::NoSuchRoute(_) => Problem::new(
+                StatusCode::NOT_FOUND,
+                "no-such-route",
+                "There is nothing at this path.",
+            ),
             Self::UnreadableBody(UnreadableBody { too_large: true }) => Problem::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "body-too-large",
@@ -190,6 +203,7 @@ impl VerifyMediaRejection {
     pub(crate) fn label(&self) -> &'static str {
         match self {
             Self::MissingOwner(_) => "missing_owner",
+            Self::NoSuchRoute(_) => "no_such_route",
             Self::UnreadableBody(_) => "unreadable_body",
             Self::InvalidIds(_) => "invalid_ids",
             Self::TooFewIds(_) => "too_few_ids",
@@ -227,6 +241,12 @@ impl StdError for VerifyMediaRejection {
 impl IntoResponse for VerifyMediaRejection {
     fn into_response(self) -> Response {
         self.problem().into_response()
+    }
+}
+
+impl IntoResponse for MissingOwner {
+    fn into_response(self) -> Response {
+        VerifyMediaRejection::MissingOwner(self).into_response()
     }
 }
 

@@ -123,7 +123,8 @@ pub(crate) async fn verify(
         let owned = within(deadline, pin!(answer))
             .await
             .ok_or_else(|| Error::timeout("the ownership check", deadline))?
-            .map_err(|_| Error::new(ErrorKind::Internal, "the ownership check panicked"))??;
+            .map_err(|_| Error::new(ErrorKind::Internal, "the ownership check panicked"))?
+            .map_err(unanswered)?;
         all_owned(ids, &owned)?;
     }
     Ok(OwnedMedia(Arc::clone(claim)))
@@ -134,6 +135,18 @@ async fn within<F: Future>(deadline: Duration, mut future: Pin<&mut F>) -> Optio
     match poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
         Poll::Ready(output) => Some(output),
         Poll::Pending => tokio::time::timeout(deadline, future).await.ok(),
+    }
+}
+
+/// What kept the question from being answered. Nothing that an ownership says in an error is a denial:
+/// only an answer is (contract G1).
+fn unanswered(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Unavailable
+        | ErrorKind::Timeout
+        | ErrorKind::Unexpected
+        | ErrorKind::Internal => error,
+        _ => Error::new(ErrorKind::Unexpected, "the ownership check failed").with_source(error),
     }
 }
 

@@ -4,7 +4,7 @@ use std::{any::type_name, fmt, ops::RangeInclusive, sync::Arc};
 
 use axum::{
     body::Body,
-    extract::MatchedPath,
+    extract::{FromRequestParts as _, MatchedPath, NestedPath, RawPathParams},
     http::request::Parts,
     response::{IntoResponse as _, Response},
 };
@@ -13,8 +13,8 @@ use super::observe;
 use crate::{
     error::ErrorKind,
     extract::{
-        CheckFailed, GuardedExtractor, InvalidIds, MediaIds, MediaNotOwned, OwnerSource, Refusal,
-        TooFewIds, TooManyIds, VerifyMediaRejection, WrongWiring, seal,
+        CheckFailed, GuardedExtractor, InvalidIds, MediaIds, MediaNotOwned, NoSuchRoute,
+        OwnerSource, Refusal, TooFewIds, TooManyIds, VerifyMediaRejection, WrongWiring, seal,
     },
     id::{InvalidMediaId, UnverifiedId},
     owner::{InvalidScope, Scopes},
@@ -25,7 +25,7 @@ use crate::{
 /// How the ids are read off a payload. Implemented by [`ByTrait`] and [`ByClosure`], and sealed.
 pub trait IdSource<E>: sealed::Sealed + Send + Sync + 'static {
     #[doc(hidden)]
-    const READS_PATH: bool;
+    fn reads_path() -> bool;
 
     #[doc(hidden)]
     fn collect(&self, extracted: &E, ids: &mut IdCollector) -> Result<(), InvalidMediaId>;
@@ -42,7 +42,9 @@ mod sealed {
 pub struct ByTrait;
 
 impl<E: MediaIds> IdSource<E> for ByTrait {
-    const READS_PATH: bool = E::READS_PATH;
+    fn reads_path() -> bool {
+        E::READS_PATH
+    }
 
     fn collect(&self, extracted: &E, ids: &mut IdCollector) -> Result<(), InvalidMediaId> {
         extracted.media_ids(ids);
@@ -64,7 +66,11 @@ impl<E, F> IdSource<E> for ByClosure<F>
 where
     F: Fn(&E) -> Result<Vec<UnverifiedId>, InvalidMediaId> + Send + Sync + 'static,
 {
-    const READS_PATH: bool = false;
+    // A payload without `MediaIds` cannot say so itself. Its name only helps to tell a mistake in the
+    // wiring: the closure and the handler see the same value either way.
+    fn reads_path() -> bool {
+        type_name::<E>().contains("axum::extract::path::Path<")
+    }
 
     fn collect(&self, extracted: &E, ids: &mut IdCollector) -> Result<(), InvalidMediaId> {
         for id in (self.0)(extracted)? {
@@ -148,7 +154,7 @@ impl<S, O, C> Guard<S, O, C> {
         O: OwnerSource<S>,
         C: IdSource<E>,
     {
-        let scopes = self.rules.scopes_of::<E>(parts, C::READS_PATH)?;
+        let scopes = self.rules.scopes_of::<E>(parts, C::reads_path()).await?;
         let owner = self.owner.owner(parts, &self.state).await?;
         let extracted = E::extract(parts, body, &self.state).await?;
         let ids = self.collect(&extracted)?;
@@ -177,11 +183,35 @@ impl<S, O, C> Guard<S, O, C> {
     }
 }
 
+/// Where in axum's routing a request is when it comes to the guard.
+enum Place {
+    /// On a route, whose path parameters are all known.
+    Route,
+    /// In a router that found no route for the path: `Router::layer` covers that case as well.
+    Fallback,
+    /// Before the router that will find the route.
+    Outside,
+}
+
+impl Place {
+    async fn of(parts: &mut Parts) -> Self {
+        if parts.extensions.get::<MatchedPath>().is_some() {
+            return Self::Route;
+        }
+        // A router that found no route leaves an empty list of parameters; `nest_service` leaves the
+        // parameters of its prefix, if it has any, and the path that it was nested at.
+        let params = RawPathParams::from_request_parts(parts, &()).await;
+        let none = params.is_ok_and(|params| params.iter().next().is_none());
+        let nested = parts.extensions.get::<NestedPath>().is_some();
+        if none && !nested { Self::Fallback } else { Self::Outside }
+    }
+}
+
 impl Rules {
     /// The scopes that count, unless the layer cannot work as it was declared (contract G2).
-    fn scopes_of<E>(
+    async fn scopes_of<E>(
         &self,
-        parts: &Parts,
+        parts: &mut Parts,
         reads_path: bool,
     ) -> Result<Scopes, VerifyMediaRejection> {
         let wrong = |reason| {
@@ -192,12 +222,17 @@ impl Rules {
         }
         // Outside of the routing there are no path parameters, or only those of an outer router:
         // `Path` would then read another part of the path than the handler does (measured, axum 0.8).
-        if reads_path && parts.extensions.get::<MatchedPath>().is_none() {
-            return Err(wrong(
-                "reads path parameters outside of the route they belong to: put the layer on the \
-                 route, or on the router that declares it, not around `nest_service` or a whole \
-                 service",
-            ));
+        let place = if reads_path { Place::of(parts).await } else { Place::Route };
+        match place {
+            Place::Route => {}
+            Place::Fallback => return Err(VerifyMediaRejection::NoSuchRoute(NoSuchRoute)),
+            Place::Outside => {
+                return Err(wrong(
+                    "reads path parameters outside of the route they belong to: put the layer on \
+                     the route, or on the router that declares it, not around `nest_service` or a \
+                     whole service",
+                ));
+            }
         }
         self.scopes.clone().map_err(|_| {
             wrong("has no valid scopes: `.scopes(..)` needs at least one, without commas or blanks around it")

@@ -10,7 +10,7 @@ use super::{
     service::VerifyMedia,
 };
 use crate::{
-    extract::{OwnerExtension, OwnerFrom, VerifyMediaRejection},
+    extract::{OwnerExtension, OwnerFrom, VerifyMediaRejection, ViaBody},
     id::{InvalidMediaId, UnverifiedId},
     owner::{InvalidOwner, InvalidScope, Owner, Scope, Scopes},
     state::MediaState,
@@ -18,8 +18,9 @@ use crate::{
 
 /// Layer that lets a request pass only if the caller owns every media id in it.
 ///
-/// `E` is the extractor that reads the request; `M` says how it does that and is always inferred,
-/// so it is written `_`. The other parameters follow from the methods called.
+/// `E` is the extractor that reads the request; `M` says how it does that and is inferred, so it is
+/// written `_` (only in a signature it is named: [`ViaParts`](crate::extract::ViaParts) for what reads
+/// no body). The other parameters follow from the methods called.
 ///
 /// # Default
 ///
@@ -29,7 +30,7 @@ use crate::{
 /// See the [module docs](crate::verify) for an example, for where the layer must sit, and for what it
 /// answers.
 #[must_use = "a layer does nothing until it is put on a route"]
-pub struct VerifyMediaLayer<E, M, S = (), O = OwnerExtension, C = ByTrait> {
+pub struct VerifyMediaLayer<E, M = ViaBody, S = (), O = OwnerExtension, C = ByTrait> {
     guard: Guard<S, O, C>,
     marker: PhantomData<fn() -> (E, M)>,
 }

@@ -20,3 +20,4 @@ mod g14_order;
 mod g15_unforgeable;
 mod g16_observed;
 mod p11_multipart;
+mod replay;

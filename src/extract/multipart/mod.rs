@@ -1,24 +1,25 @@
 //! A multipart form whose media ids are verified before the first byte of a file can be read.
 
+mod reader;
+
 use std::{
     fmt, mem,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use axum::{
-    RequestExt as _,
-    body::{Body, BodyDataStream},
-    extract::{FromRequestParts, Request},
+    body::Body,
+    extract::FromRequestParts,
     http::{header, request::Parts},
     response::IntoResponse as _,
 };
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt as _};
-use http_body_util::LengthLimitError;
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use serde::de::DeserializeOwned;
 
-use super::{GuardedExtractor, MediaIds, Refusal, ViaStream};
+use self::reader::{Part, Reader, invalid};
+use super::{GuardedExtractor, MediaIds, Refusal, ViaStream, guarded::limited};
 use crate::{
     error::{Error, ErrorKind, Result},
     ownership::IdCollector,
@@ -44,7 +45,8 @@ const MAX_FIELD_BYTES: usize = 256 << 10;
 /// - `T` is deserialised like a query string: a `Vec` takes every part of its name.
 /// - At most 1,000 text fields with 256 KiB in total; the whole body is bounded by axum's body limit
 ///   (2 MB unless `DefaultBodyLimit` says otherwise, which an upload route will want).
-/// - Files are not buffered: what is not read is not received.
+/// - Files are not buffered: the body is read no further than what is asked for needs. The head of a
+///   part is at most 16 KiB.
 ///
 /// # Example
 ///
@@ -81,9 +83,9 @@ const MAX_FIELD_BYTES: usize = 256 << 10;
 pub struct MultipartForm<T> {
     /// The text fields.
     pub fields: T,
-    parts: multer::Multipart<'static>,
+    reader: Reader,
     // The file at which reading the fields stopped.
-    first_file: Option<multer::Field<'static>>,
+    first_file: Option<Part>,
 }
 
 impl<T> MultipartForm<T> {
@@ -96,20 +98,20 @@ impl<T> MultipartForm<T> {
     /// [`ErrorKind::TooLarge`] beyond the body limit, [`ErrorKind::Internal`] if the previous file
     /// is still held.
     pub async fn next_file(&mut self) -> Result<Option<FilePart>> {
-        if let Some(field) = self.first_file.take() {
-            return Ok(Some(FilePart(field)));
+        if let Some(file) = self.first_file.take() {
+            return Ok(Some(FilePart(file)));
         }
-        match self.parts.next_field().await.map_err(multipart_error)? {
-            None => Ok(None),
-            Some(field) if field.file_name().is_some() => Ok(Some(FilePart(field))),
-            Some(field) => {
-                let name = field.name().unwrap_or_default();
+        let Some(part) = self.reader.next().await? else { return Ok(None) };
+        match part.head() {
+            Some(head) if head.file_name().is_none() => {
+                let name = head.name().unwrap_or_default();
                 let what = format!(
                     "the form field {name:?} comes after a file, where its media ids can no longer \
                      be checked: put all fields before the first file"
                 );
-                Err(Error::new(ErrorKind::InvalidInput, what))
+                Err(invalid(what))
             }
+            _ => Ok(Some(FilePart(part))),
         }
     }
 }
@@ -129,23 +131,30 @@ impl<T: MediaIds> MediaIds for MultipartForm<T> {
 /// A file of a [`MultipartForm`]: a stream of its bytes, which can be read once.
 ///
 /// `Upload::from(file)` takes it as it is, with its name and what the client says of its type.
-#[derive(Debug)]
-pub struct FilePart(multer::Field<'static>);
+pub struct FilePart(Part);
 
 impl FilePart {
-    /// Returns the name of the form's input.
+    /// Returns the name of the form's input. Nothing, like all of the head, once the file has been
+    /// read to its end.
     pub fn name(&self) -> Option<&str> {
-        self.0.name()
+        self.0.head()?.name()
     }
 
     /// Returns the file's name as the client sent it: not safe as a path.
     pub fn file_name(&self) -> Option<&str> {
-        self.0.file_name()
+        self.0.head()?.file_name()
     }
 
     /// Returns what the client says the type is.
     pub fn content_type(&self) -> Option<&str> {
-        self.0.content_type().map(AsRef::as_ref)
+        self.0.head()?.content_type().map(AsRef::as_ref)
+    }
+}
+
+impl fmt::Debug for FilePart {
+    // File names stay out of logs (contract G16).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FilePart").field("name", &self.name()).finish_non_exhaustive()
     }
 }
 
@@ -153,7 +162,7 @@ impl Stream for FilePart {
     type Item = Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.poll_next_unpin(cx).map_err(multipart_error)
+        self.0.poll_next_unpin(cx)
     }
 }
 
@@ -198,38 +207,37 @@ where
     }
 }
 
-async fn read_fields<T: DeserializeOwned>(parts: &Parts, body: Body) -> Result<MultipartForm<T>> {
+async fn read_fields<T: DeserializeOwned>(
+    parts: &mut Parts,
+    body: Body,
+) -> Result<MultipartForm<T>> {
     let content_type = parts.headers.get(header::CONTENT_TYPE);
     let boundary = content_type
         .and_then(|value| value.to_str().ok())
         .and_then(|value| multer::parse_boundary(value).ok())
         .ok_or_else(|| invalid("the request is not multipart/form-data with a boundary"))?;
-    let mut limited = Request::new(body);
-    *limited.extensions_mut() = parts.extensions.clone();
-    let stream = OneAtATime { body: limited.into_limited_body().into_data_stream(), rest: false };
-    let mut parts = multer::Multipart::new(stream, boundary);
+    let body = limited(parts, body).into_data_stream();
+    let mut reader = Reader::new(body, boundary);
 
     let mut pairs = Vec::new();
-    let (mut count, mut size) = (0, 0);
+    let mut size = 0;
     let first_file = loop {
-        let Some(mut field) = parts.next_field().await.map_err(multipart_error)? else {
-            break None;
-        };
-        if field.file_name().is_some() {
-            break Some(field);
+        let Some(mut part) = reader.next().await? else { break None };
+        let head = part.head().expect("nothing of it has been read");
+        if head.file_name().is_some() {
+            break Some(part);
         }
-        let name = field.name().ok_or_else(|| invalid("a form field has no name"))?.to_owned();
-        count += 1;
+        let name = head.name().ok_or_else(|| invalid("a form field has no name"))?.to_owned();
         size += name.len();
         let mut value = Vec::new();
-        while let Some(chunk) = field.chunk().await.map_err(multipart_error)? {
+        while let Some(chunk) = part.try_next().await? {
             size += chunk.len();
+            value.extend_from_slice(&chunk);
             if size > MAX_FIELD_BYTES {
                 break;
             }
-            value.extend_from_slice(&chunk);
         }
-        if count > MAX_FIELDS || size > MAX_FIELD_BYTES {
+        if pairs.len() >= MAX_FIELDS || size > MAX_FIELD_BYTES {
             let what = format!(
                 "the form has more than {MAX_FIELDS} text fields or {MAX_FIELD_BYTES} bytes in them"
             );
@@ -242,46 +250,5 @@ async fn read_fields<T: DeserializeOwned>(parts: &Parts, body: Body) -> Result<M
     let text = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
     let fields = serde_html_form::from_str(&text)
         .map_err(|error| invalid(format!("the form cannot be read: {error}")))?;
-    Ok(MultipartForm { fields, parts, first_file })
-}
-
-fn invalid(what: impl Into<std::borrow::Cow<'static, str>>) -> Error {
-    Error::new(ErrorKind::InvalidInput, what)
-}
-
-fn multipart_error(error: multer::Error) -> Error {
-    let mut cause = Some(&error as &(dyn std::error::Error + 'static));
-    while let Some(error) = cause {
-        if error.is::<LengthLimitError>() {
-            return Error::new(ErrorKind::TooLarge, "the form is larger than this route allows");
-        }
-        cause = error.source();
-    }
-    match error {
-        multer::Error::LockFailure => {
-            Error::new(ErrorKind::Internal, "the previous file of the form is still held")
-        }
-        error => invalid(format!("the form cannot be read: {error}")).with_source(error),
-    }
-}
-
-/// Lets one chunk through a poll. multer takes all that a body has ready before it looks at any of
-/// it, which for a body that is always ready is the whole body.
-struct OneAtATime {
-    body: BodyDataStream,
-    rest: bool,
-}
-
-impl Stream for OneAtATime {
-    type Item = Result<Bytes, axum::Error>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if std::mem::take(&mut self.rest) {
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let chunk = ready!(self.body.poll_next_unpin(cx));
-        self.rest = true;
-        Poll::Ready(chunk)
-    }
+    Ok(MultipartForm { fields, reader, first_file })
 }

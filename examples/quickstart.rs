@@ -1,0 +1,70 @@
+//! Run with `cargo run --example quickstart` and follow the `curl` lines of the README.
+//!
+//! Two routes: one stores a picture for whoever is signed in, the other uses pictures, and only ever
+//! those of the caller. Another address than `127.0.0.1:3000` can be given as the argument.
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, Request},
+    http::StatusCode,
+    middleware::{Next, from_fn},
+    response::Response,
+    routing::post,
+};
+use tower_media::{
+    Media, MediaIds, MediaState, Owner, Result, UnverifiedId, Upload, VerifiedMedia,
+    VerifyMediaLayer,
+};
+
+/// What a client sends. A new field that holds ids is verified as well, or does not compile.
+#[derive(serde::Deserialize, MediaIds)]
+struct Collage {
+    title: String,
+    references: Vec<UnverifiedId>,
+}
+
+/// Runs only if the caller owns every reference.
+async fn collage(
+    VerifiedMedia(Json(request), owned): VerifiedMedia<Json<Collage>>,
+    media: MediaState,
+) -> Result<String> {
+    let mut answer = format!("{}, by {}\n", request.title, owned.owner().subject());
+    for id in owned.ids() {
+        let picture = media.get(id).await?;
+        answer += &format!("- {} of {} bytes\n", picture.mime_type, picture.size);
+    }
+    Ok(answer)
+}
+
+/// Stores the body of the request.
+async fn upload(owner: Owner, media: MediaState, body: Bytes) -> Result<(StatusCode, Json<Media>)> {
+    let stored = media.upload(Upload::new(body).owned_by(&owner).scope("me")).await?;
+    Ok((StatusCode::CREATED, Json(stored)))
+}
+
+/// Stands for a real login: it believes whatever the header `x-user` says.
+async fn demo_login(mut request: Request, next: Next) -> Response {
+    let user = request.headers().get("x-user").and_then(|user| user.to_str().ok());
+    if let Some(Ok(owner)) = user.map(Owner::new) {
+        request.extensions_mut().insert(owner);
+    }
+    next.run(request).await
+}
+
+fn app(media: &MediaState) -> Router {
+    let guard = VerifyMediaLayer::<Json<Collage>, _>::new(media.clone()).scopes(["me"]).ids(1..=8);
+    Router::new()
+        .route("/collage", post(collage).layer(guard))
+        .route("/pictures", post(upload).layer(DefaultBodyLimit::max(10 << 20)))
+        .layer(media.layer())
+        .layer(from_fn(demo_login))
+}
+
+#[tokio::main]
+async fn main() -> std::io::Result<()> {
+    let address = std::env::args().nth(1).unwrap_or("127.0.0.1:3000".to_owned());
+    let listener = tokio::net::TcpListener::bind(address).await?;
+    println!("listening on http://{}; pictures are kept until this ends", listener.local_addr()?);
+    axum::serve(listener, app(&MediaState::in_memory())).await
+}

@@ -1,1 +1,0 @@
-//! The contract of a backend as runnable checks.

@@ -1,0 +1,43 @@
+//! Layers, services and handles go wherever tower and tokio take them (contract G13).
+
+use std::rc::Rc;
+
+use axum::{Json, response::Response};
+use tower_media::{
+    Download, Error, InMemory, Media, MediaId, MediaState, OwnedMedia, Owner, Scopes, UnverifiedId,
+    Upload, VerifyMediaLayer,
+    backend::SharedBackend,
+    extract::{MultipartForm, VerifyMediaRejection, ViaBody, ViaParts},
+    verify::{ResponseFuture, VerifyMedia},
+};
+
+/// An extractor's type that can be neither sent nor shared nor cloned.
+struct Confined(#[expect(dead_code, reason = "for its type")] Rc<()>);
+
+type Inner = tower::util::BoxCloneSyncService<axum::extract::Request, Response, Error>;
+
+#[test]
+fn g13_layer_and_service_are_clone_send_and_sync_whatever_the_extractor_is() {
+    fn portable<T: Clone + Send + Sync + Unpin + 'static>() {}
+    portable::<VerifyMediaLayer<Confined, ViaParts>>();
+    portable::<VerifyMediaLayer<Json<Confined>, ViaBody>>();
+    portable::<VerifyMedia<Inner, Confined, ViaParts>>();
+    portable::<VerifyMedia<Inner, Json<Confined>, ViaBody>>();
+}
+
+#[test]
+fn g13_what_crosses_threads_can() {
+    fn shared<T: Send + Sync + 'static>() {}
+    fn sent<T: Send + 'static>() {}
+    shared::<MediaState>();
+    shared::<SharedBackend>();
+    shared::<InMemory>();
+    shared::<OwnedMedia>();
+    shared::<(Owner, Scopes, MediaId, UnverifiedId, Media)>();
+    shared::<Error>();
+    shared::<VerifyMediaRejection>();
+    sent::<Upload>();
+    sent::<Download>();
+    sent::<MultipartForm<Vec<UnverifiedId>>>();
+    sent::<ResponseFuture<Inner>>();
+}

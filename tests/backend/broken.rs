@@ -1,0 +1,355 @@
+//! A backend that breaks one promise, of which there are many.
+
+use std::{collections::BTreeMap, sync::Mutex};
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use tower_media::{
+    ContentHash, Download, Error, ErrorKind, InMemory, ListOptions, Media, MediaBackend, MediaId,
+    MediaStats, MediaUrls, Owner, Ownership, OwnershipQuestion, Page, Rendition, Result, Scope,
+    Scopes, Standing, Upload, UploadBody, UploadClaims,
+};
+
+/// What [`Broken`] does wrong.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Fault {
+    AnswersSurplus,
+    HidesAnOwnedId,
+    HidesBehindFiveHundred,
+    FailsOnUnknown,
+    FailsOnNothing,
+    IgnoresScopes,
+    AsksTheFirstScopeOnly,
+    AnswersOncePerRepeat,
+    FoldsIds,
+    ExplainsAllAsOwned,
+    ListsTwice,
+    ListsOldestFirst,
+    ListIgnoresScopes,
+    LosesOneBetweenPages,
+    PagesByOffset,
+    AcceptsAnyPage,
+    CountsWrongly,
+    RemovesForeign,
+    RemovesAlways,
+    RemembersRemoved,
+    RemovesForAll,
+    KeepsBroken,
+    KeepsDropped,
+    AcceptsOwnerless,
+    EndsAtEmptyPiece,
+    ReordersPieces,
+    NewIdPerUpload,
+    RacesItself,
+    FailsOnEmpty,
+    RevivesScopes,
+    OneIdForAll,
+    TellsTheFirstName,
+    TellsTheFirstDate,
+    SubjectOnly,
+    JoinsOwners,
+    FoldsOwners,
+    FoldsScopes,
+    WrongHash,
+    WrongType,
+    TruncatesOriginals,
+    OriginalAsRendition,
+    UnknownIsUnavailable,
+    UrlsWithoutId,
+    UrlsTellTheOwner,
+    /// Which is not wrong.
+    KeepsPicturesOnly,
+}
+
+/// [`InMemory`] with one [`Fault`].
+#[derive(Debug)]
+pub struct Broken {
+    backend: InMemory,
+    fault: Fault,
+    // Every record there ever was, with its owner, by the order of arrival.
+    seen: Mutex<Vec<(Owner, Media)>>,
+}
+
+impl Broken {
+    pub fn new(fault: Fault) -> Self {
+        Self { backend: InMemory::new(), fault, seen: Mutex::default() }
+    }
+
+    fn is(&self, fault: Fault) -> bool {
+        self.fault == fault
+    }
+
+    fn find(&self, is_it: impl Fn(&Owner, &Media) -> bool) -> Option<(Owner, Media)> {
+        self.seen.lock().unwrap().iter().find(|(owner, media)| is_it(owner, media)).cloned()
+    }
+
+    fn owner(&self, owner: &Owner) -> Owner {
+        let subject = owner.subject();
+        let changed = match (self.fault, owner.tenant()) {
+            (Fault::SubjectOnly, _) => Owner::new(subject),
+            (Fault::JoinsOwners, Some(tenant)) => Owner::new(format!("{tenant}:{subject}")),
+            (Fault::FoldsOwners, None) => Owner::new(subject.to_lowercase()),
+            _ => return owner.clone(),
+        };
+        changed.unwrap_or_else(|_| owner.clone())
+    }
+
+    fn scope(&self, scope: &Scope) -> Scope {
+        match self.fault {
+            Fault::FoldsScopes => Scope::new(scope.as_str().to_lowercase()).unwrap(),
+            _ => scope.clone(),
+        }
+    }
+
+    fn scopes(&self, scopes: &Scopes) -> Scopes {
+        let Some(scopes) = scopes.as_slice() else { return Scopes::any() };
+        Scopes::of(scopes.iter().map(|scope| self.scope(scope))).unwrap()
+    }
+
+    /// Takes the pieces in as this backend does.
+    async fn pieces(&self, body: UploadBody, claims: &UploadClaims) -> Result<Bytes> {
+        let UploadBody::Stream(mut stream) = body else { return body.into_bytes(usize::MAX).await };
+        let mut pieces = Vec::new();
+        let mut begun = None;
+        let ended = loop {
+            match stream.try_next().await {
+                Ok(Some(piece)) if piece.is_empty() && self.is(Fault::EndsAtEmptyPiece) => {
+                    break Ok(());
+                }
+                Ok(Some(piece)) => pieces.push(piece),
+                Err(error) if !self.is(Fault::KeepsBroken) => break Err(error),
+                Ok(None) | Err(_) => break Ok(()),
+            }
+            if self.is(Fault::KeepsDropped) && begun.is_none() {
+                begun = Some(self.backend.upload(again(pieces[0].clone(), claims)).await?);
+            }
+        };
+        // Tidied up, but only by an upload that came to an end.
+        if let Some(begun) = begun {
+            self.backend.remove(&claims.owner, &begun.id).await?;
+        }
+        ended?;
+        if self.is(Fault::ReordersPieces) {
+            pieces.reverse();
+        }
+        Ok(pieces.concat().into())
+    }
+}
+
+fn again(bytes: impl Into<Bytes>, claims: &UploadClaims) -> Upload {
+    let upload = Upload::new(bytes).owned_by(&claims.owner).scope(claims.scope.clone());
+    match &claims.file_name {
+        Some(name) => upload.filename(name),
+        None => upload,
+    }
+}
+
+impl Ownership for Broken {
+    async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
+        let (owner, mut scopes) = (self.owner(question.owner()), self.scopes(question.scopes()));
+        match (self.fault, scopes.as_slice()) {
+            (Fault::IgnoresScopes, _) => scopes = Scopes::any(),
+            (Fault::AsksTheFirstScopeOnly, Some([first, ..])) => scopes = first.clone().into(),
+            _ => {}
+        }
+        let mut ids = question.ids().to_vec();
+        if self.is(Fault::FailsOnNothing) && ids.is_empty() {
+            return Err(Error::new(ErrorKind::InvalidInput, "nothing was asked"));
+        }
+        if self.is(Fault::FoldsIds) {
+            ids.iter_mut().for_each(|id| *id = folded(id));
+        }
+        let mut owned = self.backend.owned(&OwnershipQuestion::new(&owner, &scopes, &ids)).await?;
+        match self.fault {
+            Fault::AnswersSurplus => owned.push(MediaId::from_trusted("surplus").unwrap()),
+            Fault::HidesAnOwnedId if owned.len() > 16 => drop(owned.pop()),
+            Fault::HidesBehindFiveHundred => owned.truncate(500),
+            Fault::FailsOnUnknown if owned.len() < ids.len() => {
+                return Err(Error::new(ErrorKind::NotFound, "not all of them are there"));
+            }
+            Fault::AnswersOncePerRepeat => {
+                let count = |id: &MediaId| ids.iter().filter(|other| *other == id).count();
+                owned.retain(|id| count(id) == 1);
+            }
+            Fault::FoldsIds => {
+                let asked = question.ids().iter();
+                owned = asked.filter(|id| owned.contains(&folded(id))).cloned().collect();
+            }
+            _ => {}
+        }
+        Ok(owned)
+    }
+
+    async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<Standing>> {
+        if self.is(Fault::ExplainsAllAsOwned) {
+            return Ok(question.ids().iter().map(|_| Standing::Owned).collect());
+        }
+        self.backend.explain(question).await
+    }
+}
+
+fn folded(id: &MediaId) -> MediaId {
+    MediaId::from_trusted(id.as_str().to_lowercase()).unwrap()
+}
+
+impl MediaBackend for Broken {
+    async fn upload(&self, upload: Upload) -> Result<Media> {
+        let (body, mut claims) = match upload.into_parts() {
+            Err(_) if self.is(Fault::AcceptsOwnerless) => {
+                let nobody = Owner::new("nobody")?;
+                return self.backend.upload(Upload::new("").owned_by(&nobody).scope("none")).await;
+            }
+            parts => parts?,
+        };
+        claims.owner = self.owner(&claims.owner);
+        claims.scope = self.scope(&claims.scope);
+        let mut bytes = self.pieces(body, &claims).await?;
+        let hash = ContentHash::of(&bytes);
+        if bytes.is_empty() && self.is(Fault::FailsOnEmpty) {
+            return Err(Error::new(ErrorKind::Unavailable, "nothing came in"));
+        }
+        if !bytes.starts_with(b"GIF89a") && self.is(Fault::KeepsPicturesOnly) {
+            return Err(Error::new(ErrorKind::Unsupported, "not a picture"));
+        }
+        let is_known = || self.find(|owner, media| *owner == claims.owner && media.hash == hash);
+        let known = is_known().is_some();
+        tokio::task::yield_now().await;
+        let became_known = !known && is_known().is_some();
+        if self.is(Fault::NewIdPerUpload) && known || self.is(Fault::RacesItself) && became_known {
+            bytes = [&bytes[..], b"again"].concat().into();
+        }
+        let first = self.find(|_, media| media.hash == hash && media.size > 0);
+        let mut media = self.backend.upload(again(bytes.clone(), &claims)).await?;
+        match (self.fault, &first) {
+            (Fault::OneIdForAll, Some((theirs, first))) if *theirs != claims.owner => {
+                media.id = first.id.clone()
+            }
+            (Fault::TellsTheFirstName, Some((_, first))) => {
+                media.original_name = first.original_name.clone();
+            }
+            (Fault::TellsTheFirstDate, Some((_, first))) => media.created_at = first.created_at,
+            (Fault::RevivesScopes, Some((theirs, _))) if *theirs == claims.owner => {
+                self.backend.upload(again(bytes, &claims).scope("one")).await?;
+            }
+            (Fault::WrongHash, _) => media.hash = ContentHash::of(b""),
+            _ => {}
+        }
+        self.seen.lock().unwrap().push((claims.owner, media.clone()));
+        Ok(media)
+    }
+
+    async fn get(&self, id: &MediaId) -> Result<Media> {
+        let mut got = self.backend.get(id).await;
+        match self.fault {
+            Fault::RemembersRemoved if got.is_err() => {
+                if let Some((_, media)) = self.find(|_, media| media.id == *id) {
+                    return Ok(media);
+                }
+            }
+            Fault::UnknownIsUnavailable if got.is_err() => {
+                got = Err(Error::new(ErrorKind::Unavailable, "nothing came back"));
+            }
+            _ => {}
+        }
+        got
+    }
+
+    async fn download(&self, id: &MediaId, mut rendition: Rendition) -> Result<Download> {
+        if self.is(Fault::OriginalAsRendition) {
+            rendition = Rendition::Original;
+        }
+        let download = self.backend.download(id, rendition).await?;
+        match self.fault {
+            Fault::WrongType => Ok(Download::from_stream("image/png", download.into_stream())),
+            Fault::TruncatesOriginals => {
+                let content_type = download.content_type().to_owned();
+                let bytes = download.into_bytes(usize::MAX).await?;
+                let cut = bytes.slice(..bytes.len().saturating_sub(1));
+                Ok(Download::from_stream(content_type, stream::iter([Ok(cut)]).boxed()))
+            }
+            _ => Ok(download),
+        }
+    }
+
+    async fn list(&self, owner: &Owner, options: &ListOptions) -> Result<Page> {
+        let owner = self.owner(owner);
+        let mut options = options.clone().with_scopes(self.scopes(options.scopes()));
+        match self.fault {
+            Fault::ListIgnoresScopes => options = options.with_scopes(Scopes::any()),
+            Fault::PagesByOffset => return self.page_by_offset(&owner, &options).await,
+            _ => {}
+        }
+        let mut page = match self.backend.list(&owner, &options).await {
+            Err(_) if self.is(Fault::AcceptsAnyPage) => {
+                let first = ListOptions::new().with_limit(options.limit());
+                self.backend.list(&owner, &first).await?
+            }
+            page => page?,
+        };
+        match self.fault {
+            Fault::ListsTwice => page.items.extend(page.items.first().cloned()),
+            Fault::ListsOldestFirst => page.items.reverse(),
+            Fault::LosesOneBetweenPages if page.next.is_some() => drop(page.items.pop()),
+            _ => {}
+        }
+        Ok(page)
+    }
+
+    async fn stats(&self, owner: &Owner) -> Result<MediaStats> {
+        let stats = self.backend.stats(&self.owner(owner)).await?;
+        match self.fault {
+            Fault::CountsWrongly => Ok(MediaStats::new(stats.count, stats.bytes / 2)),
+            _ => Ok(stats),
+        }
+    }
+
+    async fn remove(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
+        let mut owner = self.owner(owner);
+        let known = self.find(|_, media| media.id == *id);
+        match (self.fault, &known) {
+            (Fault::RemovesForeign, Some((theirs, _))) => owner = theirs.clone(),
+            (Fault::RemovesForAll, Some((theirs, media))) if *theirs == owner => {
+                let holders: BTreeMap<_, _> = {
+                    let seen = self.seen.lock().unwrap();
+                    let same = seen.iter().filter(|(_, other)| other.hash == media.hash);
+                    same.map(|(owner, other)| (owner.clone(), other.id.clone())).collect()
+                };
+                let removed = self.backend.remove(&owner, id).await?;
+                for (owner, id) in holders {
+                    self.backend.remove(&owner, &id).await?;
+                }
+                return Ok(removed);
+            }
+            _ => {}
+        }
+        let removed = self.backend.remove(&owner, id).await?;
+        Ok(removed || self.is(Fault::RemovesAlways))
+    }
+
+    fn urls(&self, id: &MediaId) -> MediaUrls {
+        match self.fault {
+            Fault::UrlsWithoutId => MediaUrls::new("/media"),
+            Fault::UrlsTellTheOwner => {
+                let owner = self.find(|_, media| media.id == *id).map(|(owner, _)| owner);
+                MediaUrls::new(format!("/media/{id}/file?of={owner:?}"))
+            }
+            _ => self.backend.urls(id),
+        }
+    }
+}
+
+impl Broken {
+    async fn page_by_offset(&self, owner: &Owner, options: &ListOptions) -> Result<Page> {
+        let offset: usize = match options.after() {
+            None => 0,
+            Some(next) => next
+                .parse()
+                .map_err(|_| Error::new(ErrorKind::InvalidInput, "not the end of a page"))?,
+        };
+        let all = ListOptions::new().with_scopes(options.scopes().clone()).with_limit(500);
+        let all = self.backend.list(owner, &all).await?.items;
+        let end = offset + options.limit();
+        let next = (end < all.len()).then(|| end.to_string());
+        Ok(Page::new(all.into_iter().skip(offset).take(options.limit()).collect(), next))
+    }
+}

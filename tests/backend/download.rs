@@ -1,0 +1,139 @@
+//! Reading several originals at once, and waiting for one to be processed.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use tower_media::{
+    Download, Error, ErrorKind, MediaId, MediaState, MediaStatus, Rendition, Upload,
+};
+
+use super::support::{Watched, owner, upload_texts};
+
+/// A state over a watched backend, with some texts in it.
+async fn watched(count: usize) -> (Watched, MediaState, Vec<MediaId>) {
+    let backend = Watched::default();
+    let media = MediaState::new(backend.clone());
+    let ids = upload_texts(&media, &owner("ana"), count).await;
+    (backend, media, ids)
+}
+
+#[tokio::test]
+async fn g04_downloads_keep_the_order_of_the_request_four_at_a_time() {
+    let (backend, media, ids) = watched(12).await;
+    let asked: Vec<&MediaId> = ids.iter().rev().chain(&ids[..1]).collect();
+    let pictures = media.download_all(asked.clone(), Rendition::Original).await.unwrap();
+
+    assert_eq!(pictures.iter().map(|picture| &picture.id).collect::<Vec<_>>(), asked);
+    for (n, picture) in (0..12).rev().chain([0]).zip(&pictures) {
+        assert_eq!(picture.bytes, format!("text {n}"));
+        assert_eq!(picture.content_type, "application/octet-stream");
+    }
+    assert_eq!(backend.downloads(), 13);
+    assert_eq!(backend.most_under_way(), 4);
+}
+
+#[tokio::test]
+async fn no_ids_are_no_downloads() {
+    let (backend, media, _) = watched(1).await;
+    assert_eq!(media.download_all([], Rendition::Original).await.unwrap(), []);
+    assert_eq!(backend.downloads(), 0);
+}
+
+#[tokio::test]
+async fn g04_the_first_failed_download_ends_them_all() {
+    let (backend, media, ids) = watched(20).await;
+    media.remove(&owner("ana"), &ids[0]).await.unwrap();
+    let error = media.download_all(&ids, Rendition::Original).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(backend.downloads() < 20, "{} downloads were begun", backend.downloads());
+}
+
+#[tokio::test]
+async fn a_rendition_that_there_is_not_is_an_error_and_never_the_original() {
+    let (_, media, ids) = watched(1).await;
+    let error = media.download_all(&ids, Rendition::png(64)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    let error = media.download(&ids[0], Rendition::png(64)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+}
+
+#[tokio::test]
+async fn what_exceeds_the_download_limit_is_too_large() {
+    let media = MediaState::builder(Watched::default()).download_limit(10).build();
+    let ana = owner("ana");
+    for (size, kind) in [(0, None), (10, None), (11, Some(ErrorKind::TooLarge))] {
+        let upload = Upload::new(vec![b'x'; size]).owned_by(&ana).scope("me");
+        let id = media.upload(upload).await.unwrap().id;
+        let read = media.download_all([&id], Rendition::Original).await;
+        assert_eq!(read.err().map(|error| error.kind()), kind, "{size} bytes");
+    }
+}
+
+#[tokio::test]
+async fn a_download_of_unknown_length_is_read_up_to_its_limit_only() {
+    let pieces = |count| {
+        let read = stream::iter(0..count).map(|_| Ok::<_, Error>(Bytes::from_static(b"12345")));
+        Download::from_stream("text/plain", read.boxed())
+    };
+    assert_eq!(pieces(2).into_bytes(10).await.unwrap(), "1234512345");
+    // It would never end.
+    let error = pieces(u64::MAX).into_bytes(10).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+}
+
+#[tokio::test]
+async fn a_length_beyond_the_limit_is_refused_before_anything_is_read() {
+    let unread = stream::once(async { panic!("read") }).boxed();
+    let download = Download::from_stream("text/plain", unread).with_length(11);
+    assert_eq!(download.into_bytes(10).await.unwrap_err().kind(), ErrorKind::TooLarge);
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_ends_once_the_media_are_ready() {
+    let (backend, media, ids) = watched(1).await;
+    backend.set_statuses([MediaStatus::Processing; 9].into_iter().chain([MediaStatus::Ready]));
+    let ready = media.wait_until_ready(&ids[0], Duration::from_secs(60)).await.unwrap();
+    assert_eq!(ready.status, MediaStatus::Ready);
+    assert_eq!(ready.id, ids[0]);
+    assert_eq!(backend.gets(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_asks_at_growing_intervals_up_to_two_seconds() {
+    let (backend, media, ids) = watched(1).await;
+    backend.set_statuses([MediaStatus::Processing]);
+    let began = tokio::time::Instant::now();
+    let error = media.wait_until_ready(&ids[0], Duration::from_secs(100)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert_eq!(began.elapsed(), Duration::from_secs(100));
+    // At 0, 50, 150, 350, 750, 1,550 and 3,150 ms, then every 2 s.
+    assert_eq!(backend.gets(), 7 + 48);
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_for_what_failed_or_is_unknown_fails_at_once() {
+    let (backend, media, ids) = watched(1).await;
+    backend.set_statuses([MediaStatus::Failed]);
+    let began = tokio::time::Instant::now();
+    let wait = Duration::from_secs(60);
+    let error = media.wait_until_ready(&ids[0], wait).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Failed);
+
+    media.remove(&owner("ana"), &ids[0]).await.unwrap();
+    let error = media.wait_until_ready(&ids[0], wait).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert_eq!(began.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_does_not_outlast_its_deadline_when_the_backend_hangs() {
+    use tower_media::testkit::{Fault, Faulty};
+
+    let backend = Faulty::new(Watched::default());
+    let media = MediaState::new(backend.clone());
+    let ids = upload_texts(&media, &owner("ana"), 1).await;
+    backend.set(Fault::Hang);
+    let error = media.wait_until_ready(&ids[0], Duration::from_secs(3)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+}

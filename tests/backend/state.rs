@@ -1,0 +1,76 @@
+//! What clones share, and what the boxed backend passes through.
+
+use tower_media::{
+    ErrorKind, InMemory, ListOptions, MediaId, MediaState, Rendition, Upload,
+    testkit::{Fault, Faulty},
+};
+
+use super::support::{owner, upload_texts};
+
+#[tokio::test]
+async fn clones_share_everything() {
+    let media = MediaState::in_memory();
+    let (clone, ana) = (media.clone(), owner("ana"));
+    let ids = upload_texts(&media, &ana, 2).await;
+    assert_eq!(clone.get(&ids[0]).await.unwrap(), media.get(&ids[0]).await.unwrap());
+    assert!(clone.remove(&ana, &ids[0]).await.unwrap());
+    assert!(!media.remove(&ana, &ids[0]).await.unwrap());
+    assert_eq!(media.stats(&ana).await.unwrap().count, 1);
+}
+
+#[tokio::test]
+async fn states_do_not_share_what_is_in_memory() {
+    let (one, other) = (MediaState::in_memory(), MediaState::in_memory());
+    let ids = upload_texts(&one, &owner("ana"), 1).await;
+    assert_eq!(other.get(&ids[0]).await.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn an_outage_is_told_by_every_call_as_such_and_over_when_it_ends() {
+    let backend = Faulty::new(InMemory::new());
+    let (media, ana) = (MediaState::new(backend.clone()), owner("ana"));
+    let id = &upload_texts(&media, &ana, 1).await[0];
+    let upload = || Upload::new("text 0").owned_by(&ana).scope("me");
+    let options = ListOptions::new();
+    let calls = async || {
+        [
+            media.upload(upload()).await.err(),
+            media.get(id).await.err(),
+            media.download(id, Rendition::Original).await.err(),
+            media.download_all([id], Rendition::Original).await.err(),
+            media.list(&ana, &options).await.err(),
+            media.stats(&ana).await.err(),
+            media.remove(&ana, &MediaId::from_trusted("absent").unwrap()).await.err(),
+        ]
+        .map(|error| error.map(|error| error.kind()))
+    };
+    for kind in [ErrorKind::Unavailable, ErrorKind::Internal, ErrorKind::Timeout] {
+        backend.set(Fault::Fail(kind));
+        assert_eq!(calls().await, [Some(kind); 7]);
+    }
+    backend.set(Fault::None);
+    assert_eq!(calls().await, [None; 7]);
+}
+
+#[tokio::test]
+async fn urls_are_built_without_asking_the_backend() {
+    let backend = Faulty::new(InMemory::new());
+    let media = MediaState::new(backend.clone());
+    let uploaded = media.upload(Upload::new("cat").owned_by(&owner("ana")).scope("me")).await;
+    let uploaded = uploaded.unwrap();
+    backend.set(Fault::Panic);
+    assert_eq!(media.urls(&uploaded.id), uploaded.urls);
+    assert_eq!(media.urls(&uploaded.id).original, format!("/media/{}/file", uploaded.id));
+}
+
+// The token counts what everybody has uploaded: whoever lists twice learns how much came in between.
+#[tokio::test]
+async fn p15_a_page_token_tells_nothing_of_other_owners() {
+    let token_after = async |foreign| {
+        let (media, ana) = (MediaState::in_memory(), owner("ana"));
+        upload_texts(&media, &owner("bob"), foreign).await;
+        upload_texts(&media, &ana, 2).await;
+        media.list(&ana, &ListOptions::new().with_limit(1)).await.unwrap().next.unwrap()
+    };
+    assert_eq!(token_after(0).await, token_after(5).await);
+}

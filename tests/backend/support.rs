@@ -1,0 +1,131 @@
+//! Owners, uploads, and a backend that can be watched.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use tower_media::{
+    Download, InMemory, ListOptions, Media, MediaBackend, MediaId, MediaState, MediaStats,
+    MediaStatus, MediaUrls, Owner, Ownership, OwnershipQuestion, Page, Rendition, Result, Scopes,
+    Standing, UnverifiedId, Upload,
+};
+
+pub fn owner(subject: &str) -> Owner {
+    Owner::new(subject).unwrap()
+}
+
+pub fn scopes<const N: usize>(names: [&str; N]) -> Scopes {
+    Scopes::of(names).unwrap()
+}
+
+/// An id as a client sends it.
+pub fn unverified(id: impl AsRef<str>) -> UnverifiedId {
+    UnverifiedId::parse(id).unwrap()
+}
+
+/// Uploads `count` different texts and returns their ids in the order of the uploads.
+pub async fn upload_texts(media: &MediaState, owner: &Owner, count: usize) -> Vec<MediaId> {
+    let mut ids = Vec::new();
+    for n in 0..count {
+        let upload = Upload::new(format!("text {n}")).owned_by(owner).scope("me");
+        ids.push(media.upload(upload).await.unwrap().id);
+    }
+    ids
+}
+
+/// A backend in memory that counts its calls, has as many downloads under way as it is asked for,
+/// and whose media take their time to be processed.
+#[derive(Debug, Clone, Default)]
+pub struct Watched {
+    backend: InMemory,
+    seen: Arc<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    gets: AtomicUsize,
+    downloads: AtomicUsize,
+    under_way: AtomicUsize,
+    most_under_way: AtomicUsize,
+    statuses: Mutex<VecDeque<MediaStatus>>,
+}
+
+impl Watched {
+    /// Sets what the next calls of `get` say, one after the other; the last goes on being said.
+    pub fn set_statuses(&self, statuses: impl IntoIterator<Item = MediaStatus>) {
+        *self.seen.statuses.lock().unwrap() = statuses.into_iter().collect();
+    }
+
+    pub fn gets(&self) -> usize {
+        self.seen.gets.load(Ordering::SeqCst)
+    }
+
+    pub fn downloads(&self) -> usize {
+        self.seen.downloads.load(Ordering::SeqCst)
+    }
+
+    pub fn most_under_way(&self) -> usize {
+        self.seen.most_under_way.load(Ordering::SeqCst)
+    }
+}
+
+impl Ownership for Watched {
+    async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
+        self.backend.owned(question).await
+    }
+
+    async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<Standing>> {
+        self.backend.explain(question).await
+    }
+}
+
+impl MediaBackend for Watched {
+    async fn upload(&self, upload: Upload) -> Result<Media> {
+        self.backend.upload(upload).await
+    }
+
+    async fn get(&self, id: &MediaId) -> Result<Media> {
+        self.seen.gets.fetch_add(1, Ordering::SeqCst);
+        let mut media = self.backend.get(id).await?;
+        let mut statuses = self.seen.statuses.lock().unwrap();
+        if let Some(status) = statuses.front() {
+            media.status = *status;
+        }
+        if statuses.len() > 1 {
+            statuses.pop_front();
+        }
+        Ok(media)
+    }
+
+    async fn download(&self, id: &MediaId, rendition: Rendition) -> Result<Download> {
+        let number = self.seen.downloads.fetch_add(1, Ordering::SeqCst);
+        let under_way = self.seen.under_way.fetch_add(1, Ordering::SeqCst) + 1;
+        self.seen.most_under_way.fetch_max(under_way, Ordering::SeqCst);
+        // Every other one takes longer, so that they end in another order than they began.
+        for _ in 0..(number % 2) * 10 + 1 {
+            tokio::task::yield_now().await;
+        }
+        self.seen.under_way.fetch_sub(1, Ordering::SeqCst);
+        self.backend.download(id, rendition).await
+    }
+
+    async fn list(&self, owner: &Owner, options: &ListOptions) -> Result<Page> {
+        self.backend.list(owner, options).await
+    }
+
+    async fn stats(&self, owner: &Owner) -> Result<MediaStats> {
+        self.backend.stats(owner).await
+    }
+
+    async fn remove(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
+        self.backend.remove(owner, id).await
+    }
+
+    fn urls(&self, id: &MediaId) -> MediaUrls {
+        self.backend.urls(id)
+    }
+}

@@ -1,0 +1,227 @@
+//! The replay harness: it passes over an application that is guarded, and finds each way not to be.
+
+use axum::{
+    Json, Router,
+    body::Body,
+    extract::{Path, Query, Request},
+    http::{self, header},
+    routing::{get, post},
+};
+use serde_json::{Value, json};
+use tower_media::{
+    InMemory, MediaId, MediaState, Owner, Ownership, OwnershipQuestion, Result, Standing,
+    UnverifiedId, Upload, VerifiedMedia, VerifyMediaLayer,
+    testkit::{Replay, Report},
+};
+
+use super::support::{login, owner};
+
+type Ids = Json<Vec<UnverifiedId>>;
+
+async fn handler(_: VerifiedMedia) {}
+
+fn post_ids(ids: &[&str]) -> http::Result<Request> {
+    Request::post("/posts")
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(json!(ids).to_string()))
+}
+
+fn guarded(media: &MediaState) -> VerifyMediaLayer<Ids> {
+    VerifyMediaLayer::new(media.clone()).scopes(["me", "wardrobe"]).ids(1..=8)
+}
+
+async fn replay_posts(app: Router, media: MediaState) -> Report {
+    Replay::new(app, media).route("posts", post_ids).run().await
+}
+
+/// The cases in which something was found, in order.
+fn cases(report: &Report) -> Vec<&str> {
+    report.findings().iter().map(|finding| finding.case()).collect()
+}
+
+#[tokio::test]
+async fn an_application_that_is_guarded_is_clean() {
+    #[derive(serde::Deserialize, tower_media::MediaIds)]
+    struct One {
+        id: UnverifiedId,
+    }
+
+    let media = MediaState::in_memory();
+    let path = VerifyMediaLayer::<Path<UnverifiedId>, _>::new(media.clone()).scopes(["me"]);
+    let query = VerifyMediaLayer::<Query<One>, _>::new(media.clone()).ids(1..=1);
+    let outer = VerifyMediaLayer::<Ids, _>::new(media.clone()).scopes(["comic"]).ids(2..=20);
+    let app = Router::new()
+        .route("/posts", post(handler).layer(guarded(&media)))
+        .route("/pictures/{id}", get(handler).layer(path))
+        .route("/find", get(handler).layer(query))
+        .route("/twice", post(handler).layer((outer, guarded(&media))))
+        .layer(axum::middleware::from_fn(login));
+
+    let report = Replay::new(app, media)
+        .people(owner("ana"), owner("bob"))
+        .sign_in(|request, owner| {
+            request.headers_mut().insert("x-user", owner.subject().parse().unwrap());
+        })
+        .route("posts", post_ids)
+        .route("twice", |ids| {
+            let mut request = post_ids(ids)?;
+            *request.uri_mut() = "/twice".parse().unwrap();
+            Ok(request)
+        })
+        .route_with_one("pictures", |id| {
+            Request::get(format!("/pictures/{id}")).body(Body::empty())
+        })
+        .route_with_one("find", |id| Request::get(format!("/find?id={id}")).body(Body::empty()))
+        .run()
+        .await;
+    report.assert_clean();
+    assert!(report.requests() > 60, "{}", report.requests());
+}
+
+#[tokio::test]
+async fn a_route_without_a_guard_is_found() {
+    let media = MediaState::in_memory();
+    let app = Router::new().route("/posts", post(|_: Ids| async {}));
+    let report = replay_posts(app, media).await;
+    assert_eq!(cases(&report), ["the caller's own ids"]);
+    assert!(report.findings()[0].to_string().contains("no guard was met (status 200 OK)"));
+}
+
+#[tokio::test]
+async fn a_guard_that_no_route_led_to_is_found() {
+    let media = MediaState::in_memory();
+    let other = VerifyMediaLayer::<Path<UnverifiedId>, _>::new(media.clone());
+    let app = Router::new()
+        .route("/posts", post(handler).layer(guarded(&media)))
+        .route("/pictures/{id}", get(handler).layer(other));
+    let report = replay_posts(app, media).await;
+    assert_eq!(cases(&report), ["every guard is reached"]);
+}
+
+#[tokio::test]
+async fn a_login_that_does_not_work_is_found() {
+    let media = MediaState::in_memory();
+    let app = Router::new().route("/posts", post(handler).layer(guarded(&media)));
+    let report = Replay::new(app, media).sign_in(|_, _| {}).route("posts", post_ids).run().await;
+    assert_eq!(cases(&report), ["the caller's own ids"]);
+}
+
+/// An ownership with a mistake in it.
+#[derive(Debug)]
+struct Mistaken(InMemory, Mistake);
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Mistake {
+    EverybodyOwnsEverything,
+    ScopesAreIgnored,
+    RemovedIsStillOwned,
+}
+
+impl Ownership for Mistaken {
+    async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
+        let standings = self.0.explain(question).await?;
+        let owned = |standing| match (self.1, standing) {
+            (_, Standing::Owned) | (Mistake::ScopesAreIgnored, Standing::WrongScope) => true,
+            (Mistake::RemovedIsStillOwned, Standing::Absent) => true,
+            (mistake, _) => mistake == Mistake::EverybodyOwnsEverything,
+        };
+        let ids = question.ids().iter().zip(standings).filter(|(_, standing)| owned(*standing));
+        Ok(ids.map(|(id, _)| id.clone()).collect())
+    }
+}
+
+#[tokio::test]
+async fn an_ownership_that_says_yes_too_often_is_found() {
+    for (mistake, found) in [
+        (
+            Mistake::EverybodyOwnsEverything,
+            &[
+                "an id of another user",
+                "an unknown id",
+                "a removed id",
+                "an own id of another scope",
+                "own ids and one of another user",
+                "a foreign id twice",
+            ][..],
+        ),
+        (Mistake::ScopesAreIgnored, &["an own id of another scope"]),
+        (Mistake::RemovedIsStillOwned, &["an unknown id", "foreign and unknown", "a removed id"]),
+    ] {
+        let backend = InMemory::new();
+        let ownership = Mistaken(backend.clone(), mistake);
+        let media = MediaState::builder(backend).ownership(ownership).build();
+        let app = Router::new().route("/posts", post(handler).layer(guarded(&media)));
+        assert_eq!(cases(&replay_posts(app, media).await), found, "{mistake:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_closure_that_overlooks_ids_is_found() {
+    let media = MediaState::in_memory();
+    let guard = VerifyMediaLayer::<Json<Value>, _>::new(media.clone()).ids(1..=8).ids_from(
+        |Json(ids): &Json<Value>| {
+            let first = ids.get(0).and_then(Value::as_str).unwrap_or_default();
+            Ok(vec![UnverifiedId::parse(first)?])
+        },
+    );
+    let app = Router::new().route("/posts", post(handler).layer(guard));
+    let report = replay_posts(app, media).await;
+    assert_eq!(
+        cases(&report),
+        ["own ids and one of another user", "a foreign id twice", "one id too many"]
+    );
+}
+
+#[tokio::test]
+async fn an_answer_that_tells_foreign_from_unknown_is_found() {
+    let backend = InMemory::new();
+    let media = MediaState::new(backend.clone());
+    let guard = guarded(&media).on_reject(move |rejection| {
+        use axum::response::IntoResponse as _;
+        let known = match &rejection {
+            tower_media::extract::VerifyMediaRejection::MediaNotOwned(not_owned) => {
+                let missing = not_owned.missing().next().unwrap_or_default().to_owned();
+                let id = MediaId::from_trusted(missing).unwrap();
+                futures_util::FutureExt::now_or_never(tower_media::MediaBackend::get(&backend, &id))
+                    .is_some_and(|media| media.is_ok())
+            }
+            _ => false,
+        };
+        ([("x-known", known.to_string())], rejection).into_response()
+    });
+    let app = Router::new().route("/posts", post(handler).layer(guard));
+    assert_eq!(cases(&replay_posts(app, media).await), ["foreign and unknown"]);
+}
+
+#[tokio::test]
+async fn media_can_be_supplied_in_the_applications_own_way() {
+    let media = MediaState::in_memory();
+    let app = Router::new().route("/posts", post(handler).layer(guarded(&media)));
+    let uploads = media.clone();
+    Replay::new(app, media)
+        .supply(move |owner: Owner, scopes| {
+            let media = uploads.clone();
+            async move {
+                let content = format!("{} {:p}", owner.subject(), &scopes);
+                let mut id = None;
+                for (n, scope) in scopes.into_iter().enumerate() {
+                    assert_eq!(n, 0, "one scope is enough for one guard");
+                    let content = format!("{content} {}", media.stats(&owner).await?.count);
+                    let upload = Upload::new(content).owned_by(&owner).scope(scope);
+                    id = Some(media.upload(upload).await?.id);
+                }
+                Ok(id.unwrap())
+            }
+        })
+        .route("posts", post_ids)
+        .run()
+        .await
+        .assert_clean();
+}
+
+#[tokio::test]
+#[should_panic(expected = "posts: the caller's own ids: no guard was met")]
+async fn findings_fail_the_test() {
+    let app = Router::new().route("/posts", post(|_: Ids| async {}));
+    replay_posts(app, MediaState::in_memory()).await.assert_clean();
+}

@@ -1,0 +1,136 @@
+//! A backend of the application's own: one map behind a lock.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use bytes::Bytes;
+use tower_media::{
+    ContentHash, Download, Error, ErrorKind, ListOptions, Media, MediaBackend, MediaId, MediaStats,
+    MediaStatus, MediaUrls, Owner, Ownership, OwnershipQuestion, Page, Rendition, Result, Scope,
+    Scopes, Upload,
+};
+
+/// Keeps media in a map. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Shelf(Arc<Mutex<Items>>);
+
+#[derive(Debug, Default)]
+struct Items {
+    by_id: HashMap<MediaId, Item>,
+    arrivals: u64,
+}
+
+#[derive(Debug)]
+struct Item {
+    owner: Owner,
+    scopes: BTreeSet<Scope>,
+    arrival: u64,
+    bytes: Bytes,
+    media: Media,
+}
+
+impl Item {
+    fn counts(&self, owner: &Owner, scopes: &Scopes) -> bool {
+        self.owner == *owner && self.scopes.iter().any(|scope| scopes.contains(scope))
+    }
+}
+
+impl Shelf {
+    fn items(&self) -> MutexGuard<'_, Items> {
+        self.0.lock().expect("no panic holds it")
+    }
+}
+
+impl Items {
+    fn item(&self, id: &MediaId) -> Result<&Item> {
+        self.by_id.get(id).ok_or_else(|| Error::new(ErrorKind::NotFound, "no such media"))
+    }
+}
+
+impl Ownership for Shelf {
+    async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
+        let items = self.items();
+        let owned = |id: &&MediaId| {
+            let item = items.by_id.get(*id);
+            item.is_some_and(|item| item.counts(question.owner(), question.scopes()))
+        };
+        Ok(question.ids().iter().filter(owned).cloned().collect())
+    }
+}
+
+impl MediaBackend for Shelf {
+    async fn upload(&self, upload: Upload) -> Result<Media> {
+        let (body, claims) = upload.into_parts()?;
+        let bytes = body.into_bytes(1 << 20).await?;
+        let hash = ContentHash::of(&bytes);
+
+        let mut items = self.items();
+        let known = |item: &&mut Item| item.owner == claims.owner && item.media.hash == hash;
+        if let Some(item) = items.by_id.values_mut().find(known) {
+            item.scopes.insert(claims.scope);
+            return Ok(item.media.clone());
+        }
+        items.arrivals += 1;
+        let arrival = items.arrivals;
+        let id = MediaId::random();
+        let urls = self.urls(&id);
+        let mime_type = claims.content_type.as_deref().unwrap_or("application/octet-stream");
+        let size = bytes.len() as u64;
+        let mut media = Media::new(id.clone(), MediaStatus::Ready, mime_type, size, hash, urls);
+        media.original_name = claims.file_name;
+        let scopes = BTreeSet::from([claims.scope]);
+        let item = Item { owner: claims.owner, scopes, arrival, bytes, media: media.clone() };
+        items.by_id.insert(id, item);
+        Ok(media)
+    }
+
+    async fn get(&self, id: &MediaId) -> Result<Media> {
+        Ok(self.items().item(id)?.media.clone())
+    }
+
+    async fn download(&self, id: &MediaId, rendition: Rendition) -> Result<Download> {
+        let items = self.items();
+        let item = items.item(id)?;
+        if rendition != Rendition::Original {
+            return Err(Error::new(ErrorKind::Unsupported, "the shelf has originals only"));
+        }
+        let download = Download::from_bytes(&item.media.mime_type, item.bytes.clone());
+        Ok(download.with_hash(item.media.hash))
+    }
+
+    async fn list(&self, owner: &Owner, options: &ListOptions) -> Result<Page> {
+        let before = match options.after() {
+            None => u64::MAX,
+            Some(next) => next.parse().map_err(|error| {
+                Error::new(ErrorKind::InvalidInput, "no page begins there").with_source(error)
+            })?,
+        };
+        let items = self.items();
+        let wanted = |item: &&Item| item.arrival < before && item.counts(owner, options.scopes());
+        let mut found: Vec<_> = items.by_id.values().filter(wanted).collect();
+        found.sort_by_key(|item| std::cmp::Reverse(item.arrival));
+        let more = found.len() > options.limit();
+        found.truncate(options.limit());
+        let next = found.last().filter(|_| more).map(|item| item.arrival.to_string());
+        Ok(Page::new(found.into_iter().map(|item| item.media.clone()).collect(), next))
+    }
+
+    async fn stats(&self, owner: &Owner) -> Result<MediaStats> {
+        let items = self.items();
+        let of_owner: Vec<_> = items.by_id.values().filter(|item| item.owner == *owner).collect();
+        let bytes = of_owner.iter().map(|item| item.media.size).sum();
+        Ok(MediaStats::new(of_owner.len() as u64, bytes))
+    }
+
+    async fn remove(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
+        let mut items = self.items();
+        let is_theirs = items.by_id.get(id).is_some_and(|item| item.owner == *owner);
+        Ok(is_theirs && items.by_id.remove(id).is_some())
+    }
+
+    fn urls(&self, id: &MediaId) -> MediaUrls {
+        MediaUrls::new(format!("/shelf/{id}"))
+    }
+}

@@ -1,0 +1,12 @@
+use axum::{Router, routing::post};
+use tower_media::{MediaIds, MediaState, UnverifiedId, VerifyMediaLayer};
+
+#[derive(serde::Deserialize, MediaIds)]
+struct Post {
+    cover: UnverifiedId,
+}
+
+fn main() {
+    let guard = VerifyMediaLayer::<Post, _>::new(MediaState::in_memory());
+    let _: Router = Router::new().route("/posts", post(async || ()).layer(guard));
+}

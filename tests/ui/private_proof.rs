@@ -1,0 +1,3 @@
+use tower_media::extract::{Proof, seal, verified::BareProof};
+
+fn main() {}
