@@ -22,7 +22,7 @@ use axum::{
     Extension, Json, RequestExt as _, RequestPartsExt as _, Router,
     body::{Body, Bytes},
     extract::{Path, Request, State},
-    http::{Method, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse as _, Response},
     routing::{MethodRouter, get, post},
 };
@@ -45,9 +45,32 @@ pub(crate) struct Case {
     pub(crate) ids: usize,
     app: Router,
     method: Method,
-    uri: String,
+    /// The target and the values of `HEADERS`, one in a line.
+    head: String,
     body: Bytes,
 }
+
+const HEADERS: [HeaderName; 9] = [
+    header::HOST,
+    header::USER_AGENT,
+    header::ACCEPT,
+    header::ACCEPT_LANGUAGE,
+    header::ACCEPT_ENCODING,
+    header::AUTHORIZATION,
+    header::REFERER,
+    // The last two go with a body only.
+    header::CONTENT_TYPE,
+    header::CONTENT_LENGTH,
+];
+
+const VALUES: &str = "\
+pictures.example
+Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0
+application/json, text/plain, */*
+de,en;q=0.7
+gzip, deflate, br
+Bearer 0bd7cf3f6b9e4a6f8a3a
+https://pictures.example/";
 
 /// Makes all cases, peers side by side.
 pub(crate) fn all() -> Vec<Case> {
@@ -69,42 +92,39 @@ impl Case {
             ids: count,
             app: app("/pictures/{ids}", route),
             method: Method::GET,
-            uri: format!("/pictures/{}", ids.join(",")),
+            head: format!("/pictures/{}\n{VALUES}", ids.join(",")),
             body: Bytes::new(),
         }
     }
 
     fn json(peer: &'static str, count: usize, route: MethodRouter) -> Self {
-        let body = Text { prompt: "a cat on a roof".into(), references: ids(count).collect() };
+        let text = Text { prompt: "a cat on a roof".into(), references: ids(count).collect() };
+        let body = serde_json::to_vec(&text).expect("text serialises");
         Self {
             source: "json",
             peer,
             ids: count,
             app: app("/generate", route),
             method: Method::POST,
-            uri: "/generate".into(),
-            body: serde_json::to_vec(&body).expect("text serialises").into(),
+            head: format!("/generate\n{VALUES}\napplication/json\n{}", body.len()),
+            body: body.into(),
         }
     }
 
-    /// Makes the request as a browser would send it.
+    /// Makes the request as hyper does: all texts of its head are slices of one buffer.
     pub(crate) fn request(&self) -> Request {
-        let mut request = Request::builder()
-            .method(&self.method)
-            .uri(&self.uri)
-            .header(header::HOST, "pictures.example")
-            .header(header::USER_AGENT, "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101")
-            .header(header::ACCEPT, "application/json, text/plain, */*")
-            .header(header::ACCEPT_LANGUAGE, "de,en;q=0.7")
-            .header(header::ACCEPT_ENCODING, "gzip, deflate, br")
-            .header(header::AUTHORIZATION, "Bearer 0bd7cf3f6b9e4a6f8a3a")
-            .header(header::REFERER, "https://pictures.example/");
-        if self.method == Method::POST {
-            request = request
-                .header(header::CONTENT_TYPE, "application/json")
-                .header(header::CONTENT_LENGTH, self.body.len());
+        let head = Bytes::copy_from_slice(self.head.as_bytes());
+        let mut lines = head.split(|byte| *byte == b'\n').map(|line| head.slice_ref(line));
+        let target = Uri::from_maybe_shared(lines.next().expect("a first line"));
+
+        let mut request = Request::new(Body::from(self.body.clone()));
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = target.expect("a target");
+        for (name, line) in HEADERS.into_iter().zip(lines) {
+            let value = HeaderValue::from_maybe_shared(line).expect("a header's value");
+            request.headers_mut().insert(name, value);
         }
-        request.body(Body::from(self.body.clone())).expect("a well formed request")
+        request
     }
 
     /// Answers a request.
@@ -117,7 +137,9 @@ impl Case {
 
 fn app(path: &str, route: MethodRouter) -> Router {
     let media = MediaState::in_memory();
-    Router::new().route(path, route).layer(media.layer()).layer(Extension(ana()))
+    let router = Router::new().route(path, route).layer(media.layer()).layer(Extension(ana()));
+    // As `axum::serve` does: the layers are put on once, not for each request.
+    router.with_state(())
 }
 
 fn ana() -> Owner {
@@ -174,7 +196,7 @@ struct Listed(Vec<UnverifiedId>);
 
 impl<'de> Deserialize<'de> for Listed {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
+        let text = <&str>::deserialize(deserializer)?;
         let ids: Result<_, _> = text.split(',').map(UnverifiedId::parse).collect();
         ids.map(Self).map_err(D::Error::custom)
     }

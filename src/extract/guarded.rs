@@ -77,7 +77,8 @@ where
             }
         };
         let copy = Request::from_parts(parts.clone(), Body::from(bytes));
-        let extracted = E::from_request(copy, state).await;
+        // Boxed apart: together the two futures are too large for what an allocator keeps at hand.
+        let extracted = Box::pin(E::from_request(copy, state)).await;
         extracted.map_err(|rejection| Refusal::Extractor(rejection.into_response()))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     any::{Any, type_name},
-    fmt,
+    fmt, iter,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -39,40 +39,35 @@ impl<E> fmt::Debug for VerifiedMedia<E> {
 }
 
 /// The extension that carries a proof. Private, so that nobody else can put one in or take it out.
-struct Proof<E> {
-    // Shared, because extensions are cloned; behind a lock, because `E` need be neither `Clone` nor
-    // `Sync`; optional, because the handler takes it.
-    value: Arc<Mutex<Option<E>>>,
-    owned: OwnedMedia,
-}
-
-impl<E> Clone for Proof<E> {
-    fn clone(&self) -> Self {
-        Self { value: Arc::clone(&self.value), owned: self.owned.clone() }
-    }
-}
-
-/// The extension for a bare `VerifiedMedia`, which has no value to take.
 #[derive(Clone)]
-struct BareProof(OwnedMedia);
+struct Proof {
+    owned: OwnedMedia,
+    // A `Mutex<Option<E>>`. Shared, because extensions are cloned; behind a lock, because `E` need
+    // be neither `Clone` nor `Sync`; optional, because the handler takes it.
+    value: Arc<dyn Any + Send + Sync>,
+    // That of the next layer further out.
+    outer: Option<Arc<Proof>>,
+}
 
 /// Puts a proof into a request. Only the guard calls this.
 pub(crate) fn seal<E: Send + 'static>(request: &mut Extensions, extracted: E, owned: OwnedMedia) {
+    let outer = request.remove().map(Arc::new);
     let value = Arc::new(Mutex::new(Some(extracted)));
-    request.insert(BareProof(owned.clone()));
-    request.insert(Proof { value, owned });
+    request.insert(Proof { owned, value, outer });
 }
 
 impl<E: Send + 'static> VerifiedMedia<E> {
     fn take(parts: &Parts) -> Result<Self, MissingVerifyMediaLayer> {
         let missing = |taken| MissingVerifyMediaLayer { extractor: type_name::<E>(), taken };
+        let innermost = parts.extensions.get::<Proof>().ok_or(missing(false))?;
         // A bare `VerifiedMedia` is `VerifiedMedia<()>`: then this is an `Option<E>`.
         let mut unit = Some(());
         if let Some(unit) = (&mut unit as &mut dyn Any).downcast_mut::<Option<E>>() {
-            let BareProof(owned) = parts.extensions.get().ok_or(missing(false))?;
-            return Ok(Self(unit.take().expect("set above"), owned.clone()));
+            return Ok(Self(unit.take().expect("set above"), innermost.owned.clone()));
         }
-        let Proof { value, owned } = parts.extensions.get::<Proof<E>>().ok_or(missing(false))?;
+        let (value, owned) = iter::successors(Some(innermost), |proof| proof.outer.as_deref())
+            .find_map(|proof| Some((proof.value.downcast_ref::<Mutex<Option<E>>>()?, &proof.owned)))
+            .ok_or(missing(false))?;
         let value = value.lock().unwrap_or_else(PoisonError::into_inner).take();
         Ok(Self(value.ok_or(missing(true))?, owned.clone()))
     }

@@ -7,12 +7,15 @@ use crate::id::{MediaId, UnverifiedId};
 /// Up to here looking through all ids beats hashing one.
 const SCAN: usize = 16;
 
+/// The most ids for which the index has room from the start. Growing hashes all of them again.
+const ROOM: usize = 256;
+
 /// Distinct ids in the order of their first occurrence.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct IdSet {
     ids: Vec<MediaId>,
-    // Positions by id; empty until there are more than SCAN.
-    index: HashMap<MediaId, usize>,
+    // Positions by id, once there are more than SCAN.
+    index: Option<HashMap<MediaId, usize>>,
 }
 
 impl IdSet {
@@ -25,16 +28,15 @@ impl IdSet {
     }
 
     pub(crate) fn position(&self, id: &str) -> Option<usize> {
-        if self.index.is_empty() {
-            self.ids.iter().position(|known| known.as_str() == id)
-        } else {
-            self.index.get(id).copied()
+        match &self.index {
+            None => self.ids.iter().position(|known| known.as_str() == id),
+            Some(index) => index.get(id).copied(),
         }
     }
 
     /// Takes an id in, unless it is there or there are `max` already. Returns whether it is in.
     fn insert(&mut self, id: &UnverifiedId, max: usize) -> bool {
-        if self.index.is_empty() {
+        let Some(index) = &mut self.index else {
             if self.position(id.text()).is_some() {
                 return true;
             }
@@ -43,11 +45,13 @@ impl IdSet {
             }
             self.ids.push(id.to_candidate());
             if self.ids.len() > SCAN {
-                self.index = self.ids.iter().cloned().zip(0..).collect();
+                let mut index = HashMap::with_capacity(max.min(ROOM));
+                index.extend(self.ids.iter().cloned().zip(0..));
+                self.index = Some(index);
             }
             return true;
-        }
-        match self.index.entry(id.to_candidate()) {
+        };
+        match index.entry(id.to_candidate()) {
             Entry::Occupied(_) => true,
             Entry::Vacant(_) if self.ids.len() >= max => false,
             Entry::Vacant(entry) => {
