@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::id::{ContentHash, MediaId};
 
@@ -164,8 +164,8 @@ impl Dimensions {
 /// What a camera wrote into a picture. It can tell where somebody lives: see [`Media::for_owner`].
 ///
 /// The texts are those of the media protocol, such as `50mm`, `1/250` or `47.6603`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 #[non_exhaustive]
 pub struct Exif {
     /// Maker of the camera.

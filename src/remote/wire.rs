@@ -23,7 +23,7 @@ pub(super) struct Record {
     pub(super) hash: String,
     urls: Urls,
     metadata: Option<Metadata>,
-    exif: Option<WireExif>,
+    exif: Option<Exif>,
     created_at: String,
 }
 
@@ -39,20 +39,6 @@ struct Urls {
 struct Metadata {
     width: u32,
     height: u32,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct WireExif {
-    camera_make: Option<String>,
-    camera_model: Option<String>,
-    date_taken: Option<String>,
-    focal_length: Option<String>,
-    aperture: Option<String>,
-    iso: Option<u32>,
-    exposure_time: Option<String>,
-    gps_latitude: Option<String>,
-    gps_longitude: Option<String>,
 }
 
 /// Builds the URLs that browsers get.
@@ -107,7 +93,7 @@ impl Record {
         let mut media = Media::new(id, status, self.mime_type, self.size, hash, urls);
         media.original_name = self.original_name;
         media.dimensions = self.metadata.map(|m| Dimensions::new(m.width, m.height));
-        media.exif = self.exif.map(Exif::from);
+        media.exif = self.exif;
         media.created_at = SystemTime::from(created);
         Ok(media)
     }
@@ -118,22 +104,6 @@ fn nonsense(what: &str) -> Error {
         ErrorKind::Unexpected,
         format!("the media service sent a record without a valid {what}"),
     )
-}
-
-impl From<WireExif> for Exif {
-    fn from(wire: WireExif) -> Self {
-        let mut exif = Self::default();
-        exif.camera_make = wire.camera_make;
-        exif.camera_model = wire.camera_model;
-        exif.date_taken = wire.date_taken;
-        exif.focal_length = wire.focal_length;
-        exif.aperture = wire.aperture;
-        exif.iso = wire.iso;
-        exif.exposure_time = wire.exposure_time;
-        exif.gps_latitude = wire.gps_latitude;
-        exif.gps_longitude = wire.gps_longitude;
-        exif
-    }
 }
 
 /// A transform as the service's query.
