@@ -15,6 +15,7 @@ mod g08_seeing_grants_nothing;
 mod g09_owner;
 mod g10_spelling;
 mod g11_occurrences;
+mod g12_fresh;
 mod g13_tower;
 mod g14_order;
 mod g15_unforgeable;
