@@ -308,6 +308,9 @@ pub struct MediaStateBuilder {
 impl MediaStateBuilder {
     /// Asks `ownership` instead of the backend who owns media: the application's own table, or an
     /// authorization service.
+    ///
+    /// An application that keeps its media itself, and wants the check alone, gives
+    /// [`InMemory`](crate::InMemory) as the backend and leaves it empty.
     pub fn ownership(mut self, ownership: impl Ownership) -> Self {
         self.ownership = Arc::new(ownership);
         self

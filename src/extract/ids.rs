@@ -24,9 +24,10 @@ use crate::{
 /// anybody remembering it, and a field of a type that does not implement the trait does not compile
 /// until `#[media(skip)]` says in writing that it carries no ids.
 ///
-/// Texts, numbers and the other leaf types of the standard library carry none; containers carry what
-/// their elements do, maps in keys and values; axum's `Json`, `Form`, `Query` and `Path` carry what
-/// they wrap; tuples carry what all their members do (contract G11).
+/// An id is an [`UnverifiedId`]. Texts, numbers and the other leaf types of the standard library carry
+/// none, even a `String` that the application takes for an id; containers carry what their elements
+/// do, maps in keys and values; axum's `Json`, `Form`, `Query` and `Path` carry what they wrap; tuples
+/// carry what all their members do (contract G11).
 ///
 /// # Example
 ///

@@ -28,7 +28,7 @@ use crate::ownership::OwnedMedia;
 /// [`MissingVerifyMediaLayer`], a 500, if no layer with this `E` ran, and if the value has been
 /// taken already. `Option<VerifiedMedia<E>>` is `None` only where no layer ran.
 ///
-/// See the [module docs](crate::verify) for an example.
+/// See [`verify`](crate::verify) for an example.
 #[must_use]
 pub struct VerifiedMedia<E = ()>(pub E, pub OwnedMedia);
 

@@ -71,13 +71,17 @@ impl<E, M, S, O, C> VerifyMediaLayer<E, M, S, O, C> {
     /// Sets how many distinct ids a request has. `0..=n` lets requests without ids pass, with an
     /// empty proof.
     ///
-    /// An empty range makes the route answer 500 and say so.
+    /// There is no upper bound but what the ownership can answer: the ids go into one question. An
+    /// empty range makes the route answer 500 and say so.
     pub fn ids(mut self, count: RangeInclusive<usize>) -> Self {
         self.guard.rules.ids = count;
         self
     }
 
-    /// Demands that the ownership is asked for each request, and nothing is remembered.
+    /// Demands an answer that is not remembered from an earlier request. It matters with an
+    /// [`Ownership`] that remembers answers; [`InMemory`](crate::InMemory) does not.
+    ///
+    /// [`Ownership`]: crate::Ownership
     pub fn fresh(mut self) -> Self {
         self.guard.rules.fresh = true;
         self

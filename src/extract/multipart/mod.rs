@@ -130,12 +130,15 @@ impl<T: MediaIds> MediaIds for MultipartForm<T> {
 
 /// A file of a [`MultipartForm`]: a stream of its bytes, which can be read once.
 ///
-/// `Upload::from(file)` takes it as it is, with its name and what the client says of its type.
+/// `Upload::from(file)` takes it as it is, with its name and what the client says of its type. To have
+/// the bytes in memory: `axum::body::to_bytes(Body::from_stream(file), limit)`.
+///
+/// What was sent of it in the form is known until the file has been read to its end, and `None`
+/// afterwards.
 pub struct FilePart(Part);
 
 impl FilePart {
-    /// Returns the name of the form's input. Nothing, like all of the head, once the file has been
-    /// read to its end.
+    /// Returns the name of the form's input.
     pub fn name(&self) -> Option<&str> {
         self.0.head()?.name()
     }

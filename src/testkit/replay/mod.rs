@@ -86,7 +86,8 @@ struct Route {
 }
 
 impl Replay {
-    /// Prepares to attack `app`, whose guards and uploads go through `media`.
+    /// Prepares to attack `app`, whose guards and uploads go through `media`: the guards have to be
+    /// made with this very state, or with a clone of it.
     ///
     /// # Default
     ///
@@ -125,7 +126,7 @@ impl Replay {
     }
 
     /// Sets how somebody comes to own new media in some scopes, where an upload is not enough: with
-    /// an [`Ownership`](crate::Ownership) of the application's own.
+    /// an [`Ownership`](crate::Ownership) of the application's own, insert a row into its table.
     pub fn supply<F, Fut>(mut self, supply: F) -> Self
     where
         F: Fn(Owner, Vec<Scope>) -> Fut + Send + Sync + 'static,
@@ -146,8 +147,8 @@ impl Replay {
         self
     }
 
-    /// Adds a route whose request holds exactly one id, such as one in the path. A text that cannot
-    /// be sent at all may fail to build; it is then taken as refused.
+    /// Adds a route whose request holds one id, such as one in the path. Where no ids are tried, the
+    /// id is empty. A text that cannot be sent at all may fail to build; it is then taken as refused.
     pub fn route_with_one(
         mut self,
         name: impl Into<String>,
