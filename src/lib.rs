@@ -24,6 +24,9 @@ pub mod backend;
 pub mod extract;
 pub mod verify;
 
+#[doc = include_str!("docs/promises.md")]
+pub mod promises {}
+
 #[cfg(feature = "testkit")]
 pub mod conformance;
 #[cfg(feature = "testkit")]

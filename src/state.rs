@@ -10,7 +10,7 @@ use axum::{
 };
 
 use crate::{
-    backend::{MediaBackend, MediaBackendExt as _, Picture, SharedBackend},
+    backend::{MediaBackend, MediaBackendExt as _, Picture, SharedBackend, Unstored},
     download::Download,
     error::{Error, ErrorKind, Result},
     id::{MediaId, UnverifiedId},
@@ -73,6 +73,31 @@ impl MediaState {
     /// Keeps media in this process's memory until it ends. See [`InMemory`].
     pub fn in_memory() -> Self {
         Self::new(InMemory::new())
+    }
+
+    /// Only checks who owns what, and stores nothing: for an application that keeps its media in its
+    /// own way. Uploads, downloads, lists and removals are [`ErrorKind::Unsupported`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use tower_media::{MediaId, MediaState, Ownership, OwnershipQuestion, Result};
+    ///
+    /// #[derive(Debug)]
+    /// struct PicturesTable(/* a pool of connections */);
+    ///
+    /// impl Ownership for PicturesTable {
+    ///     async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
+    ///         // SELECT id FROM pictures WHERE owner = $1 AND id = ANY($2)
+    ///         # let _ = question;
+    ///         # Ok(Vec::new())
+    ///     }
+    /// }
+    ///
+    /// let media = MediaState::only(PicturesTable());
+    /// ```
+    pub fn only(ownership: impl Ownership) -> Self {
+        Self::new(Unstored(ownership))
     }
 
     /// Begins to configure a state over `backend`.

@@ -27,7 +27,7 @@ use crate::{
 /// An id is an [`UnverifiedId`]. Texts, numbers and the other leaf types of the standard library carry
 /// none, even a `String` that the application takes for an id; containers carry what their elements
 /// do, maps in keys and values; axum's `Json`, `Form`, `Query` and `Path` carry what they wrap; tuples
-/// carry what all their members do (contract G11).
+/// carry what all their members do (promise G11).
 ///
 /// # Example
 ///
@@ -71,7 +71,8 @@ use crate::{
     label = "does not say which media ids it carries",
     note = "derive it: `#[derive(MediaIds)]` on `{Self}`",
     note = "or, on a field of a type that carries no media ids, write `#[media(skip)]`",
-    note = "or, for an extractor whose payload is not yours, use `VerifyMediaLayer::ids_from`"
+    note = "or, for an extractor whose payload is not yours, use `VerifyMediaLayer::ids_from`, and \
+            `MultipartForm<T>` for a multipart form"
 )]
 pub trait MediaIds {
     /// Whether the ids come from the parameters of a route, which only a layer inside of the routing
@@ -135,7 +136,7 @@ impl<T: MediaIds + ToOwned + ?Sized> MediaIds for Cow<'_, T> {
 
 fn each<'a, T: MediaIds + 'a>(items: impl IntoIterator<Item = &'a T>, ids: &mut IdCollector) {
     for item in items {
-        // Too many is too many: a million more change nothing (contract G6).
+        // Too many is too many: a million more change nothing (promise G6).
         if ids.is_overflowed() {
             return;
         }

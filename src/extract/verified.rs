@@ -18,7 +18,7 @@ use crate::ownership::OwnedMedia;
 /// media are the caller's.
 ///
 /// `E` is the layer's extractor, and the value is the very one that was checked: nothing is parsed a
-/// second time, so no second parser can read another id (contract G7). A bare `VerifiedMedia` gives
+/// second time, so no second parser can read another id (promise G7). A bare `VerifiedMedia` gives
 /// the proof alone, that of the innermost layer if there are several.
 ///
 /// It reads only the parts of the request, so it may stand anywhere among a handler's arguments.

@@ -106,7 +106,7 @@ impl Index<&UnverifiedId> for OwnedMedia {
 /// else.
 ///
 /// This is the one place where a proof is made. Whatever happens to the question, a panic included,
-/// is an error (contract G1).
+/// is an error (promise G1).
 pub(crate) async fn verify(
     ownership: &dyn DynOwnership,
     claim: &Arc<Claim>,
@@ -114,7 +114,7 @@ pub(crate) async fn verify(
     deadline: Duration,
 ) -> Result<OwnedMedia> {
     let Claim { owner, scopes, ids } = &**claim;
-    // Of no ids all are owned: there is nothing to ask (contract G3 has refused it where it matters).
+    // Of no ids all are owned: there is nothing to ask (promise G3 has refused it where it matters).
     if ids.len() > 0 {
         let question = OwnershipQuestion::new(owner, scopes, ids.as_slice()).fresh(fresh);
         // Inside the block, so that a panic while the future is made is caught as well.
@@ -139,7 +139,7 @@ async fn within<F: Future>(deadline: Duration, mut future: Pin<&mut F>) -> Optio
 }
 
 /// What kept the question from being answered. Nothing that an ownership says in an error is a denial:
-/// only an answer is (contract G1).
+/// only an answer is (promise G1).
 fn unanswered(error: Error) -> Error {
     match error.kind() {
         ErrorKind::Unavailable

@@ -27,6 +27,28 @@ use crate::{
 /// 1 to 100 distinct ids, owned in any scope, by the [`Owner`](crate::Owner) in the request's
 /// extensions; refusals are `application/problem+json`.
 ///
+/// # In a signature
+///
+/// An application with several routes writes once what its guards have in common:
+///
+/// ```
+/// use axum::{Json, Router, extract::Path, routing::{get, post}};
+/// use tower_media::{MediaState, UnverifiedId, VerifyMediaLayer};
+///
+/// fn guard<E, M>(media: &MediaState) -> VerifyMediaLayer<E, M> {
+///     VerifyMediaLayer::new(media.clone()).scopes(["me", "wardrobe"])
+/// }
+///
+/// let media = MediaState::in_memory();
+/// let app: Router = Router::new()
+///     .route("/posts", post(|| async {}).layer(guard::<Json<Vec<UnverifiedId>>, _>(&media)))
+///     .route("/pictures/{id}", get(|| async {}).layer(guard::<Path<UnverifiedId>, _>(&media)));
+/// ```
+///
+/// With `.with_state(..)` and `.owner_from(..)` the type is
+/// `VerifyMediaLayer<E, M, AppState, OwnerFrom<Claims>>`, with
+/// [`OwnerFrom`](crate::extract::OwnerFrom).
+///
 /// See the [module docs](crate::verify) for an example, for where the layer must sit, and for what it
 /// answers.
 #[must_use = "a layer does nothing until it is put on a route"]

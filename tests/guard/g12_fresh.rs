@@ -8,8 +8,7 @@ use std::sync::{
 use axum::{Json, Router, http::StatusCode, routing::post};
 use serde_json::json;
 use tower_media::{
-    InMemory, MediaId, MediaState, Ownership, OwnershipQuestion, Result, UnverifiedId,
-    VerifyMediaLayer,
+    MediaId, MediaState, Ownership, OwnershipQuestion, Result, UnverifiedId, VerifyMediaLayer,
 };
 
 use super::support::{login, owner, post_json, send};
@@ -29,7 +28,7 @@ impl Ownership for Counting {
 async fn g12_a_route_that_demands_a_fresh_answer_says_so_in_the_question() {
     let fresh = Arc::new(AtomicUsize::new(0));
     let ownership = Counting(Arc::clone(&fresh));
-    let media = MediaState::builder(InMemory::new()).ownership(ownership).build();
+    let media = MediaState::only(ownership);
     let guard = || VerifyMediaLayer::<Json<Vec<UnverifiedId>>, _>::new(media.clone());
     let app = Router::new()
         .route("/any", post(async || ()).layer(guard()))

@@ -23,7 +23,7 @@ use super::{GuardedExtractor, MediaIds, Refusal, ViaStream, guarded::limited};
 use crate::{
     error::{Error, ErrorKind, Result},
     ownership::IdCollector,
-    upload::Upload,
+    upload::{Upload, collect},
 };
 
 /// The most text fields of a form.
@@ -35,7 +35,7 @@ const MAX_FIELD_BYTES: usize = 256 << 10;
 /// A multipart form: text fields first, read into `T`, then files, which stream.
 ///
 /// Only the guard makes one, so a handler has it as `VerifiedMedia<MultipartForm<T>>`. By then the ids
-/// in `T` are verified, and not a byte of a file has been handed out (contract P11).
+/// in `T` are verified, and not a byte of a file has been handed out (promise P11).
 ///
 /// # Behavior
 ///
@@ -130,8 +130,7 @@ impl<T: MediaIds> MediaIds for MultipartForm<T> {
 
 /// A file of a [`MultipartForm`]: a stream of its bytes, which can be read once.
 ///
-/// `Upload::from(file)` takes it as it is, with its name and what the client says of its type. To have
-/// the bytes in memory: `axum::body::to_bytes(Body::from_stream(file), limit)`.
+/// `Upload::from(file)` takes it as it is, with its name and what the client says of its type.
 ///
 /// What was sent of it in the form is known until the file has been read to its end, and `None`
 /// afterwards.
@@ -154,8 +153,19 @@ impl FilePart {
     }
 }
 
+impl FilePart {
+    /// Reads the file into memory, up to `limit` bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TooLarge`] beyond the limit, [`ErrorKind::InvalidInput`] if the form breaks off.
+    pub async fn bytes(self, limit: usize) -> Result<Bytes> {
+        collect(self.boxed(), limit).await
+    }
+}
+
 impl fmt::Debug for FilePart {
-    // File names stay out of logs (contract G16).
+    // File names stay out of logs (promise G16).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FilePart").field("name", &self.name()).finish_non_exhaustive()
     }

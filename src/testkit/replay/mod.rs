@@ -27,7 +27,7 @@ use crate::{
 /// uploads media for two people and then sends another user's ids, mixed batches, removed, unknown and
 /// malformed ids, ids of another scope, too few and too many, and requests without a login. Each has
 /// to be refused by the guard, for the right reason, with an answer that tells foreign from unknown
-/// ids in nothing (contract G3–G6, G10, G14). Guards of the same [`MediaState`] that no route led to
+/// ids in nothing (promise G3–G6, G10, G14). Guards of the same [`MediaState`] that no route led to
 /// are reported as well.
 ///
 /// Handlers run only with the caller's own media, once or twice per route.
@@ -172,9 +172,12 @@ impl Replay {
         }
         for (number, guard) in self.media.guards().all().iter().enumerate() {
             if !reached.contains(&number) {
+                let scopes = guard.scopes.as_slice().map_or("any scope".to_owned(), |scopes| {
+                    scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(", ")
+                });
                 let what = format!(
-                    "no route led to `VerifyMediaLayer::<{}, _>` with {:?} ids in {:?}",
-                    guard.extractor, guard.ids, guard.scopes
+                    "no route led to `VerifyMediaLayer::<{}, _>` with {:?} ids in {scopes}",
+                    guard.extractor, guard.ids
                 );
                 report.find("(none)", "every guard is reached", what);
             }
