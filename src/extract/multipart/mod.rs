@@ -92,6 +92,10 @@ impl<T> MultipartForm<T> {
     /// Returns the next file, or `None` behind the last. What was not read of the one before is
     /// skipped; it must have been dropped.
     ///
+    /// # Cancellation safety
+    ///
+    /// A dropped future loses nothing: the next call goes on from where it was.
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::InvalidInput`] if the form is malformed or has a text field behind a file,

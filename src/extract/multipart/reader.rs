@@ -13,7 +13,7 @@ use std::{
 
 use axum::body::BodyDataStream;
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt as _};
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use http_body_util::LengthLimitError;
 use multer::Field;
 
@@ -42,8 +42,10 @@ impl Reader {
     /// Goes on to the next part, which skips what is left of the one before.
     pub(super) async fn next(&mut self) -> Result<Option<Part>> {
         let unread = lock(&self.unread).take();
-        if let Some(mut field) = unread {
-            while poll_fn(|cx| poll_chunk(&mut field, &self.tap, cx)).await?.is_some() {}
+        if let Some(field) = unread {
+            // As a part, so that it is put back if this future is dropped.
+            let mut part = self.part(field);
+            while part.try_next().await?.is_some() {}
         }
         let begin = lock(&self.tap.0).drawn;
         let (parts, tap) = (&mut self.parts, &self.tap);
@@ -58,8 +60,11 @@ impl Reader {
             })
         })
         .await?;
-        let (tap, unread) = (self.tap.clone(), Arc::clone(&self.unread));
-        Ok(field.map(|field| Part { field: Some(field), tap, unread }))
+        Ok(field.map(|field| self.part(field)))
+    }
+
+    fn part(&self, field: Field<'static>) -> Part {
+        Part { field: Some(field), tap: self.tap.clone(), unread: Arc::clone(&self.unread) }
     }
 }
 
@@ -84,7 +89,10 @@ impl Stream for Part {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let part = &mut *self;
         let Some(field) = &mut part.field else { return Poll::Ready(None) };
-        let chunk = ready!(poll_chunk(field, &part.tap, cx)).transpose();
+        let chunk = ready!(part.tap.poll(cx, |cx| {
+            field.poll_next_unpin(cx).map(|chunk| chunk.transpose()).map_err(multipart_error)
+        }));
+        let chunk = chunk.transpose();
         if !matches!(chunk, Some(Ok(_))) {
             part.field = None;
         }
@@ -94,18 +102,11 @@ impl Stream for Part {
 
 impl Drop for Part {
     fn drop(&mut self) {
-        *lock(&self.unread) = self.field.take();
+        // One that was read to its end says nothing of a later one, which may be waiting already.
+        if let Some(field) = self.field.take() {
+            *lock(&self.unread) = Some(field);
+        }
     }
-}
-
-fn poll_chunk(
-    field: &mut Field<'static>,
-    tap: &Tap,
-    cx: &mut Context<'_>,
-) -> Poll<Result<Option<Bytes>>> {
-    tap.poll(cx, |cx| {
-        field.poll_next_unpin(cx).map(|chunk| chunk.transpose()).map_err(multipart_error)
-    })
 }
 
 /// Lets chunks of the body through, one each time it is opened.

@@ -1,0 +1,89 @@
+//! What attackers of this crate found, and what they tried in vain.
+
+use std::{convert::Infallible, task::Poll};
+
+use axum::{Router, body::Body, extract::Request, handler::Handler, http::header, routing::post};
+use bytes::Bytes;
+use futures_util::{FutureExt as _, TryStreamExt as _, stream};
+use serde::Deserialize;
+use tower_media::{
+    MediaIds, Result, UnverifiedId, VerifiedMedia, VerifyMediaLayer, extract::MultipartForm,
+};
+
+use super::support::{World, by, send};
+
+#[derive(Debug, Deserialize, MediaIds)]
+struct Collage {
+    #[serde(default)]
+    references: Vec<UnverifiedId>,
+}
+
+type Form = VerifiedMedia<MultipartForm<Collage>>;
+
+fn form_app<H: Handler<T, ()>, T: 'static>(world: &World, handler: H) -> Router {
+    let layer = VerifyMediaLayer::<MultipartForm<Collage>, _>::new(world.media.clone()).ids(0..=8);
+    world.app(Router::new().route("/", post(handler).layer(layer)))
+}
+
+const END: &str = "--b--\r\n";
+
+fn part(disposition: &str, content: &str) -> String {
+    format!("--b\r\nContent-Disposition: form-data; {disposition}\r\n\r\n{content}\r\n")
+}
+
+fn file(name: &str, content: &str) -> String {
+    part(&format!("name=\"{name}\"; filename=\"{name}.txt\""), content)
+}
+
+fn form(world: &World, boundary: &str, body: impl Into<Body>) -> Request {
+    by(&world.ana, Request::post("/"))
+        .header(header::CONTENT_TYPE, format!("multipart/form-data; boundary={boundary}"))
+        .body(body.into())
+        .unwrap()
+}
+
+/// A body in small pieces, with nothing at hand every other time it is asked.
+fn in_fits(body: &str) -> Body {
+    let pieces: Vec<_> = body.as_bytes().chunks(1_000).map(Bytes::copy_from_slice).collect();
+    let (mut pieces, mut ready) = (pieces.into_iter(), false);
+    Body::from_stream(stream::poll_fn(move |cx| {
+        ready = !ready;
+        if ready {
+            return Poll::Ready(pieces.next().map(Ok::<_, Infallible>));
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }))
+}
+
+#[tokio::test]
+async fn p11_a_half_read_file_is_skipped_whatever_is_dropped_after_it() {
+    let world = World::new();
+    let handler = async |VerifiedMedia(mut form, _): Form| -> Result<String> {
+        let mut read = form.next_file().await?.unwrap();
+        while read.try_next().await?.is_some() {}
+        let mut half_read = form.next_file().await?.unwrap();
+        half_read.try_next().await?;
+        drop(half_read);
+        drop(read);
+        Ok(form.next_file().await?.unwrap().name().unwrap().to_owned())
+    };
+    let body = file("one", "1") + &file("two", &"x".repeat(100_000)) + &file("three", "3") + END;
+    let answer = send(&form_app(&world, handler), form(&world, "b", in_fits(&body))).await;
+    assert_eq!(answer.text(), "three");
+}
+
+#[tokio::test]
+async fn p11_going_on_to_the_next_file_can_be_cancelled() {
+    let world = World::new();
+    let handler = async |VerifiedMedia(mut form, _): Form| -> Result<String> {
+        drop(form.next_file().await?);
+        for _ in 0..3 {
+            assert!(form.next_file().now_or_never().is_none());
+        }
+        Ok(form.next_file().await?.unwrap().name().unwrap().to_owned())
+    };
+    let body = file("one", &"x".repeat(100_000)) + &file("two", "2") + END;
+    let answer = send(&form_app(&world, handler), form(&world, "b", in_fits(&body))).await;
+    assert_eq!(answer.text(), "two");
+}
