@@ -87,3 +87,16 @@ async fn p11_going_on_to_the_next_file_can_be_cancelled() {
     let answer = send(&form_app(&world, handler), form(&world, "b", in_fits(&body))).await;
     assert_eq!(answer.text(), "two");
 }
+
+/// A boundary is looked for each time a piece of the body comes, so its length is a factor of the cost.
+#[tokio::test]
+async fn p11_a_boundary_is_no_longer_than_rfc_2046_allows() {
+    let world = World::new();
+    let app = form_app(&world, async |_: Form| {});
+    for (length, status) in [(1, 200), (70, 200), (71, 422), (100_000, 422)] {
+        let boundary = "b".repeat(length);
+        let body = format!("--{boundary}--\r\n");
+        let answer = send(&app, form(&world, &boundary, body)).await;
+        assert_eq!(answer.status, status, "{length} bytes");
+    }
+}

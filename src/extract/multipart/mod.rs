@@ -32,6 +32,10 @@ const MAX_FIELDS: usize = 1_000;
 /// The most bytes of all text fields together, names included.
 const MAX_FIELD_BYTES: usize = 256 << 10;
 
+/// The longest boundary, in bytes: that of RFC 2046, section 5.1.1. It is looked for in each piece of the
+/// body, so a longer one would let a small request cost much.
+const MAX_BOUNDARY: usize = 70;
+
 /// A multipart form: text fields first, read into `T`, then files, which stream.
 ///
 /// Only the guard makes one, so a handler has it as `VerifiedMedia<MultipartForm<T>>`. By then the ids
@@ -44,7 +48,8 @@ const MAX_FIELD_BYTES: usize = 256 << 10;
 ///   says so. Browsers send a form in the order of its inputs.
 /// - `T` is deserialised like a query string: a `Vec` takes every part of its name.
 /// - At most 1,000 text fields with 256 KiB in total; the whole body is bounded by axum's body limit
-///   (2 MB unless `DefaultBodyLimit` says otherwise, which an upload route will want).
+///   (2 MB unless `DefaultBodyLimit` says otherwise, which an upload route will want). A boundary is at
+///   most 70 bytes, as RFC 2046 has it.
 /// - Files are not buffered: the body is read no further than what is asked for needs. The head of a
 ///   part is at most 16 KiB.
 ///
@@ -219,7 +224,11 @@ async fn read_fields<T: DeserializeOwned>(
     let boundary = content_type
         .and_then(|value| value.to_str().ok())
         .and_then(|value| multer::parse_boundary(value).ok())
-        .ok_or_else(|| invalid("the request is not multipart/form-data with a boundary"))?;
+        .filter(|boundary| (1..=MAX_BOUNDARY).contains(&boundary.len()))
+        .ok_or_else(|| {
+            let length = format!("1 to {MAX_BOUNDARY} bytes");
+            invalid(format!("the request is not multipart/form-data with a boundary of {length}"))
+        })?;
     let body = limited(parts, body).into_data_stream();
     let mut reader = Reader::new(body, boundary);
 
