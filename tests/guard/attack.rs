@@ -100,3 +100,18 @@ async fn p11_a_boundary_is_no_longer_than_rfc_2046_allows() {
         assert_eq!(answer.status, status, "{length} bytes");
     }
 }
+
+/// What multer has of a head is searched again for each byte that comes.
+#[tokio::test]
+async fn p11_a_head_is_bounded_though_it_comes_in_one_chunk_with_a_field() {
+    let world = World::new();
+    let app = form_app(&world, async |VerifiedMedia(mut form, _): Form| -> Result<String> {
+        Ok(format!("{}", form.next_file().await?.is_some()))
+    });
+    for (length, status) in [(15 << 10, 200), (64 << 10, 413), (1 << 20, 413)] {
+        let head = format!("name=\"file\"; filename=\"{}\"", "x".repeat(length));
+        let body = part("name=\"note\"", "hello") + &part(&head, "content") + END;
+        let answer = send(&app, form(&world, "b", body)).await;
+        assert_eq!(answer.status, status, "{length} bytes");
+    }
+}
