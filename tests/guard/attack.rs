@@ -115,3 +115,28 @@ async fn p11_a_head_is_bounded_though_it_comes_in_one_chunk_with_a_field() {
         assert_eq!(answer.status, status, "{length} bytes");
     }
 }
+
+#[tokio::test]
+async fn p11_a_file_whose_name_cannot_be_read_is_a_file_all_the_same() {
+    let world = World::new();
+    let app = form_app(&world, async |VerifiedMedia(mut form, _): Form| -> Result<String> {
+        Ok(format!("{:?}", form.next_file().await?.map(|file| file.name().map(str::to_owned))))
+    });
+    for file_name in [
+        &b"filename=\"gr\xfcn.txt\""[..],
+        b"filename*=UTF-8''a.txt",
+        b"filename*=UTF-8''a.txt; filename=\"a.txt\"",
+        b"Filename=\"a.txt\"",
+        b"filename=\"a.txt",
+        b"filename",
+    ] {
+        let (before, after) = (&b"--b\r\nContent-Disposition: form-data; name=\"file\"; "[..], END);
+        let body = [before, file_name, b"\r\n\r\nhello\r\n", after.as_bytes()].concat();
+        let answer = send(&app, form(&world, "b", body)).await;
+        assert_eq!(answer.text(), "Some(Some(\"file\"))", "{}", file_name.escape_ascii());
+    }
+    for name in ["filename", "my filename", "the*filename", "a=filename"] {
+        let body = part(&format!("name=\"{name}\""), "hello") + END;
+        assert_eq!(send(&app, form(&world, "b", body)).await.text(), "None", "{name:?}");
+    }
+}

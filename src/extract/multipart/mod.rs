@@ -11,11 +11,12 @@ use std::{
 use axum::{
     body::Body,
     extract::FromRequestParts,
-    http::{header, request::Parts},
+    http::{HeaderValue, header, request::Parts},
     response::IntoResponse as _,
 };
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
+use multer::Field;
 use serde::de::DeserializeOwned;
 
 use self::reader::{Part, Reader, invalid};
@@ -112,7 +113,7 @@ impl<T> MultipartForm<T> {
         }
         let Some(part) = self.reader.next().await? else { return Ok(None) };
         match part.head() {
-            Some(head) if head.file_name().is_none() => {
+            Some(head) if !is_file(head) => {
                 let name = head.name().unwrap_or_default();
                 let what = format!(
                     "the form field {name:?} comes after a file, where its media ids can no longer \
@@ -149,7 +150,7 @@ impl FilePart {
         self.0.head()?.name()
     }
 
-    /// Returns the file's name as the client sent it: not safe as a path.
+    /// Returns the file's name as the client sent it: not safe as a path. Nothing if it is not in UTF-8.
     pub fn file_name(&self) -> Option<&str> {
         self.0.head()?.file_name()
     }
@@ -216,6 +217,20 @@ where
     }
 }
 
+/// Whether a part has a file name, be it one that multer cannot read: not in UTF-8, `filename*`, or cut
+/// short. Otherwise a file would be taken for text, and a field that nobody asks for is not missed.
+fn is_file(head: &Field<'static>) -> bool {
+    let disposition = head.headers().get(header::CONTENT_DISPOSITION);
+    let mut parameters =
+        disposition.map_or(&b""[..], HeaderValue::as_bytes).split(|byte| *byte == b';');
+    head.file_name().is_some()
+        || parameters.any(|parameter| {
+            let name = parameter.split(|byte| *byte == b'=').next().unwrap_or_default();
+            let name = name.trim_ascii().to_ascii_lowercase();
+            matches!(&name[..], b"filename" | b"filename*")
+        })
+}
+
 async fn read_fields<T: DeserializeOwned>(
     parts: &mut Parts,
     body: Body,
@@ -237,7 +252,7 @@ async fn read_fields<T: DeserializeOwned>(
     let first_file = loop {
         let Some(mut part) = reader.next().await? else { break None };
         let head = part.head().expect("nothing of it has been read");
-        if head.file_name().is_some() {
+        if is_file(head) {
             break Some(part);
         }
         let name = head.name().ok_or_else(|| invalid("a form field has no name"))?.to_owned();
