@@ -109,19 +109,25 @@ pub(crate) async fn verify(
     // Of no ids all are owned: there is nothing to ask (contract G3 has refused it where it matters).
     if ids.len() > 0 {
         let question = OwnershipQuestion::new(owner, scopes, ids.as_slice()).fresh(fresh);
-        // Inside the block, so that a panic while the future is made is caught as well.
-        let answer =
-            AssertUnwindSafe(async { ownership.dyn_owned(&question).await }).catch_unwind();
-        let owned = match tokio::time::timeout(deadline, answer).await {
-            Ok(Ok(answer)) => answer.map_err(unanswered)?,
-            Ok(Err(_)) => {
-                return Err(Error::new(ErrorKind::Internal, "the ownership check panicked"));
-            }
-            Err(_) => return Err(Error::timeout("the ownership check", deadline)),
-        };
+        // In a block, so that a panic while the future is made is caught as well.
+        let answer = async { ownership.dyn_owned(&question).await };
+        let owned = contained("the ownership check", deadline, answer).await.map_err(unanswered)?;
         all_owned(ids, &owned)?;
     }
     Ok(OwnedMedia(Arc::clone(claim)))
+}
+
+/// Waits for an answer no longer than the deadline, and makes a panic on the way to it an error.
+pub(crate) async fn contained<T>(
+    what: &str,
+    deadline: Duration,
+    answer: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    match tokio::time::timeout(deadline, AssertUnwindSafe(answer).catch_unwind()).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) => Err(Error::new(ErrorKind::Internal, format!("{what} panicked"))),
+        Err(_) => Err(Error::timeout(what, deadline)),
+    }
 }
 
 /// What kept the question from being answered. Nothing that an ownership says in an error is a denial:

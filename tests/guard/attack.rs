@@ -2,15 +2,19 @@
 
 use std::{convert::Infallible, task::Poll};
 
-use axum::{Router, body::Body, extract::Request, handler::Handler, http::header, routing::post};
+use axum::{
+    Json, Router, body::Body, extract::Request, handler::Handler, http::header, routing::post,
+};
 use bytes::Bytes;
 use futures_util::{FutureExt as _, TryStreamExt as _, stream};
 use serde::Deserialize;
+use serde_json::json;
 use tower_media::{
-    MediaIds, Result, UnverifiedId, VerifiedMedia, VerifyMediaLayer, extract::MultipartForm,
+    InMemory, MediaId, MediaIds, MediaState, Ownership, OwnershipQuestion, Result, Standing,
+    UnverifiedId, VerifiedMedia, VerifyMediaLayer, extract::MultipartForm,
 };
 
-use super::support::{World, by, send};
+use super::support::{World, by, post_json, send};
 
 #[derive(Debug, Deserialize, MediaIds)]
 struct Collage {
@@ -139,4 +143,34 @@ async fn p11_a_file_whose_name_cannot_be_read_is_a_file_all_the_same() {
         let body = part(&format!("name=\"{name}\""), "hello") + END;
         assert_eq!(send(&app, form(&world, "b", body)).await.text(), "None", "{name:?}");
     }
+}
+
+#[derive(Debug)]
+struct PanicsWhenExplaining;
+
+impl Ownership for PanicsWhenExplaining {
+    async fn owned(&self, _: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
+        Ok(Vec::new())
+    }
+
+    async fn explain(&self, _: &OwnershipQuestion<'_>) -> Result<Vec<Standing>> {
+        panic!("told to panic")
+    }
+}
+
+#[tokio::test]
+async fn g16_a_refusal_is_answered_though_its_explanation_panics() {
+    type Ids = Json<Vec<UnverifiedId>>;
+    let world = World::new();
+    let media = MediaState::builder(InMemory::new()).ownership(PanicsWhenExplaining).build();
+    let guard = VerifyMediaLayer::<Ids, _>::new(media);
+    let app = Router::new().route("/", post(async |_: VerifiedMedia<Ids>| {}).layer(guard));
+
+    let listening = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .with_writer(std::io::sink)
+        .finish();
+    let _guard = tracing::subscriber::set_default(listening);
+    let answer = send(&world.app(app), post_json(&world.ana, "/", &json!(["m-1"]))).await;
+    assert_eq!((answer.status.as_u16(), answer.missing()), (404, vec!["m-1".to_owned()]));
 }
