@@ -1,9 +1,15 @@
 //! What attackers of this crate found, and what they tried in vain.
 
-use std::{convert::Infallible, task::Poll};
+use std::{convert::Infallible, future::ready, task::Poll};
 
 use axum::{
-    Json, Router, body::Body, extract::Request, handler::Handler, http::header, routing::post,
+    Json, Router,
+    body::Body,
+    extract::{Path, Request},
+    handler::Handler,
+    http::{StatusCode, header},
+    middleware::map_request,
+    routing::{self, post},
 };
 use bytes::Bytes;
 use futures_util::{FutureExt as _, TryStreamExt as _, stream};
@@ -14,7 +20,7 @@ use tower_media::{
     UnverifiedId, VerifiedMedia, VerifyMediaLayer, extract::MultipartForm,
 };
 
-use super::support::{World, by, post_json, send};
+use super::support::{World, by, get, post_json, send};
 
 #[derive(Debug, Deserialize, MediaIds)]
 struct Collage {
@@ -173,4 +179,88 @@ async fn g16_a_refusal_is_answered_though_its_explanation_panics() {
     let _guard = tracing::subscriber::set_default(listening);
     let answer = send(&world.app(app), post_json(&world.ana, "/", &json!(["m-1"]))).await;
     assert_eq!((answer.status.as_u16(), answer.missing()), (404, vec!["m-1".to_owned()]));
+}
+
+/// Each body tries to bring an id in where only one of two readers would look.
+#[tokio::test]
+async fn p11_no_trick_with_boundaries_and_heads_brings_an_id_past_the_check() {
+    let world = World::new();
+    let bobs = world.upload(&world.bob, "me").await;
+    let app = form_app(&world, async |VerifiedMedia(mut form, owned): Form| -> Result<String> {
+        while form.next_file().await?.is_some() {}
+        Ok(format!("{:?} {:?}", form.fields.references, owned.ids()))
+    });
+    let id = part("name=\"references\"", &bobs) + END;
+    let head = |head: &str| format!("--b\r\n{head}\r\n\r\n{bobs}\r\n{END}");
+    let disposition = "Content-Disposition: form-data; name=\"references\"";
+    for (body, status) in [
+        (format!("before the form\r\n{id}"), 404),
+        (id.replacen("--b", "--b \t", 1), 404),
+        (head(&format!("{disposition}\r\nContent-Transfer-Encoding: base64")), 404),
+        (head(&format!("{disposition}; name=\"other\"")), 404),
+        (head(&format!("Content-Disposition: form-data; name=\"other\"\r\n{disposition}")), 404),
+        (head(&format!("{disposition}\r\nContent-Disposition: form-data; name=\"other\"")), 200),
+        (part("name=\"_charset_\"", "utf-16") + &id, 404),
+        (part("name=\"other\"", &format!("x&references={bobs}")) + END, 200),
+        (part("name=\"other&references\"", &bobs) + END, 200),
+        (part("name=\"references[]\"", &bobs) + END, 200),
+        (part("name=\"REFERENCES\"", &bobs) + END, 200),
+        (format!("{END}{id}"), 200),
+        (file("file", "x") + END + &id, 200),
+        (file("file", &format!("x\n--b\n{disposition}\n\n{bobs}\n--b--\n")) + END, 200),
+        (file("file", "x") + &id, 422),
+        (format!("--bb\r\nx{id}"), 422),
+        (file("file", "x\r\n--bx") + END, 422),
+        (head("Content-Disposition: form-data;\r\n name=\"references\""), 422),
+        (head("Content-Disposition: form-data; name*=UTF-8''references"), 422),
+        (id.replace("\r\n", "\n"), 422),
+    ] {
+        let answer = send(&app, form(&world, "b", body.clone())).await;
+        assert_eq!(answer.status, status, "{body}");
+        assert!(status != 200 || answer.text() == "[] []", "{body}");
+    }
+}
+
+/// What stands between the guard and the handler sees another request than the guard did.
+#[tokio::test]
+async fn g07_a_request_that_is_changed_behind_the_guard_changes_nothing_of_what_was_checked() {
+    type Ids = (Path<UnverifiedId>, Json<Vec<UnverifiedId>>);
+    let world = World::new();
+    let (anas, bobs) = (world.upload(&world.ana, "me").await, world.upload(&world.bob, "me").await);
+    let replaced = json!([bobs]).to_string();
+    let change = map_request(move |mut request: Request| {
+        *request.uri_mut() = "/somewhere/else".parse().unwrap();
+        *request.body_mut() = Body::from(replaced.clone());
+        ready(request)
+    });
+    let handler = async |VerifiedMedia((Path(path), Json(checked)), owned): VerifiedMedia<Ids>,
+                         Json(again): Json<Vec<UnverifiedId>>| {
+        let opened = [&path, &checked[0], &again[0]].map(|id| owned.get(id).cloned());
+        Json(opened)
+    };
+    let guard = VerifyMediaLayer::<Ids, _>::new(world.media.clone());
+    let app = world.app(Router::new().route("/{id}", post(handler).layer((guard, change))));
+    let answer = send(&app, post_json(&world.ana, &format!("/{anas}"), &json!([anas]))).await;
+    assert_eq!(answer.json(), json!([anas, anas, null]));
+}
+
+/// It fails closed, and the docs say so: nothing in the request tells it from `nest_service`.
+#[tokio::test]
+async fn g02_path_over_the_own_fallback_of_a_nested_router_is_500_and_route_layer_leaves_it_alone()
+{
+    let world = World::new();
+    let routes = || {
+        let handler = async |_: VerifiedMedia<Path<UnverifiedId>>| {};
+        Router::new().route("/m/{id}", routing::get(handler)).fallback(async || "fallback")
+    };
+    let guard = VerifyMediaLayer::<Path<UnverifiedId>, _>::new(world.media.clone());
+    for (routes, status) in [
+        (routes().layer(guard.clone()), StatusCode::INTERNAL_SERVER_ERROR),
+        (routes().route_layer(guard), StatusCode::OK),
+    ] {
+        let app = world.app(Router::new().nest("/api", routes));
+        assert_eq!(send(&app, get(&world.ana, "/api/other")).await.status, status);
+        let refused = send(&app, get(&world.ana, "/api/m/other")).await;
+        assert_eq!(refused.status, StatusCode::NOT_FOUND);
+    }
 }
