@@ -20,7 +20,7 @@ use crate::{
     owner::{Owner, Scopes},
     ownership::{
         Claim, DynOwnership, IdCollector, IdSet, OwnedMedia, Ownership, OwnershipQuestion,
-        Standing, verify,
+        Standing, contained, verify,
     },
     problem::Problem,
     rendition::Rendition,
@@ -274,7 +274,8 @@ impl MediaState {
     /// # Errors
     ///
     /// [`ErrorKind::Unsupported`] if the ownership does not explain itself,
-    /// [`ErrorKind::InvalidInput`] for more than 10,000 distinct ids, and the ownership's own.
+    /// [`ErrorKind::InvalidInput`] for more than 10,000 distinct ids, [`ErrorKind::Timeout`] and
+    /// [`ErrorKind::Internal`] as for [`verify`](Self::verify), and the ownership's own.
     pub async fn explain(
         &self,
         owner: &Owner,
@@ -283,10 +284,8 @@ impl MediaState {
     ) -> Result<Vec<(UnverifiedId, Standing)>> {
         let (ids, scopes) = (gather(ids)?, scopes.into());
         let question = OwnershipQuestion::new(owner, &scopes, ids.as_slice());
-        let explain = self.0.ownership.dyn_explain(&question);
-        let standings = tokio::time::timeout(self.0.check_timeout, explain)
-            .await
-            .map_err(|_| Error::timeout("the explanation", self.0.check_timeout))??;
+        let answer = async { self.0.ownership.dyn_explain(&question).await };
+        let standings = contained("the explanation", self.0.check_timeout, answer).await?;
         Ok(ids.as_slice().iter().map(UnverifiedId::from_candidate).zip(standings).collect())
     }
 

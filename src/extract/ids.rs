@@ -182,7 +182,7 @@ impl<T: MediaIds> MediaIds for Option<T> {
     }
 }
 
-/// An extraction that may have failed; a rejection carries no ids.
+/// An extraction that may have failed. What it failed with is not asked for ids.
 impl<T: MediaIds, E> MediaIds for Result<T, E> {
     const READS_PATH: bool = T::READS_PATH;
 

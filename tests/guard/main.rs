@@ -4,6 +4,7 @@
 
 mod support;
 
+mod attack;
 mod g01_fails_closed;
 mod g02_wiring;
 mod g03_empty;
