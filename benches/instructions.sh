@@ -11,7 +11,8 @@ bench=$(cargo bench --quiet --bench instructions --no-run --message-format=json 
 # Counts a whole run in which $2 requests are answered.
 count() {
     valgrind --tool=callgrind --callgrind-out-file=/dev/null \
-        "$bench" "$1" "$2" $((2 * requests)) 2>&1 | sed -n 's/.*Collected : //p'
+        "$bench" "$1" "$2" $((2 * requests)) 2>&1 | sed -n 's/.*Collected : //p' ||
+        { echo "callgrind failed on $1" >&2 && exit 1; }
 }
 
 if (($#)); then cases=("$@"); else mapfile -t cases < <("$bench"); fi

@@ -6,8 +6,10 @@
 
 mod cases;
 
+use axum::{body::Body, extract::Request, http::StatusCode};
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
 use tokio::runtime;
+use tower::Service as _;
 
 fn verify(criterion: &mut Criterion) {
     let runtime = runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
@@ -23,5 +25,26 @@ fn verify(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, verify);
+/// Refusals of an id that is foreign, and of one that is absent, twice: the spread between the two of
+/// the same kind is the measure for the one between kinds (promise G5).
+fn refuse(criterion: &mut Criterion) {
+    let runtime = runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let (app, foreign, absent) = runtime.block_on(cases::refusing());
+    let mut group = criterion.benchmark_group("refused");
+    for (name, uri) in [("absent", &absent), ("foreign", &foreign), ("absent-again", &absent)] {
+        group.bench_function(name, |bencher| {
+            bencher.to_async(&runtime).iter_batched(
+                || (app.clone(), Request::get(uri).body(Body::empty()).expect("a request")),
+                |(mut app, request)| async move {
+                    let Ok(response) = app.call(request).await;
+                    assert_eq!(response.status(), StatusCode::NOT_FOUND);
+                    response
+                },
+                BatchSize::SmallInput,
+            );
+        });
+    }
+}
+
+criterion_group!(benches, verify, refuse);
 criterion_main!(benches);

@@ -21,30 +21,38 @@ pub(crate) struct Declaration {
     pub(crate) ids: RangeInclusive<usize>,
 }
 
-/// All guards of a state, by the number each was given.
+/// All guards of a state, by the number each was given. Clones are the same registry.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Registry(Arc<Guards>);
+
 #[derive(Debug, Default)]
-pub(crate) struct Registry {
+struct Guards {
     layers: AtomicUsize,
-    guards: Mutex<Vec<Declaration>>,
+    declared: Mutex<Vec<Declaration>>,
 }
 
 impl Registry {
     /// A number for a new layer.
     pub(crate) fn next_layer(&self) -> usize {
-        self.layers.fetch_add(1, Ordering::Relaxed)
+        self.0.layers.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Takes a guard in, unless it is known, and returns its number.
     pub(crate) fn declare(&self, guard: Declaration) -> usize {
-        let mut guards = self.guards.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut guards = self.0.declared.lock().unwrap_or_else(PoisonError::into_inner);
         guards.iter().position(|known| *known == guard).unwrap_or_else(|| {
             guards.push(guard);
             guards.len() - 1
         })
     }
 
+    /// Whether the two are of one state.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     pub(crate) fn all(&self) -> Vec<Declaration> {
-        self.guards.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.declared.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -53,8 +61,11 @@ impl Registry {
 pub(crate) struct Probe(Arc<Mutex<Vec<Sighting>>>);
 
 /// A guard that a request met, and how it went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Sighting {
+    /// Of which state the guard is.
+    pub(crate) registry: Registry,
+    /// Its number there.
     pub(crate) guard: usize,
     pub(crate) verdict: Verdict,
 }
@@ -70,8 +81,7 @@ pub(crate) enum Verdict {
 }
 
 impl Probe {
-    pub(crate) fn mark(&self, guard: usize, verdict: Verdict) {
-        let sighting = Sighting { guard, verdict };
+    pub(crate) fn mark(&self, sighting: Sighting) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(sighting);
     }
 

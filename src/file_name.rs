@@ -1,4 +1,4 @@
-//! File names are for display: never a path, nothing invisible, never long (contract P9).
+//! File names are for display: never a path, nothing invisible, never long (promise P9).
 
 /// The longest file name, in bytes.
 const MAX_LEN: usize = 255;

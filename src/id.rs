@@ -11,7 +11,7 @@ const MAX_LEN: usize = 128;
 ///
 /// An id is 1 to 128 bytes of `A-Z a-z 0-9 - _ . : ~`, and neither `.` nor `..`. Nothing is
 /// decoded, trimmed, folded or normalised before this is decided, so two ids are equal when their
-/// bytes are (contract G10).
+/// bytes are (promise G10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a media id is 1 to 128 bytes of `A-Z a-z 0-9 - _ . : ~`, and neither `.` nor `..`")]
 #[non_exhaustive]
@@ -194,7 +194,7 @@ impl fmt::Debug for MediaId {
     }
 }
 
-/// The SHA-256 of the original bytes. It names content and grants nothing (contract G8).
+/// The SHA-256 of the original bytes. It names content and grants nothing (promise G8).
 ///
 /// Shown and serialised as 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -26,6 +26,9 @@ pub mod extract;
 pub mod remote;
 pub mod verify;
 
+#[doc = include_str!("docs/promises.md")]
+pub mod promises {}
+
 #[cfg(feature = "testkit")]
 pub mod conformance;
 #[cfg(feature = "testkit")]

@@ -10,7 +10,7 @@ use crate::id::{ContentHash, MediaId};
 ///
 /// It serialises to JSON with the field names of the media protocol (`originalName`, `mimeType`, …;
 /// absent values are left out). **What a camera wrote is not in it**: [`Exif`] can hold the place
-/// where somebody lives, so it serialises only through [`Media::for_owner`] (contract P7).
+/// where somebody lives, so it serialises only through [`Media::for_owner`] (promise P7).
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]

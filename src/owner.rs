@@ -19,7 +19,7 @@ pub struct InvalidOwner;
 /// The authenticated subject that media belongs to, with an optional tenant.
 ///
 /// Make it from what authentication established, never from what the request says of itself
-/// (contract G9). Subject and tenant are compared byte by byte and stay apart in every key and every
+/// (promise G9). Subject and tenant are compared byte by byte and stay apart in every key and every
 /// query, so `("a", tenant "b")` and `"a:b"` are different owners.
 ///
 /// An empty subject cannot be made into an owner: a token without a subject would otherwise make

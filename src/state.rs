@@ -10,7 +10,7 @@ use axum::{
 };
 
 use crate::{
-    backend::{MediaBackend, MediaBackendExt as _, Picture, SharedBackend},
+    backend::{MediaBackend, MediaBackendExt as _, Picture, SharedBackend, Unstored},
     download::Download,
     error::{Error, ErrorKind, Result},
     id::{MediaId, UnverifiedId},
@@ -20,7 +20,7 @@ use crate::{
     owner::{Owner, Scopes},
     ownership::{
         Claim, DynOwnership, IdCollector, IdSet, OwnedMedia, Ownership, OwnershipQuestion,
-        Standing, verify,
+        Standing, contained, verify,
     },
     problem::Problem,
     rendition::Rendition,
@@ -84,6 +84,31 @@ impl MediaState {
     #[cfg(feature = "remote")]
     pub fn remote(url: impl Into<String>) -> Result<Self> {
         Ok(Self::new(crate::remote::Remote::new(url)?))
+    }
+
+    /// Only checks who owns what, and stores nothing: for an application that keeps its media in its
+    /// own way. Uploads, downloads, lists and removals are [`ErrorKind::Unsupported`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use tower_media::{MediaId, MediaState, Ownership, OwnershipQuestion, Result};
+    ///
+    /// #[derive(Debug)]
+    /// struct PicturesTable(/* a pool of connections */);
+    ///
+    /// impl Ownership for PicturesTable {
+    ///     async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
+    ///         // SELECT id FROM pictures WHERE owner = $1 AND id = ANY($2)
+    ///         # let _ = question;
+    ///         # Ok(Vec::new())
+    ///     }
+    /// }
+    ///
+    /// let media = MediaState::only(PicturesTable());
+    /// ```
+    pub fn only(ownership: impl Ownership) -> Self {
+        Self::new(Unstored(ownership))
     }
 
     /// Begins to configure a state over `backend`.
@@ -260,7 +285,8 @@ impl MediaState {
     /// # Errors
     ///
     /// [`ErrorKind::Unsupported`] if the ownership does not explain itself,
-    /// [`ErrorKind::InvalidInput`] for more than 10,000 distinct ids, and the ownership's own.
+    /// [`ErrorKind::InvalidInput`] for more than 10,000 distinct ids, [`ErrorKind::Timeout`] and
+    /// [`ErrorKind::Internal`] as for [`verify`](Self::verify), and the ownership's own.
     pub async fn explain(
         &self,
         owner: &Owner,
@@ -269,10 +295,8 @@ impl MediaState {
     ) -> Result<Vec<(UnverifiedId, Standing)>> {
         let (ids, scopes) = (gather(ids)?, scopes.into());
         let question = OwnershipQuestion::new(owner, &scopes, ids.as_slice());
-        let explain = self.0.ownership.dyn_explain(&question);
-        let standings = tokio::time::timeout(self.0.check_timeout, explain)
-            .await
-            .map_err(|_| Error::timeout("the explanation", self.0.check_timeout))??;
+        let answer = async { self.0.ownership.dyn_explain(&question).await };
+        let standings = contained("the explanation", self.0.check_timeout, answer).await?;
         Ok(ids.as_slice().iter().map(UnverifiedId::from_candidate).zip(standings).collect())
     }
 
@@ -319,6 +343,9 @@ pub struct MediaStateBuilder {
 impl MediaStateBuilder {
     /// Asks `ownership` instead of the backend who owns media: the application's own table, or an
     /// authorization service.
+    ///
+    /// An application that keeps its media itself, and wants the check alone, gives
+    /// [`InMemory`](crate::InMemory) as the backend and leaves it empty.
     pub fn ownership(mut self, ownership: impl Ownership) -> Self {
         self.ownership = Arc::new(ownership);
         self

@@ -66,13 +66,13 @@ impl Upload {
     }
 
     /// Sets the file name to be shown later. Of a path only the last part stays; control and
-    /// direction characters go, and so does what exceeds 255 bytes (contract P9).
+    /// direction characters go, and so does what exceeds 255 bytes (promise P9).
     pub fn filename(mut self, name: impl AsRef<str>) -> Self {
         self.file_name = display_name(name.as_ref());
         self
     }
 
-    /// Sets what the client says the type is: a hint, for the bytes decide (contract P4).
+    /// Sets what the client says the type is: a hint, for the bytes decide (promise P4).
     pub fn content_type(mut self, content_type: impl Into<String>) -> Self {
         self.content_type = Some(content_type.into());
         self
@@ -111,7 +111,7 @@ impl Upload {
 }
 
 impl fmt::Debug for Upload {
-    // File names stay out of logs (contract G16).
+    // File names stay out of logs (promise G16).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Upload")
             .field("body", &self.body)

@@ -33,7 +33,7 @@ use tower::Service as _;
 use tower_http::auth::{AsyncAuthorizeRequest, AsyncRequireAuthorizationLayer};
 use tower_media::{
     InMemory, MediaId, MediaIds, MediaState, Owner, Ownership, OwnershipQuestion, UnverifiedId,
-    VerifiedMedia, VerifyMediaLayer,
+    Upload, VerifiedMedia, VerifyMediaLayer,
 };
 
 const COUNTS: [usize; 4] = [1, 3, 16, 256];
@@ -140,6 +140,20 @@ fn app(path: &str, route: MethodRouter) -> Router {
     let router = Router::new().route(path, route).layer(media.layer()).layer(Extension(ana()));
     // As `axum::serve` does: the layers are put on once, not for each request.
     router.with_state(())
+}
+
+/// An application that keeps media in memory, with the path of a picture of somebody else than the
+/// caller, and of one that there is not.
+#[allow(dead_code, reason = "one of the two benches uses it")]
+pub(crate) async fn refusing() -> (Router, String, String) {
+    let media = MediaState::in_memory();
+    let bob = Owner::new("9d2e7f31-bob").expect("a subject");
+    let upload = Upload::new("a picture").owned_by(&bob).scope("me");
+    let foreign = media.upload(upload).await.expect("stored").id;
+    let guard = VerifyMediaLayer::<Path<UnverifiedId>, _>::new(media.clone());
+    let router = Router::new().route("/pictures/{id}", get(async || ()).layer(guard));
+    let path = |id: MediaId| format!("/pictures/{id}");
+    (router.layer(Extension(ana())).with_state(()), path(foreign), path(MediaId::random()))
 }
 
 fn ana() -> Owner {

@@ -13,8 +13,8 @@ use syn::{
 /// Derives `MediaIds`: **every** field is asked for the media ids it carries, in the order in which
 /// the fields are declared.
 ///
-/// For structs, tuple structs and enums, recursive ones too. A type parameter has to be `MediaIds`
-/// itself if a field that is asked names it; `T::Item` in a field has to be instead of `T`.
+/// For structs, tuple structs and enums, recursive ones too. If a field that is asked names a type
+/// parameter `T`, then `T` has to be `MediaIds`; if it names only `T::Item`, then `T::Item` has to be.
 ///
 /// A struct that is an extractor may hold other extractors, `Path` among them. A recursive one must
 /// spell its pointer out (`Box<Self>`, not an alias of it): what is behind a `Box`, `Rc`, `Arc` or
@@ -23,7 +23,8 @@ use syn::{
 /// # Attributes
 ///
 /// - `#[media(skip)]` on a field: its type is of another crate and carries no media ids. On a field
-///   that does carry some, they are not verified, and a handler that opens one panics.
+///   that does carry some, they are not verified, and a handler that indexes the proof with one
+///   panics.
 /// - `#[media(crate = "path")]` on the type: where `tower_media` is, if it was renamed.
 #[proc_macro_derive(MediaIds, attributes(media))]
 pub fn derive_media_ids(input: TokenStream) -> TokenStream {

@@ -2,7 +2,9 @@
 
 mod erased;
 mod ext;
+mod unstored;
 
+pub(crate) use self::unstored::Unstored;
 pub use self::{
     erased::{DynMediaBackend, SharedBackend},
     ext::{MediaBackendExt, Picture},
@@ -29,7 +31,8 @@ use crate::{
 /// A [`MediaId`] is a permission, so `get`, `download` and `urls` do not ask for the owner again.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a media backend",
-    note = "implement `Ownership` and `MediaBackend` for it, or use `InMemory`"
+    note = "implement `Ownership` and `MediaBackend` for it, or use `InMemory`",
+    note = "if it only answers who owns what, use `MediaState::only(it)`"
 )]
 pub trait MediaBackend: Ownership {
     /// Stores an upload and returns its record.
@@ -41,7 +44,7 @@ pub trait MediaBackend: Ownership {
     /// - The same bytes for the same owner give the same id, whatever their name, and one record.
     ///   In another scope they are owned there as well.
     /// - The same bytes for another owner give another id, and neither answer tells of the other
-    ///   (contract P15).
+    ///   (promise P15).
     /// - An upload whose stream fails, or that has no owner or scope, is an error and leaves nothing.
     fn upload(&self, upload: Upload) -> impl Future<Output = Result<Media>> + Send;
 
@@ -58,7 +61,7 @@ pub trait MediaBackend: Ownership {
     ///
     /// - An id that is unknown or removed is [`ErrorKind::NotFound`](crate::ErrorKind::NotFound).
     /// - The original is byte for byte what was uploaded, under the type of the record.
-    /// - A rendition that cannot be made is an error, never the original (contract P5).
+    /// - A rendition that cannot be made is an error, never the original (promise P5).
     fn download(
         &self,
         id: &MediaId,

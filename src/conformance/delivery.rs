@@ -32,7 +32,7 @@ pub async fn original_is_what_was_uploaded(backend: &impl MediaBackend) {
 }
 
 /// A rendition is one of the type asked for, or it is refused; it is never the original
-/// (contract P5).
+/// (promise P5).
 pub async fn rendition_is_never_the_original(backend: &impl MediaBackend) {
     let lab = Lab::new(backend, "rendition_is_never_the_original");
     let owner = new_owner();

@@ -159,7 +159,7 @@ pub async fn repeats_in_the_question_change_nothing(backend: &impl MediaBackend)
 }
 
 /// An id has one spelling: what a parser of UUIDs or a pattern match would take for it is another
-/// id (contract G10).
+/// id (promise G10).
 pub async fn ids_are_compared_by_bytes(backend: &impl MediaBackend) {
     let lab = Lab::new(backend, "ids_are_compared_by_bytes");
     let owner = new_owner();

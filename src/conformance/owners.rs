@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Two owners of the same bytes have an id, a name and a date of their own, and no answer tells one
-/// of the other (contract P15).
+/// of the other (promise P15).
 pub async fn equal_bytes_of_two_owners_stay_apart(backend: &impl MediaBackend) {
     let lab = Lab::new(backend, "equal_bytes_of_two_owners_stay_apart");
     let (first, bytes) = (new_owner(), new_picture());

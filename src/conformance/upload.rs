@@ -101,7 +101,7 @@ pub async fn equal_bytes_are_one_record(backend: &impl MediaBackend) {
     }
 }
 
-/// Equal uploads of one owner at the same time are one record and no error (contract R3).
+/// Equal uploads of one owner at the same time are one record and no error (promise R3).
 pub async fn equal_uploads_at_once_are_one_record(backend: &impl MediaBackend) {
     let lab = Lab::new(backend, "equal_uploads_at_once_are_one_record");
     let (owner, bytes) = (new_owner(), new_picture());

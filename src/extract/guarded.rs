@@ -35,7 +35,8 @@ pub enum ViaStream {}
     note = "for a payload in a JSON body write `Json<{Self}>`, and likewise `Form`, `Query`, `Path`",
     note = "an extractor needs `FromRequestParts<{S}>` or `FromRequest<{S}>`; if it needs the router's state, \
             give the layer the state: `.with_state(state)`",
-    note = "for a multipart form use `MultipartForm<T>`"
+    note = "for a multipart form use `MultipartForm<T>`",
+    note = "the layer's second parameter is inferred where it is written: `VerifyMediaLayer::<E, _>`"
 )]
 pub trait GuardedExtractor<S, M>: Sized + Send + 'static {
     /// Extracts, and leaves the rest of the request for the handler.

@@ -24,9 +24,10 @@ use crate::{
 /// anybody remembering it, and a field of a type that does not implement the trait does not compile
 /// until `#[media(skip)]` says in writing that it carries no ids.
 ///
-/// Texts, numbers and the other leaf types of the standard library carry none; containers carry what
-/// their elements do, maps in keys and values; axum's `Json`, `Form`, `Query` and `Path` carry what
-/// they wrap; tuples carry what all their members do (contract G11).
+/// An id is an [`UnverifiedId`]. Texts, numbers and the other leaf types of the standard library carry
+/// none, even a `String` that the application takes for an id; containers carry what their elements
+/// do, maps in keys and values; axum's `Json`, `Form`, `Query` and `Path` carry what they wrap; tuples
+/// carry what all their members do (promise G11).
 ///
 /// # Example
 ///
@@ -70,7 +71,8 @@ use crate::{
     label = "does not say which media ids it carries",
     note = "derive it: `#[derive(MediaIds)]` on `{Self}`",
     note = "or, on a field of a type that carries no media ids, write `#[media(skip)]`",
-    note = "or, for an extractor whose payload is not yours, use `VerifyMediaLayer::ids_from`"
+    note = "or, for an extractor whose payload is not yours, use `VerifyMediaLayer::ids_from`, and \
+            `MultipartForm<T>` for a multipart form"
 )]
 pub trait MediaIds {
     /// Whether the ids come from the parameters of a route, which only a layer inside of the routing
@@ -134,7 +136,7 @@ impl<T: MediaIds + ToOwned + ?Sized> MediaIds for Cow<'_, T> {
 
 fn each<'a, T: MediaIds + 'a>(items: impl IntoIterator<Item = &'a T>, ids: &mut IdCollector) {
     for item in items {
-        // Too many is too many: a million more change nothing (contract G6).
+        // Too many is too many: a million more change nothing (promise G6).
         if ids.is_overflowed() {
             return;
         }
@@ -180,7 +182,7 @@ impl<T: MediaIds> MediaIds for Option<T> {
     }
 }
 
-/// An extraction that may have failed; a rejection carries no ids.
+/// An extraction that may have failed. What it failed with is not asked for ids.
 impl<T: MediaIds, E> MediaIds for Result<T, E> {
     const READS_PATH: bool = T::READS_PATH;
 

@@ -80,7 +80,7 @@ pub struct TooManyIds {
 }
 
 /// At least one id is not the owner's: unknown, removed, another's, or in another scope. The answer
-/// is the same for all of these (contract G5).
+/// is the same for all of these (promise G5).
 #[derive(Debug, Clone)]
 pub struct MediaNotOwned {
     pub(crate) missing: Arc<[UnverifiedId]>,
@@ -170,13 +170,13 @@ impl VerifyMediaRejection {
             Self::TooFewIds(TooFewIds { min, max, found }) => Problem::new(
                 unprocessable,
                 "too-few-media-ids",
-                format!("{min} to {max} media ids are needed here, and the request has {found}."),
+                format!("This needs {}, and the request has {found}.", count(*min, *max)),
             )
             .with_limit(*min),
             Self::TooManyIds(TooManyIds { min, max }) => Problem::new(
                 unprocessable,
                 "too-many-media-ids",
-                format!("{min} to {max} media ids are allowed here, and the request has more."),
+                format!("This takes {}, and the request has more.", count(*min, *max)),
             )
             .with_limit(*max),
             Self::MediaNotOwned(not_owned) => {
@@ -199,7 +199,7 @@ impl VerifyMediaRejection {
         self.problem().detail.into_owned()
     }
 
-    /// A bounded name for logs and metrics (contract G16).
+    /// A bounded name for logs and metrics (promise G16).
     pub(crate) fn label(&self) -> &'static str {
         match self {
             Self::MissingOwner(_) => "missing_owner",
@@ -212,6 +212,15 @@ impl VerifyMediaRejection {
             Self::CheckFailed(_) => "check_failed",
             Self::WrongWiring(_) => "wrong_wiring",
         }
+    }
+}
+
+/// How many ids a route takes, in words.
+fn count(min: usize, max: usize) -> String {
+    match (min, max) {
+        (1, 1) => "exactly one media id".to_owned(),
+        (min, max) if min == max => format!("exactly {min} media ids"),
+        (min, max) => format!("{min} to {max} media ids"),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::ownership::OwnedMedia;
 /// media are the caller's.
 ///
 /// `E` is the layer's extractor, and the value is the very one that was checked: nothing is parsed a
-/// second time, so no second parser can read another id (contract G7). A bare `VerifiedMedia` gives
+/// second time, so no second parser can read another id (promise G7). A bare `VerifiedMedia` gives
 /// the proof alone, that of the innermost layer if there are several.
 ///
 /// It reads only the parts of the request, so it may stand anywhere among a handler's arguments.
@@ -28,7 +28,7 @@ use crate::ownership::OwnedMedia;
 /// [`MissingVerifyMediaLayer`], a 500, if no layer with this `E` ran, and if the value has been
 /// taken already. `Option<VerifiedMedia<E>>` is `None` only where no layer ran.
 ///
-/// See the [module docs](crate::verify) for an example.
+/// See [`verify`](crate::verify) for an example.
 #[must_use]
 pub struct VerifiedMedia<E = ()>(pub E, pub OwnedMedia);
 

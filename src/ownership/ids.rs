@@ -66,7 +66,7 @@ impl IdSet {
 /// Gathers the ids that a payload carries, each once, and no more than a check may ask about.
 ///
 /// [`MediaIds`](crate::MediaIds) implementations receive one and [`add`](Self::add) to it. What it
-/// holds stays bounded whatever a payload adds (contract G6).
+/// holds stays bounded whatever a payload adds (promise G6).
 #[derive(Debug)]
 pub struct IdCollector {
     set: IdSet,

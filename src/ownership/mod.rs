@@ -14,5 +14,5 @@ pub use self::{
 };
 pub(crate) use self::{
     ids::IdSet,
-    proof::{Claim, verify},
+    proof::{Claim, contained, verify},
 };

@@ -1,12 +1,7 @@
 //! The proof that somebody owns media, and the only way to it.
 
 use std::{
-    future::poll_fn,
-    ops::Index,
-    panic::AssertUnwindSafe,
-    pin::{Pin, pin},
-    sync::Arc,
-    task::Poll,
+    future::poll_fn, ops::Index, panic::AssertUnwindSafe, pin::pin, sync::Arc, task::Poll,
     time::Duration,
 };
 
@@ -106,7 +101,7 @@ impl Index<&UnverifiedId> for OwnedMedia {
 /// else.
 ///
 /// This is the one place where a proof is made. Whatever happens to the question, a panic included,
-/// is an error (contract G1).
+/// is an error (promise G1).
 pub(crate) async fn verify(
     ownership: &dyn DynOwnership,
     claim: &Arc<Claim>,
@@ -114,32 +109,38 @@ pub(crate) async fn verify(
     deadline: Duration,
 ) -> Result<OwnedMedia> {
     let Claim { owner, scopes, ids } = &**claim;
-    // Of no ids all are owned: there is nothing to ask (contract G3 has refused it where it matters).
+    // Of no ids all are owned: there is nothing to ask (promise G3 has refused it where it matters).
     if ids.len() > 0 {
         let question = OwnershipQuestion::new(owner, scopes, ids.as_slice()).fresh(fresh);
-        // Inside the block, so that a panic while the future is made is caught as well.
-        let answer =
-            AssertUnwindSafe(async { ownership.dyn_owned(&question).await }).catch_unwind();
-        let owned = within(deadline, pin!(answer))
-            .await
-            .ok_or_else(|| Error::timeout("the ownership check", deadline))?
-            .map_err(|_| Error::new(ErrorKind::Internal, "the ownership check panicked"))?
-            .map_err(unanswered)?;
+        // In a block, so that a panic while the future is made is caught as well.
+        let answer = async { ownership.dyn_owned(&question).await };
+        let owned = contained("the ownership check", deadline, answer).await.map_err(unanswered)?;
         all_owned(ids, &owned)?;
     }
     Ok(OwnedMedia(Arc::clone(claim)))
 }
 
-/// Waits for a future until the deadline. One that is ready at once pays for no timer.
-async fn within<F: Future>(deadline: Duration, mut future: Pin<&mut F>) -> Option<F::Output> {
-    match poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
-        Poll::Ready(output) => Some(output),
-        Poll::Pending => tokio::time::timeout(deadline, future).await.ok(),
+/// Waits for an answer no longer than the deadline, and makes a panic on the way to it an error. An
+/// answer that is there at once pays for no timer.
+pub(crate) async fn contained<T>(
+    what: &str,
+    deadline: Duration,
+    answer: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let mut answer = pin!(AssertUnwindSafe(answer).catch_unwind());
+    let ended = match poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx))).await {
+        Poll::Ready(ended) => Ok(ended),
+        Poll::Pending => tokio::time::timeout(deadline, answer).await,
+    };
+    match ended {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) => Err(Error::new(ErrorKind::Internal, format!("{what} panicked"))),
+        Err(_) => Err(Error::timeout(what, deadline)),
     }
 }
 
 /// What kept the question from being answered. Nothing that an ownership says in an error is a denial:
-/// only an answer is (contract G1).
+/// only an answer is (promise G1).
 fn unanswered(error: Error) -> Error {
     match error.kind() {
         ErrorKind::Unavailable

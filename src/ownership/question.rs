@@ -54,7 +54,7 @@ impl<'a> OwnershipQuestion<'a> {
     }
 }
 
-/// What the operator, and nobody else, is told of one id (contract G16).
+/// What the operator, and nobody else, is told of one id (promise G16).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Standing {

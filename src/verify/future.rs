@@ -49,7 +49,7 @@ where
         loop {
             let call = match state.as_mut().project() {
                 StateProj::Checking { check, inner } => match ready!(check.as_mut().poll(cx)) {
-                    // The one place where the inner service is called (contract G1).
+                    // The one place where the inner service is called (promise G1).
                     Ok(request) => {
                         inner.take().expect("future polled after completion").call(request)
                     }

@@ -122,13 +122,14 @@ impl<S, O, C> Guard<S, O, C> {
         let verdict = self.verdict::<E, M>(parts, body).await;
         #[cfg(feature = "testkit")]
         if let Some(probe) = probe {
-            use crate::declared::Verdict;
+            use crate::declared::{Sighting, Verdict};
             let verdict = match &verdict {
                 Ok(()) => Verdict::Passed,
                 Err(Refusal::Extractor(_)) => Verdict::Extractor,
                 Err(Refusal::Guard(rejection)) => Verdict::Guard(rejection.label()),
             };
-            probe.mark(self.rules.number, verdict);
+            let registry = self.rules.media.guards().clone();
+            probe.mark(Sighting { registry, guard: self.rules.number, verdict });
         }
         match verdict {
             Ok(()) => {
@@ -146,7 +147,7 @@ impl<S, O, C> Guard<S, O, C> {
         }
     }
 
-    /// The steps, in the order that tells a stranger least (contract G14).
+    /// The steps, in the order that tells a stranger least (promise G14).
     async fn verdict<E, M>(&self, parts: &mut Parts, body: &mut Body) -> Result<(), Refusal>
     where
         E: GuardedExtractor<S, M>,
@@ -208,7 +209,7 @@ impl Place {
 }
 
 impl Rules {
-    /// The scopes that count, unless the layer cannot work as it was declared (contract G2).
+    /// The scopes that count, unless the layer cannot work as it was declared (promise G2).
     async fn scopes_of<E>(
         &self,
         parts: &mut Parts,

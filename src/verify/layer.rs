@@ -27,6 +27,28 @@ use crate::{
 /// 1 to 100 distinct ids, owned in any scope, by the [`Owner`](crate::Owner) in the request's
 /// extensions; refusals are `application/problem+json`.
 ///
+/// # In a signature
+///
+/// An application with several routes writes once what its guards have in common:
+///
+/// ```
+/// use axum::{Json, Router, extract::Path, routing::{get, post}};
+/// use tower_media::{MediaState, UnverifiedId, VerifyMediaLayer};
+///
+/// fn guard<E, M>(media: &MediaState) -> VerifyMediaLayer<E, M> {
+///     VerifyMediaLayer::new(media.clone()).scopes(["me", "wardrobe"])
+/// }
+///
+/// let media = MediaState::in_memory();
+/// let app: Router = Router::new()
+///     .route("/posts", post(|| async {}).layer(guard::<Json<Vec<UnverifiedId>>, _>(&media)))
+///     .route("/pictures/{id}", get(|| async {}).layer(guard::<Path<UnverifiedId>, _>(&media)));
+/// ```
+///
+/// With `.with_state(..)` and `.owner_from(..)` the type is
+/// `VerifyMediaLayer<E, M, AppState, OwnerFrom<Claims>>`, with
+/// [`OwnerFrom`](crate::extract::OwnerFrom).
+///
 /// See the [module docs](crate::verify) for an example, for where the layer must sit, and for what it
 /// answers.
 #[must_use = "a layer does nothing until it is put on a route"]
@@ -71,13 +93,17 @@ impl<E, M, S, O, C> VerifyMediaLayer<E, M, S, O, C> {
     /// Sets how many distinct ids a request has. `0..=n` lets requests without ids pass, with an
     /// empty proof.
     ///
-    /// An empty range makes the route answer 500 and say so.
+    /// There is no upper bound but what the ownership can answer: the ids go into one question. An
+    /// empty range makes the route answer 500 and say so.
     pub fn ids(mut self, count: RangeInclusive<usize>) -> Self {
         self.guard.rules.ids = count;
         self
     }
 
-    /// Demands that the ownership is asked for each request, and nothing is remembered.
+    /// Demands an answer that is not remembered from an earlier request. It matters with an
+    /// [`Ownership`] that remembers answers; [`InMemory`](crate::InMemory) does not.
+    ///
+    /// [`Ownership`]: crate::Ownership
     pub fn fresh(mut self) -> Self {
         self.guard.rules.fresh = true;
         self

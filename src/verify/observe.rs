@@ -30,6 +30,10 @@ pub(super) fn refused(extractor: &'static str, rejection: &VerifyMediaRejection)
         VerifyMediaRejection::WrongWiring(_) => {
             tracing::error!(extractor, reason, "request refused: {rejection}");
         }
+        VerifyMediaRejection::NoSuchRoute(_) => {
+            let hint = "if the path does have a route, the layer is outside of it";
+            tracing::warn!(extractor, reason, hint, "request refused: no path parameters here");
+        }
         VerifyMediaRejection::CheckFailed(failed) => {
             let error = failed.error() as &(dyn StdError + 'static);
             tracing::error!(extractor, reason, error, "request refused: ownership is not known");

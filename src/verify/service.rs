@@ -71,7 +71,7 @@ where
 
     fn call(&mut self, request: Request) -> Self::Future {
         // The instance that reported ready goes into the future; its clone stays for the next
-        // request, which will ask it whether it is ready (contract G13).
+        // request, which will ask it whether it is ready (promise G13).
         let clone = self.inner.clone();
         let ready = mem::replace(&mut self.inner, clone);
         let guard = Arc::clone(&self.guard);

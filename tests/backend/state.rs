@@ -1,7 +1,8 @@
 //! What clones share, and what the boxed backend passes through.
 
 use tower_media::{
-    ErrorKind, InMemory, ListOptions, MediaId, MediaState, Rendition, Upload,
+    ErrorKind, InMemory, ListOptions, MediaBackend as _, MediaId, MediaState, Rendition, Scopes,
+    UnverifiedId, Upload,
     testkit::{Fault, Faulty},
 };
 
@@ -73,4 +74,22 @@ async fn p15_a_page_token_tells_nothing_of_other_owners() {
         media.list(&ana, &ListOptions::new().with_limit(1)).await.unwrap().next.unwrap()
     };
     assert_eq!(token_after(0).await, token_after(5).await);
+}
+
+#[tokio::test]
+async fn a_state_that_only_checks_stores_nothing() {
+    let (table, ana) = (InMemory::new(), owner("ana"));
+    let stored = table.upload(Upload::new("x").owned_by(&ana).scope("me")).await.unwrap();
+    let media = MediaState::only(table);
+    let asked = [UnverifiedId::parse(stored.id.as_str()).unwrap()];
+    let owned = media.verify(&ana, Scopes::any(), asked).await.unwrap();
+    assert_eq!(owned.ids(), std::slice::from_ref(&stored.id));
+
+    let unsupported = |error: tower_media::Error| assert_eq!(error.kind(), ErrorKind::Unsupported);
+    unsupported(media.upload(Upload::new("x").owned_by(&ana).scope("me")).await.unwrap_err());
+    unsupported(media.get(&stored.id).await.unwrap_err());
+    unsupported(media.download(&stored.id, Rendition::Original).await.unwrap_err());
+    unsupported(media.list(&ana, &ListOptions::new()).await.unwrap_err());
+    unsupported(media.stats(&ana).await.unwrap_err());
+    unsupported(media.remove(&ana, &stored.id).await.unwrap_err());
 }

@@ -101,7 +101,7 @@ where
         assert_eq!(answer.status, 422, "{} {}: {}", sent.uri, sent.body, answer.text());
         assert_eq!(
             answer.json()["detail"],
-            "1 to 100 media ids are needed here, and the request has 0."
+            "This needs 1 to 100 media ids, and the request has 0."
         );
         assert!(matches!(
             answer.extensions.get(),

@@ -213,12 +213,9 @@ async fn g14_number_of_ids_is_422_before_any_lookup() {
     let answers =
         assert_unasked::<Posted, _>(vec![sent(json!(["a", "b", "c"])), sent(json!([]))], 422).await;
     let [more, fewer] = &answers[..] else { unreachable!() };
-    assert_eq!(
-        more.json()["detail"],
-        "1 to 2 media ids are allowed here, and the request has more."
-    );
+    assert_eq!(more.json()["detail"], "This takes 1 to 2 media ids, and the request has more.");
     assert_eq!(more.json()["limit"], 2);
-    assert_eq!(fewer.json()["detail"], "1 to 2 media ids are needed here, and the request has 0.");
+    assert_eq!(fewer.json()["detail"], "This needs 1 to 2 media ids, and the request has 0.");
     assert_eq!(fewer.json()["limit"], 1);
 }
 

@@ -104,8 +104,8 @@ async fn g16_problems_say_what_to_do_word_for_word() {
     for (name, answer) in refusals(&world, &app).await {
         let detail = match name {
             "missing_owner" => "Sign in to refer to media.",
-            "too_few_ids" => "1 to 3 media ids are needed here, and the request has 0.",
-            "too_many_ids" => "1 to 3 media ids are allowed here, and the request has more.",
+            "too_few_ids" => "This needs 1 to 3 media ids, and the request has 0.",
+            "too_many_ids" => "This takes 1 to 3 media ids, and the request has more.",
             "not_owned" => "Some of the media ids were not found.",
             "check_failed" => "The media could not be reached. Try again in a moment.",
             _ => continue,

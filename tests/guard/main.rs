@@ -4,6 +4,7 @@
 
 mod support;
 
+mod attack;
 mod g01_fails_closed;
 mod g02_wiring;
 mod g03_empty;
@@ -15,6 +16,7 @@ mod g08_seeing_grants_nothing;
 mod g09_owner;
 mod g10_spelling;
 mod g11_occurrences;
+mod g12_fresh;
 mod g13_tower;
 mod g14_order;
 mod g15_unforgeable;

@@ -196,6 +196,21 @@ async fn p11_no_file_is_read_while_the_check_is_under_way() {
 }
 
 #[tokio::test]
+async fn p11_a_file_is_read_into_memory_within_a_limit() {
+    async fn read(VerifiedMedia(mut form, _): Form) -> Result<Bytes> {
+        form.next_file().await?.unwrap().bytes(5).await
+    }
+    let world = World::new();
+    for (content, status) in [("12345", StatusCode::OK), ("123456", StatusCode::PAYLOAD_TOO_LARGE)]
+    {
+        let body = file("file", "a.txt", content) + END;
+        let answer = send(&app(&world, read), form(&world, body)).await;
+        assert_eq!(answer.status, status);
+        assert!(!status.is_success() || answer.text() == content);
+    }
+}
+
+#[tokio::test]
 async fn p11_a_field_behind_a_file_is_refused_and_says_why() {
     let world = World::new();
     for ids in [world.upload(&world.ana, "me").await, world.upload(&world.bob, "me").await] {

@@ -99,6 +99,15 @@ async fn a_guard_that_no_route_led_to_is_found() {
 }
 
 #[tokio::test]
+async fn a_guard_of_another_state_is_found() {
+    let others = MediaState::in_memory();
+    let app = Router::new().route("/posts", post(handler).layer(guarded(&others)));
+    let report = replay_posts(app, MediaState::in_memory()).await;
+    assert_eq!(cases(&report), ["the caller's own ids"]);
+    assert!(report.findings()[0].to_string().contains("a guard of another `MediaState` was met"));
+}
+
+#[tokio::test]
 async fn a_login_that_does_not_work_is_found() {
     let media = MediaState::in_memory();
     let app = Router::new().route("/posts", post(handler).layer(guarded(&media)));

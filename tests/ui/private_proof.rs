@@ -1,3 +1,3 @@
-use tower_media::extract::{Proof, seal, verified::BareProof};
+use tower_media::extract::{Proof, seal, verified::Proof as OfItsModule};
 
 fn main() {}

@@ -11,11 +11,12 @@ use std::{
 use axum::{
     body::Body,
     extract::FromRequestParts,
-    http::{header, request::Parts},
+    http::{HeaderValue, header, request::Parts},
     response::IntoResponse as _,
 };
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
+use multer::Field;
 use serde::de::DeserializeOwned;
 
 use self::reader::{Part, Reader, invalid};
@@ -23,7 +24,7 @@ use super::{GuardedExtractor, MediaIds, Refusal, ViaStream, guarded::limited};
 use crate::{
     error::{Error, ErrorKind, Result},
     ownership::IdCollector,
-    upload::Upload,
+    upload::{Upload, collect},
 };
 
 /// The most text fields of a form.
@@ -32,10 +33,14 @@ const MAX_FIELDS: usize = 1_000;
 /// The most bytes of all text fields together, names included.
 const MAX_FIELD_BYTES: usize = 256 << 10;
 
+/// The longest boundary, in bytes: that of RFC 2046, section 5.1.1. It is looked for in each piece of the
+/// body, so a longer one would let a small request cost much.
+const MAX_BOUNDARY: usize = 70;
+
 /// A multipart form: text fields first, read into `T`, then files, which stream.
 ///
 /// Only the guard makes one, so a handler has it as `VerifiedMedia<MultipartForm<T>>`. By then the ids
-/// in `T` are verified, and not a byte of a file has been handed out (contract P11).
+/// in `T` are verified, and not a byte of a file has been handed out (promise P11).
 ///
 /// # Behavior
 ///
@@ -44,7 +49,8 @@ const MAX_FIELD_BYTES: usize = 256 << 10;
 ///   says so. Browsers send a form in the order of its inputs.
 /// - `T` is deserialised like a query string: a `Vec` takes every part of its name.
 /// - At most 1,000 text fields with 256 KiB in total; the whole body is bounded by axum's body limit
-///   (2 MB unless `DefaultBodyLimit` says otherwise, which an upload route will want).
+///   (2 MB unless `DefaultBodyLimit` says otherwise, which an upload route will want). A boundary is at
+///   most 70 bytes, as RFC 2046 has it.
 /// - Files are not buffered: the body is read no further than what is asked for needs. The head of a
 ///   part is at most 16 KiB.
 ///
@@ -92,6 +98,10 @@ impl<T> MultipartForm<T> {
     /// Returns the next file, or `None` behind the last. What was not read of the one before is
     /// skipped; it must have been dropped.
     ///
+    /// # Cancellation safety
+    ///
+    /// A dropped future loses nothing: the next call goes on from where it was.
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::InvalidInput`] if the form is malformed or has a text field behind a file,
@@ -103,7 +113,7 @@ impl<T> MultipartForm<T> {
         }
         let Some(part) = self.reader.next().await? else { return Ok(None) };
         match part.head() {
-            Some(head) if head.file_name().is_none() => {
+            Some(head) if !is_file(head) => {
                 let name = head.name().unwrap_or_default();
                 let what = format!(
                     "the form field {name:?} comes after a file, where its media ids can no longer \
@@ -131,16 +141,18 @@ impl<T: MediaIds> MediaIds for MultipartForm<T> {
 /// A file of a [`MultipartForm`]: a stream of its bytes, which can be read once.
 ///
 /// `Upload::from(file)` takes it as it is, with its name and what the client says of its type.
+///
+/// What was sent of it in the form is known until the file has been read to its end, and `None`
+/// afterwards.
 pub struct FilePart(Part);
 
 impl FilePart {
-    /// Returns the name of the form's input. Nothing, like all of the head, once the file has been
-    /// read to its end.
+    /// Returns the name of the form's input.
     pub fn name(&self) -> Option<&str> {
         self.0.head()?.name()
     }
 
-    /// Returns the file's name as the client sent it: not safe as a path.
+    /// Returns the file's name as the client sent it: not safe as a path. Nothing if it is not in UTF-8.
     pub fn file_name(&self) -> Option<&str> {
         self.0.head()?.file_name()
     }
@@ -151,8 +163,19 @@ impl FilePart {
     }
 }
 
+impl FilePart {
+    /// Reads the file into memory, up to `limit` bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TooLarge`] beyond the limit, [`ErrorKind::InvalidInput`] if the form breaks off.
+    pub async fn bytes(self, limit: usize) -> Result<Bytes> {
+        collect(self.boxed(), limit).await
+    }
+}
+
 impl fmt::Debug for FilePart {
-    // File names stay out of logs (contract G16).
+    // File names stay out of logs (promise G16).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FilePart").field("name", &self.name()).finish_non_exhaustive()
     }
@@ -207,6 +230,20 @@ where
     }
 }
 
+/// Whether a part has a file name, be it one that multer cannot read: not in UTF-8, `filename*`, or cut
+/// short. Otherwise a file would be taken for text, and a field that nobody asks for is not missed.
+fn is_file(head: &Field<'static>) -> bool {
+    let disposition = head.headers().get(header::CONTENT_DISPOSITION);
+    let mut parameters =
+        disposition.map_or(&b""[..], HeaderValue::as_bytes).split(|byte| *byte == b';');
+    head.file_name().is_some()
+        || parameters.any(|parameter| {
+            let name = parameter.split(|byte| *byte == b'=').next().unwrap_or_default();
+            let name = name.trim_ascii().to_ascii_lowercase();
+            matches!(&name[..], b"filename" | b"filename*")
+        })
+}
+
 async fn read_fields<T: DeserializeOwned>(
     parts: &mut Parts,
     body: Body,
@@ -215,7 +252,11 @@ async fn read_fields<T: DeserializeOwned>(
     let boundary = content_type
         .and_then(|value| value.to_str().ok())
         .and_then(|value| multer::parse_boundary(value).ok())
-        .ok_or_else(|| invalid("the request is not multipart/form-data with a boundary"))?;
+        .filter(|boundary| (1..=MAX_BOUNDARY).contains(&boundary.len()))
+        .ok_or_else(|| {
+            let length = format!("1 to {MAX_BOUNDARY} bytes");
+            invalid(format!("the request is not multipart/form-data with a boundary of {length}"))
+        })?;
     let body = limited(parts, body).into_data_stream();
     let mut reader = Reader::new(body, boundary);
 
@@ -224,7 +265,7 @@ async fn read_fields<T: DeserializeOwned>(
     let first_file = loop {
         let Some(mut part) = reader.next().await? else { break None };
         let head = part.head().expect("nothing of it has been read");
-        if head.file_name().is_some() {
+        if is_file(head) {
             break Some(part);
         }
         let name = head.name().ok_or_else(|| invalid("a form field has no name"))?.to_owned();

@@ -2,7 +2,8 @@
 //!
 //! multer takes in whatever a body has ready each time it is polled, and keeps a part's head, and
 //! what stands before the first part, until it is whole. Here the body is behind a tap that lets one
-//! chunk through at a time, and only once multer cannot go on with what it has.
+//! piece through at a time, and only once multer cannot go on with what it has. A piece is never large,
+//! whatever the body's chunks are: what multer waits in is searched again for each piece that comes.
 
 use std::{
     future::poll_fn,
@@ -13,14 +14,17 @@ use std::{
 
 use axum::body::BodyDataStream;
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt as _};
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use http_body_util::LengthLimitError;
 use multer::Field;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The most bytes, beside one chunk of the body, that the head of a part may take.
+/// The most bytes, beside what one piece has left over, that the head of a part may take.
 const MAX_HEAD: usize = 16 << 10;
+
+/// The most bytes that the tap lets through at a time.
+const MAX_PIECE: usize = 16 << 10;
 
 /// Reads the parts of a form, one after the other.
 pub(super) struct Reader {
@@ -35,15 +39,17 @@ type Unread = Arc<Mutex<Option<Field<'static>>>>;
 impl Reader {
     pub(super) fn new(body: BodyDataStream, boundary: String) -> Self {
         let tap = Tap::default();
-        let body = Tapped { body, tap: tap.clone() };
+        let body = Tapped { body, chunk: Bytes::new(), tap: tap.clone() };
         Self { parts: multer::Multipart::new(body, boundary), tap, unread: Unread::default() }
     }
 
     /// Goes on to the next part, which skips what is left of the one before.
     pub(super) async fn next(&mut self) -> Result<Option<Part>> {
         let unread = lock(&self.unread).take();
-        if let Some(mut field) = unread {
-            while poll_fn(|cx| poll_chunk(&mut field, &self.tap, cx)).await?.is_some() {}
+        if let Some(field) = unread {
+            // As a part, so that it is put back if this future is dropped.
+            let mut part = self.part(field);
+            while part.try_next().await?.is_some() {}
         }
         let begin = lock(&self.tap.0).drawn;
         let (parts, tap) = (&mut self.parts, &self.tap);
@@ -58,8 +64,11 @@ impl Reader {
             })
         })
         .await?;
-        let (tap, unread) = (self.tap.clone(), Arc::clone(&self.unread));
-        Ok(field.map(|field| Part { field: Some(field), tap, unread }))
+        Ok(field.map(|field| self.part(field)))
+    }
+
+    fn part(&self, field: Field<'static>) -> Part {
+        Part { field: Some(field), tap: self.tap.clone(), unread: Arc::clone(&self.unread) }
     }
 }
 
@@ -84,7 +93,10 @@ impl Stream for Part {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let part = &mut *self;
         let Some(field) = &mut part.field else { return Poll::Ready(None) };
-        let chunk = ready!(poll_chunk(field, &part.tap, cx)).transpose();
+        let chunk = ready!(part.tap.poll(cx, |cx| {
+            field.poll_next_unpin(cx).map(|chunk| chunk.transpose()).map_err(multipart_error)
+        }));
+        let chunk = chunk.transpose();
         if !matches!(chunk, Some(Ok(_))) {
             part.field = None;
         }
@@ -94,21 +106,14 @@ impl Stream for Part {
 
 impl Drop for Part {
     fn drop(&mut self) {
-        *lock(&self.unread) = self.field.take();
+        // One that was read to its end says nothing of a later one, which may be waiting already.
+        if let Some(field) = self.field.take() {
+            *lock(&self.unread) = Some(field);
+        }
     }
 }
 
-fn poll_chunk(
-    field: &mut Field<'static>,
-    tap: &Tap,
-    cx: &mut Context<'_>,
-) -> Poll<Result<Option<Bytes>>> {
-    tap.poll(cx, |cx| {
-        field.poll_next_unpin(cx).map(|chunk| chunk.transpose()).map_err(multipart_error)
-    })
-}
-
-/// Lets chunks of the body through, one each time it is opened.
+/// Lets pieces of the body through, one each time it is opened.
 #[derive(Clone, Default)]
 struct Tap(Arc<Mutex<Flow>>);
 
@@ -120,7 +125,7 @@ struct Flow {
 }
 
 impl Tap {
-    /// Polls with what has been drawn already, and with one chunk more as long as that is not enough.
+    /// Polls with what has been drawn already, and with one piece more as long as that is not enough.
     fn poll<T>(
         &self,
         cx: &mut Context<'_>,
@@ -148,26 +153,35 @@ impl Tap {
 /// The body behind the tap.
 struct Tapped {
     body: BodyDataStream,
+    // What has not been let through yet of the body's latest chunk.
+    chunk: Bytes,
     tap: Tap,
 }
 
 impl Stream for Tapped {
     type Item = Result<Bytes, axum::Error>;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if !lock(&self.tap.0).open {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Self { body, chunk, tap } = self.get_mut();
+        if !lock(&tap.0).open {
             return Poll::Pending;
         }
-        let chunk = ready!(self.body.poll_next_unpin(cx));
-        let mut flow = lock(&self.tap.0);
-        match &chunk {
-            Some(Ok(chunk)) => flow.drawn += chunk.len(),
-            Some(Err(_)) | None => flow.ended = true,
+        if chunk.is_empty() {
+            match ready!(body.poll_next_unpin(cx)) {
+                Some(Ok(next)) => *chunk = next,
+                end => {
+                    let mut flow = lock(&tap.0);
+                    (flow.ended, flow.open) = (true, false);
+                    return Poll::Ready(end);
+                }
+            }
         }
+        let piece = chunk.split_to(chunk.len().min(MAX_PIECE));
+        let mut flow = lock(&tap.0);
+        flow.drawn += piece.len();
         // An empty chunk is no reason to think that nothing came.
-        flow.open = matches!(&chunk, Some(Ok(chunk)) if chunk.is_empty());
-        drop(flow);
-        Poll::Ready(chunk)
+        flow.open = piece.is_empty();
+        Poll::Ready(Some(Ok(piece)))
     }
 }
 

@@ -37,6 +37,8 @@ struct Outcome {
     headers: HeaderMap,
     body: Bytes,
     sightings: Vec<Sighting>,
+    /// Guards of other states.
+    strangers: usize,
 }
 
 impl<'a> Attack<'a> {
@@ -131,6 +133,12 @@ impl<'a> Attack<'a> {
                 self.find(case, "the request could not be built");
                 return None;
             };
+            if outcome.strangers > 0 {
+                let what = "a guard of another `MediaState` was met: give `Replay` the state that the \
+                            guards were made with";
+                self.find(case, what);
+                return None;
+            }
             self.guards.extend(outcome.sightings.iter().map(|sighting| sighting.guard));
             if self.guards.is_empty() {
                 let what = format!(
@@ -146,7 +154,8 @@ impl<'a> Attack<'a> {
             }
             if self.guards.len() == known {
                 let what = format!(
-                    "were refused (status {}: {}), so nothing can be said of other refusals",
+                    "were refused (status {}: {}), so nothing can be said of other refusals: does \
+                     `supply` put media where the ownership looks, and is the request well formed?",
                     outcome.status,
                     String::from_utf8_lossy(&outcome.body)
                 );
@@ -210,8 +219,11 @@ impl<'a> Attack<'a> {
         };
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
-        let sightings = probe.sightings();
-        Some(Outcome { status: parts.status, headers: parts.headers, body, sightings })
+        let own = self.replay.media.guards();
+        let (sightings, strangers): (Vec<_>, Vec<_>) =
+            probe.sightings().into_iter().partition(|sighting| sighting.registry.is(own));
+        let strangers = strangers.len();
+        Some(Outcome { status: parts.status, headers: parts.headers, body, sightings, strangers })
     }
 
     /// Expects a refusal for one of `reasons`, with a status that says so.
@@ -254,7 +266,8 @@ impl<'a> Attack<'a> {
 impl Outcome {
     fn all_passed(&self, guards: &BTreeSet<usize>) -> bool {
         let passed = |guard: &usize| {
-            self.sightings.contains(&Sighting { guard: *guard, verdict: Verdict::Passed })
+            let of_it = |seen: &&Sighting| seen.guard == *guard && seen.verdict == Verdict::Passed;
+            self.sightings.iter().any(|seen| of_it(&seen))
         };
         !guards.is_empty() && guards.iter().all(passed)
     }

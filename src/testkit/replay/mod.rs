@@ -27,7 +27,7 @@ use crate::{
 /// uploads media for two people and then sends another user's ids, mixed batches, removed, unknown and
 /// malformed ids, ids of another scope, too few and too many, and requests without a login. Each has
 /// to be refused by the guard, for the right reason, with an answer that tells foreign from unknown
-/// ids in nothing (contract G3–G6, G10, G14). Guards of the same [`MediaState`] that no route led to
+/// ids in nothing (promise G3–G6, G10, G14). Guards of the same [`MediaState`] that no route led to
 /// are reported as well.
 ///
 /// Handlers run only with the caller's own media, once or twice per route.
@@ -86,7 +86,8 @@ struct Route {
 }
 
 impl Replay {
-    /// Prepares to attack `app`, whose guards and uploads go through `media`.
+    /// Prepares to attack `app`, whose guards and uploads go through `media`: the guards have to be
+    /// made with this very state, or with a clone of it.
     ///
     /// # Default
     ///
@@ -125,7 +126,7 @@ impl Replay {
     }
 
     /// Sets how somebody comes to own new media in some scopes, where an upload is not enough: with
-    /// an [`Ownership`](crate::Ownership) of the application's own.
+    /// an [`Ownership`](crate::Ownership) of the application's own, insert a row into its table.
     pub fn supply<F, Fut>(mut self, supply: F) -> Self
     where
         F: Fn(Owner, Vec<Scope>) -> Fut + Send + Sync + 'static,
@@ -146,8 +147,8 @@ impl Replay {
         self
     }
 
-    /// Adds a route whose request holds exactly one id, such as one in the path. A text that cannot
-    /// be sent at all may fail to build; it is then taken as refused.
+    /// Adds a route whose request holds one id, such as one in the path. Where no ids are tried, the
+    /// id is empty. A text that cannot be sent at all may fail to build; it is then taken as refused.
     pub fn route_with_one(
         mut self,
         name: impl Into<String>,
@@ -171,9 +172,12 @@ impl Replay {
         }
         for (number, guard) in self.media.guards().all().iter().enumerate() {
             if !reached.contains(&number) {
+                let scopes = guard.scopes.as_slice().map_or("any scope".to_owned(), |scopes| {
+                    scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(", ")
+                });
                 let what = format!(
-                    "no route led to `VerifyMediaLayer::<{}, _>` with {:?} ids in {:?}",
-                    guard.extractor, guard.ids, guard.scopes
+                    "no route led to `VerifyMediaLayer::<{}, _>` with {:?} ids in {scopes}",
+                    guard.extractor, guard.ids
                 );
                 report.find("(none)", "every guard is reached", what);
             }
