@@ -145,13 +145,11 @@ impl Client {
         progress: &Progress,
     ) -> Result<Result<Response, Refusal>> {
         let answer = progress.watch(self.request_timeout, request.send()).await?;
-        match sort(answer.map_err(transport)?) {
-            Ok(response) => Ok(Ok(response)),
-            Err((mut refusal, response)) => {
-                refusal.reason = self.reason(response).await;
-                Ok(Err(refusal))
-            }
-        }
+        let response = answer.map_err(transport)?;
+        Ok(match sort(&response) {
+            Ok(()) => Ok(response),
+            Err(refusal) => Err(Refusal { reason: self.reason(response).await, ..refusal }),
+        })
     }
 
     /// Reads why the service refused, if it says so in short and soon.
@@ -222,16 +220,16 @@ pub(super) fn parse<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Result<T> 
     })
 }
 
-fn sort(response: Response) -> Result<Response, (Refusal, Response)> {
+fn sort(response: &Response) -> Result<(), Refusal> {
     if response.status().is_success() {
-        return Ok(response);
+        return Ok(());
     }
     // In seconds (RFC 9110, section 10.2.3); the form with a date is not worth a clock.
     let retry_after = response
         .headers()
         .get(header::RETRY_AFTER)
         .and_then(|value| value.to_str().ok()?.trim().parse().ok().map(Duration::from_secs));
-    Err((Refusal { status: response.status(), reason: None, retry_after }, response))
+    Err(Refusal { status: response.status(), reason: None, retry_after })
 }
 
 impl Refusal {
