@@ -75,6 +75,17 @@ impl MediaState {
         Self::new(InMemory::new())
     }
 
+    /// Uses the media service at `url`, with the defaults of
+    /// [`RemoteBuilder`](crate::RemoteBuilder).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] if the URL cannot be one of a service. Nothing is sent yet.
+    #[cfg(feature = "remote")]
+    pub fn remote(url: impl Into<String>) -> Result<Self> {
+        Ok(Self::new(crate::remote::Remote::new(url)?))
+    }
+
     /// Begins to configure a state over `backend`.
     pub fn builder(backend: impl MediaBackend) -> MediaStateBuilder {
         let backend = SharedBackend::new(backend);

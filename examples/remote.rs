@@ -1,0 +1,48 @@
+//! Run with `MEDIA_URL=http://localhost:3015 cargo run --example remote -- PICTURE…`.
+//!
+//! Uploads pictures to a media service for a user (`MEDIA_USER`, else `demo`), verifies that the user
+//! owns them and that somebody else does not, and lists what the user has. A key goes into `MEDIA_KEY`.
+
+use std::{env, error::Error, fs, path::Path};
+
+use tower_media::{
+    ErrorKind, ListOptions, MediaState, Owner, Remote, Scopes, UnverifiedId, Upload,
+};
+
+const SCOPE: &str = "tower-media-example";
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let url = env::var("MEDIA_URL").unwrap_or("http://localhost:3015".to_owned());
+    let user = Owner::new(env::var("MEDIA_USER").unwrap_or("demo".to_owned()))?;
+    let mut remote = Remote::builder(url);
+    if let Ok(key) = env::var("MEDIA_KEY") {
+        remote = remote.bearer(key);
+    }
+    let media = MediaState::new(remote.build()?);
+
+    let mut ids = Vec::new();
+    for file in env::args().skip(1) {
+        let name = Path::new(&file).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let upload = Upload::new(fs::read(&file)?).filename(name).owned_by(&user).scope(SCOPE);
+        let stored = media.upload(upload).await?;
+        println!("{file}: {} as {}, {:?}", stored.id, stored.mime_type, stored.status);
+        ids.push(UnverifiedId::parse(stored.id)?);
+    }
+
+    let scopes = Scopes::of([SCOPE])?;
+    let owned = media.verify(&user, scopes.clone(), ids.clone()).await?;
+    println!("{} owns {} of {}", user.subject(), owned.ids().len(), ids.len());
+    if !ids.is_empty() {
+        let stranger = Owner::new("somebody-else")?;
+        let refused = media.verify(&stranger, scopes.clone(), ids).await.expect_err("not theirs");
+        assert_eq!(refused.kind(), ErrorKind::NotOwned);
+        println!("{} does not: {refused}", stranger.subject());
+    }
+
+    let page = media.list(&user, &ListOptions::new().with_scopes(scopes)).await?;
+    for item in page.items {
+        println!("{} {:>9} bytes  {}", item.id, item.size, item.mime_type);
+    }
+    Ok(())
+}
