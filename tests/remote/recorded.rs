@@ -107,7 +107,10 @@ impl Line<'_> {
             Call::Get(id) => self.is_record(answer, remote.get(&id).await, Some(&id)),
             Call::ByHash(hash) => match remote.find_any_owners_by_hash(hash).await {
                 Ok(None) => assert_eq!(answer.status, 404, "{self}"),
-                found => self.is_record(answer, found.map(Option::unwrap), None),
+                found => {
+                    assert_ne!(answer.status, 404, "{self}: that there is none is no error");
+                    self.is_record(answer, found.map(Option::unwrap), None);
+                }
             },
             Call::Download(id, Rendition::Variant(variant)) => {
                 asked = self.is_variant(remote, &id, variant, answer).await;

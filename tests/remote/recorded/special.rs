@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::TryStreamExt as _;
 use tower_media::{
-    ErrorKind, Format, ListOptions, MediaBackend as _, MediaBackendExt as _, MediaId, MediaStats,
-    Owner, Remote, Rendition, Transform, Upload, Variant, remote::ListAll,
+    ErrorKind, Format, ListOptions, MediaBackend as _, MediaId, MediaState, MediaStats, Owner,
+    Remote, Rendition, Transform, Upload, Variant, remote::ListAll,
 };
 
 use super::{expected::kind, patient};
@@ -147,7 +147,8 @@ async fn processing_is_waited_for() {
     get.answers.extend(recorded("upload", 3).answers);
     let media = id_in(&get);
     let (service, remote) = serving([get]).await;
-    let media = remote.wait_until_ready(&media, Duration::from_secs(10)).await.unwrap();
+    let state = MediaState::new(remote);
+    let media = state.wait_until_ready(&media, Duration::from_secs(10)).await.unwrap();
     assert!(media.exif.is_some() && media.dimensions.is_some());
     assert_eq!(service.asked(), [2]);
 }
@@ -157,7 +158,7 @@ async fn failed_processing_ends_the_wait() {
     let get = recorded("upload", 164);
     let media = id_in(&get);
     let (_service, remote) = serving([get]).await;
-    let media = remote.wait_until_ready(&media, Duration::from_secs(10)).await;
+    let media = MediaState::new(remote).wait_until_ready(&media, Duration::from_secs(10)).await;
     assert_eq!(kind(&media), Some(ErrorKind::Failed));
 }
 
