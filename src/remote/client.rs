@@ -14,6 +14,9 @@ use crate::error::{Error, ErrorKind, Result};
 /// The largest answer that is not a picture, in bytes.
 const MAX_ANSWER: usize = 128 << 20;
 
+/// The longest reason for a refusal, in bytes.
+const MAX_REASON: usize = 4 << 10;
+
 /// A connection to a media service.
 pub(super) struct Client {
     pub(super) http: reqwest::Client,
@@ -44,6 +47,8 @@ pub(super) enum Retry {
 /// An answer that is no success.
 pub(super) struct Refusal {
     pub(super) status: StatusCode,
+    /// What the service says of a refusal on purpose. For no client's eyes.
+    pub(super) reason: Option<String>,
     retry_after: Option<Duration>,
 }
 
@@ -114,9 +119,11 @@ impl Client {
             let worth = match &result {
                 Ok(Ok(_)) => false,
                 Ok(Err(refusal)) => {
+                    // With a reason it was no accident, and would be refused again.
                     refusal.says_later()
                         || retry == Retry::ServerErrors
                             && refusal.status == StatusCode::INTERNAL_SERVER_ERROR
+                            && refusal.reason.is_none()
                 }
                 Err(error) => error.is_transient(),
             };
@@ -138,7 +145,33 @@ impl Client {
         progress: &Progress,
     ) -> Result<Result<Response, Refusal>> {
         let answer = progress.watch(self.request_timeout, request.send()).await?;
-        answer.map(sort).map_err(transport)
+        let response = answer.map_err(transport)?;
+        Ok(match sort(&response) {
+            Ok(()) => Ok(response),
+            Err(refusal) => Err(Refusal { reason: self.reason(response).await, ..refusal }),
+        })
+    }
+
+    /// Reads why the service refused, if it says so in short and soon.
+    async fn reason(&self, mut response: Response) -> Option<String> {
+        #[derive(serde::Deserialize)]
+        struct Refused {
+            error: String,
+        }
+        if response.headers().get(header::CONTENT_TYPE)? != "application/json" {
+            return None;
+        }
+        let read = async {
+            let mut body = BytesMut::new();
+            while let Some(chunk) = response.chunk().await.ok()? {
+                body.extend_from_slice(&chunk);
+                if body.len() > MAX_REASON {
+                    return None;
+                }
+            }
+            serde_json::from_slice::<Refused>(&body).ok()
+        };
+        Some(tokio::time::timeout(self.idle_timeout, read).await.ok()??.error)
     }
 
     /// Reads a JSON answer, however it is cut up, within bounds of time and size.
@@ -187,16 +220,16 @@ pub(super) fn parse<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Result<T> 
     })
 }
 
-fn sort(response: Response) -> Result<Response, Refusal> {
+fn sort(response: &Response) -> Result<(), Refusal> {
     if response.status().is_success() {
-        return Ok(response);
+        return Ok(());
     }
     // In seconds (RFC 9110, section 10.2.3); the form with a date is not worth a clock.
     let retry_after = response
         .headers()
         .get(header::RETRY_AFTER)
         .and_then(|value| value.to_str().ok()?.trim().parse().ok().map(Duration::from_secs));
-    Err(Refusal { status: response.status(), retry_after })
+    Err(Refusal { status: response.status(), reason: None, retry_after })
 }
 
 impl Refusal {

@@ -35,7 +35,7 @@ use crate::{
     media::{Media, MediaUrls},
     owner::Owner,
     ownership::{Ownership, OwnershipQuestion},
-    rendition::{Format, Rendition},
+    rendition::{Format, Rendition, Transform, Variant},
     upload::Upload,
 };
 
@@ -126,6 +126,9 @@ impl Remote {
         path: &[&str],
         query: &str,
     ) -> Result<Response> {
+        if is_misspelt(id) {
+            return Err(unknown());
+        }
         let mut url = self.client.url(&[&[id.as_str()], path].concat());
         url.set_query(Some(query).filter(|query| !query.is_empty()));
         let make = || (self.client.http.request(method.clone(), url.clone()), Progress::default());
@@ -147,10 +150,24 @@ impl Remote {
 
 /// What a refusal says about an id. The recorded service answers 500 to an id that is no UUID.
 fn about_id(refusal: Refusal, id: &MediaId) -> Error {
-    let unknown = refusal.status == StatusCode::NOT_FOUND
+    if refusal.reason.as_deref() == Some("File not found") {
+        let what = "the bytes of the media are lost, or cannot be reached";
+        return Error::new(ErrorKind::NotFound, what);
+    }
+    let is_unknown = refusal.status == StatusCode::NOT_FOUND
         || refusal.status == StatusCode::INTERNAL_SERVER_ERROR
             && uuid::Uuid::parse_str(id.as_str()).is_err();
-    if unknown { Error::new(ErrorKind::NotFound, "there is no such media") } else { refusal.into() }
+    if is_unknown { unknown() } else { refusal.into() }
+}
+
+fn unknown() -> Error {
+    Error::new(ErrorKind::NotFound, "there is no such media")
+}
+
+/// Whether this is a UUID in another spelling than its own. The service would take it for the same
+/// (contract G10).
+fn is_misspelt(id: &MediaId) -> bool {
+    uuid::Uuid::parse_str(id.as_str()).is_ok_and(|uuid| uuid.to_string() != id.as_str())
 }
 
 impl Ownership for Remote {
@@ -178,20 +195,8 @@ impl MediaBackend for Remote {
     async fn download(&self, id: &MediaId, rendition: Rendition) -> Result<Download> {
         let response = match rendition {
             Rendition::Original => self.about(Method::GET, id, &["file"], "").await?,
-            Rendition::Variant(variant) => {
-                let path = ["file", variant.as_str()];
-                let response = self.about(Method::GET, id, &path, "").await?;
-                // For a variant that does not exist the service sends the original.
-                if content_type(&response) != Format::WebP.mime_type() {
-                    let what = "the media has no such variant";
-                    return Err(Error::new(ErrorKind::NotFound, what));
-                }
-                response
-            }
-            Rendition::Transform(transform) => {
-                let query = wire::transform_query(&transform);
-                self.about(Method::GET, id, &["transform"], &query).await?
-            }
+            Rendition::Variant(variant) => self.variant(id, variant).await?,
+            Rendition::Transform(transform) => self.transform(id, transform).await?,
         };
         Ok(self.stream(response))
     }
@@ -218,6 +223,38 @@ impl MediaBackend for Remote {
 }
 
 impl Remote {
+    /// For a variant that does not exist the service sends the original (contract P5). Its type gives
+    /// it away, unless it is WebP as the variants are. So the record, which names those that exist, is
+    /// read first; afterwards it could tell of one that was made in between.
+    async fn variant(&self, id: &MediaId, variant: Variant) -> Result<Response> {
+        let none = || Error::new(ErrorKind::NotFound, "the media has no such variant");
+        let urls = self.get(id).await?.urls;
+        let url = match variant {
+            Variant::Thumbnail => urls.thumbnail,
+            Variant::Medium => urls.medium,
+            Variant::Large => urls.large,
+        };
+        url.ok_or_else(none)?;
+        let response = self.about(Method::GET, id, &["file", variant.as_str()], "").await?;
+        if content_type(&response) == Format::WebP.mime_type() { Ok(response) } else { Err(none()) }
+    }
+
+    async fn transform(&self, id: &MediaId, transform: Transform) -> Result<Response> {
+        let query = wire::transform_query(&transform);
+        let response = match self.about(Method::GET, id, &["transform"], &query).await {
+            Err(error) if error.kind() == ErrorKind::InvalidInput => {
+                let what = "only pictures can be transformed";
+                return Err(Error::new(ErrorKind::Unsupported, what).with_source(error));
+            }
+            response => response?,
+        };
+        if content_type(&response) != transform.format().mime_type() {
+            let what = "the media service sent another format than it was asked for";
+            return Err(Error::new(ErrorKind::Unexpected, what));
+        }
+        Ok(response)
+    }
+
     /// The service removes whatever it is told to, and for everybody, so who asks is looked at first.
     async fn remove_owned(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
         let answer =

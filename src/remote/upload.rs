@@ -12,7 +12,7 @@ use reqwest::{Body, Method, RequestBuilder, multipart};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    client::{Client, Retry},
+    client::{Client, Refusal, Retry},
     progress::Progress,
     wire::Record,
 };
@@ -66,9 +66,22 @@ pub(super) async fn upload(
             (answer?, std::mem::take(&mut passed.seen))
         }
     };
-    let record: Record = client.json(answer?).await?;
+    let record: Record = client.json(answer.map_err(refused)?).await?;
     seen.compare(&record, &name)?;
     Ok(record)
+}
+
+/// Tells refusals apart that the service gives one status.
+fn refused(refusal: Refusal) -> Error {
+    match refusal.reason.as_deref() {
+        Some(reason) if reason.starts_with("File too large") => {
+            Error::new(ErrorKind::TooLarge, "the media is larger than the media service takes")
+        }
+        Some("HEIC conversion failed") => {
+            Error::new(ErrorKind::Failed, "the media looks like HEIC and could not be read")
+        }
+        _ => refusal.into(),
+    }
 }
 
 fn request(

@@ -37,8 +37,9 @@ struct Urls {
 
 #[derive(Deserialize)]
 struct Metadata {
-    width: u32,
-    height: u32,
+    // Rows of an older version can have the one without the other.
+    width: Option<u32>,
+    height: Option<u32>,
 }
 
 /// Builds the URLs that browsers get.
@@ -92,7 +93,7 @@ impl Record {
         let urls = public.of(&id, self.urls);
         let mut media = Media::new(id, status, self.mime_type, self.size, hash, urls);
         media.original_name = self.original_name;
-        media.dimensions = self.metadata.map(|m| Dimensions::new(m.width, m.height));
+        media.dimensions = self.metadata.and_then(|m| Some(Dimensions::new(m.width?, m.height?)));
         media.exif = self.exif;
         media.created_at = SystemTime::from(created);
         Ok(media)

@@ -1,0 +1,6 @@
+//! The media service over HTTP.
+
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "tests")]
+
+mod recorded;
+mod wire;

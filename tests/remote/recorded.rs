@@ -1,0 +1,272 @@
+//! Every recorded exchange that a client of ours makes, made, and what comes of it.
+
+mod call;
+mod expected;
+mod not_sent;
+mod special;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream;
+use tower_media::{
+    ErrorKind, MediaBackend as _, MediaId, MediaState, Owner, Remote, Rendition, Scopes,
+    UnverifiedId, Upload, Variant,
+};
+
+use self::{
+    call::{Call, call},
+    expected::{kind, list, owned_ids, record},
+    not_sent::not_sent,
+};
+use crate::wire::{Answer, Exchange, Service, recorded, recording};
+
+macro_rules! replay {
+    ($($test:ident $topic:literal $lines:literal;)*) => {$(
+        #[tokio::test]
+        async fn $test() {
+            replay($topic, $lines).await;
+        }
+    )*};
+}
+
+// The numbers are those of the recordings as they were handed in: no line was lost on the way.
+replay! {
+    config "config" 14;
+    delete "delete" 18;
+    file "file" 68;
+    get "get" 23;
+    hash "hash" 11;
+    health "health" 4;
+    legacy "legacy" 9;
+    limits "limits" 16;
+    list_by_owner "list" 35;
+    list_all "list-all" 86;
+    lost_object "lost-object" 10;
+    metrics "metrics" 1;
+    misc "misc" 17;
+    outage "outage" 65;
+    race "race" 4;
+    setup_delivery "setup-delivery" 78;
+    setup_lists "setup-lists" 15;
+    slow_transform "slow-transform" 6;
+    stats "stats" 3;
+    transform "transform" 228;
+    transitions "transitions" 18;
+    upload "upload" 183;
+    upload_types "upload-types" 57;
+}
+
+/// Makes every call that a recording has a request for. The others are the ones known not to be made.
+async fn replay(topic: &str, lines: usize) {
+    let exchanges = recording(topic);
+    assert_eq!(exchanges.len(), lines);
+    let service = Service::start().await;
+    let remote = patient(&service).build().unwrap();
+    let mut others = Vec::new();
+    for exchange in &exchanges {
+        match call(&exchange.request) {
+            Some(call) => {
+                let line = Line { topic, exchange, service: &service, remote: &remote };
+                line.make(call).await;
+            }
+            None => others.push(exchange.seq),
+        }
+    }
+    assert_eq!(others, not_sent(topic), "{topic}");
+}
+
+/// A client that asks once and remembers nothing.
+fn patient(service: &Service) -> tower_media::RemoteBuilder {
+    Remote::builder(&service.url).retries(0).max_staleness(Duration::ZERO)
+}
+
+struct Line<'a> {
+    topic: &'a str,
+    exchange: &'a Exchange,
+    service: &'a Service,
+    remote: &'a Remote,
+}
+
+impl Line<'_> {
+    async fn make(&self, call: Call) {
+        self.service.serve([self.exchange.clone()]);
+        let Some(answer) = self.exchange.answers.first() else { panic!("{self} has no answer") };
+        let hasty;
+        let remote = if answer.silent {
+            hasty = patient(self.service).request_timeout(Duration::from_millis(100));
+            &hasty.build().unwrap()
+        } else {
+            self.remote
+        };
+        let mut asked = vec![1];
+        match call {
+            Call::Health => {
+                remote.health().await.unwrap();
+            }
+            Call::Get(id) => self.is_record(answer, remote.get(&id).await, Some(&id)),
+            Call::ByHash(hash) => match remote.find_any_owners_by_hash(hash).await {
+                Ok(None) => assert_eq!(answer.status, 404, "{self}"),
+                found => {
+                    assert_ne!(answer.status, 404, "{self}: that there is none is no error");
+                    self.is_record(answer, found.map(Option::unwrap), None);
+                }
+            },
+            Call::Download(id, Rendition::Variant(variant)) => {
+                asked = self.is_variant(remote, &id, variant, answer).await;
+            }
+            Call::Download(id, rendition) => {
+                self.is_body(remote, &id, rendition, answer).await;
+            }
+            Call::Remove(id) => asked = self.is_removed(remote, &id, answer).await,
+            Call::Owned(owner, scopes, limit) => {
+                asked = self.is_owned(&owner, &scopes, limit, answer).await;
+            }
+            Call::ListAll(owner, options) => {
+                let page = remote.list_all(&owner, &options).await;
+                assert_eq!(kind(&page), expected::failure(answer, None), "{self}");
+                if let Ok(page) = page {
+                    assert_eq!(expected::page(&page), list(answer), "{self}");
+                }
+            }
+            Call::Upload { owner, scope, file_name, length, streamed } => {
+                let bytes = Bytes::from(vec![b'u'; length]);
+                let upload = if streamed {
+                    let (first, rest) = (bytes.slice(..7), bytes.slice(7..));
+                    Upload::from_stream(stream::iter([Ok::<_, std::io::Error>(first), Ok(rest)]))
+                } else {
+                    Upload::new(bytes)
+                };
+                let upload = upload.owned_by(&owner).scope(scope).filename(file_name);
+                let mut answer = answer.clone();
+                // It is told by another hash, for other bytes were sent than recorded.
+                let hash = tower_media::ContentHash::of(&vec![b'u'; length]).to_string();
+                let file = self.exchange.request.form.iter().flatten();
+                for part in file.filter(|part| !part.sha256.is_empty()) {
+                    answer.text = answer.text.map(|text| text.replace(&part.sha256, &hash));
+                }
+                let media = remote.upload(upload).await;
+                match expected::upload_failure(&answer) {
+                    Some(expected) => assert_eq!(kind(&media), Some(expected), "{self}"),
+                    None => self.is_record(&answer, media, None),
+                }
+            }
+        }
+        assert_eq!(self.service.asked(), asked, "{self}");
+        assert_eq!(self.service.strays(), [""; 0], "{self}");
+    }
+
+    fn is_record(
+        &self,
+        answer: &Answer,
+        media: tower_media::Result<tower_media::Media>,
+        id: Option<&MediaId>,
+    ) {
+        assert_eq!(kind(&media), expected::failure(answer, id), "{self}");
+        if let Ok(media) = media {
+            assert_eq!(serde_json::to_value(media.for_owner()).unwrap(), record(answer), "{self}");
+            let public = serde_json::to_value(&media).unwrap();
+            assert_eq!(public.get("exif"), None, "{self}: EXIF is for the owner");
+        }
+    }
+
+    async fn is_body(&self, remote: &Remote, id: &MediaId, rendition: Rendition, answer: &Answer) {
+        let download = remote.download(id, rendition).await;
+        assert_eq!(kind(&download), expected::failure(answer, Some(id)), "{self}");
+        let Ok(download) = download else { return };
+        let content_type = answer.content_type.as_deref().filter(|text| !text.is_empty());
+        assert_eq!(download.content_type(), content_type.unwrap_or("application/octet-stream"));
+        let bytes = answer.bytes();
+        let length = (!answer.chunked).then_some(bytes.len() as u64);
+        assert_eq!(download.length(), length, "{self}");
+        assert!(download.into_bytes(bytes.len()).await.unwrap() == bytes, "{self}");
+    }
+
+    /// A variant is asked for where the record names it, and nowhere else: the service would send the
+    /// original.
+    async fn is_variant(
+        &self,
+        remote: &Remote,
+        id: &MediaId,
+        variant: Variant,
+        answer: &Answer,
+    ) -> Vec<usize> {
+        let known = self.record_of(id);
+        let said = &known.answers[0];
+        self.service.serve([self.exchange.clone(), known.clone()]);
+        let there = said.status == 200 && {
+            let urls = &record(said)["urls"];
+            let name = if variant == Variant::Thumbnail { "thumbnail" } else { variant.as_str() };
+            urls.get(name).is_some()
+        };
+        if there {
+            self.is_body(remote, id, variant.into(), answer).await;
+            return vec![1, 1];
+        }
+        let expected = expected::failure(said, Some(id)).unwrap_or(ErrorKind::NotFound);
+        let download = remote.download(id, variant.into()).await;
+        assert_eq!(kind(&download), Some(expected), "{self}");
+        vec![0, 1]
+    }
+
+    /// The record as it was at the time of this line.
+    fn record_of(&self, id: &MediaId) -> Exchange {
+        let mut before = recording(self.topic);
+        let after = before.split_off(self.exchange.seq);
+        before.reverse();
+        let elsewhere = ["setup-delivery", "config", "get"].into_iter().flat_map(recording);
+        let all = before.into_iter().chain(after).chain(elsewhere);
+        let mut known = all
+            .filter(|exchange| matches!(call(&exchange.request), Some(Call::Get(of)) if of == *id));
+        known.next().unwrap_or_else(|| panic!("{self}: nothing is known of {id:?}"))
+    }
+
+    /// The recorded removals were made by nobody in particular; ours are made by an owner.
+    async fn is_removed(&self, remote: &Remote, id: &MediaId, answer: &Answer) -> Vec<usize> {
+        let owner = Owner::new("owner").unwrap();
+        let mut list = recorded("delete", 12);
+        list.request.query = Some("userId=owner&limit=500".to_owned());
+        let nothing = list.answers[0].clone();
+        list.answers = vec![Answer::json(200, format!(r#"[{{"id":"{id}"}}]"#)), nothing];
+        self.service.serve([self.exchange.clone(), list]);
+        let removed = remote.remove(&owner, id).await.unwrap();
+        assert_eq!(removed, answer.status == 200, "{self}");
+        assert!(!remote.remove(&owner, id).await.unwrap(), "{self}: it is not the owner's");
+        vec![1, 2]
+    }
+
+    /// All that is in a list is owned, in whatever state it is. What is not is only refused where the
+    /// list was not full.
+    async fn is_owned(
+        &self,
+        owner: &Owner,
+        scopes: &Scopes,
+        limit: usize,
+        answer: &Answer,
+    ) -> Vec<usize> {
+        let media = MediaState::new(patient(self.service).max_rows(limit).build().unwrap());
+        let unverified = |id: &str| UnverifiedId::parse(id).unwrap();
+        let absent = unverified("00000000-0000-4000-8000-000000000000");
+        let absence = media.verify(owner, scopes.clone(), [absent]).await.unwrap_err();
+        if let Some(failure) = expected::failure(answer, None) {
+            assert_eq!(absence.kind(), failure, "{self}");
+            return vec![1];
+        }
+        let rows = owned_ids(answer);
+        let full = rows.len() >= limit;
+        let refusal = if full { ErrorKind::Unavailable } else { ErrorKind::NotOwned };
+        assert_eq!(absence.kind(), refusal, "{self}");
+        if rows.is_empty() {
+            return vec![1];
+        }
+        let ids = rows.iter().map(|id| unverified(id));
+        media.verify(owner, scopes.clone(), ids).await.unwrap();
+        vec![2]
+    }
+}
+
+impl std::fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}: {}", self.topic, self.exchange.seq, self.exchange.name)
+    }
+}
