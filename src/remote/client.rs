@@ -124,7 +124,8 @@ impl Client {
             let Some(pause) = again else { return result };
             let asked = result.as_ref().ok().and_then(|answer| answer.as_ref().err()?.retry_after);
             let pause = pause.max(asked.unwrap_or_default());
-            if Instant::now() + pause >= deadline {
+            // The service may ask for more time than there is.
+            if pause >= deadline.saturating_duration_since(Instant::now()) {
                 return result;
             }
             tracing::debug!(?pause, "media service asked again");
