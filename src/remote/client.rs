@@ -107,13 +107,14 @@ impl Client {
             .with_jitter()
             .build();
         loop {
-            self.circuit.admit()?;
+            let admitted = self.circuit.admit()?;
             let (request, progress) = make();
             let result = self.attempt(request, &progress).await;
-            self.circuit.note(match &result {
+            let was_there = match &result {
                 Ok(answer) => !answer.as_ref().is_err_and(Refusal::says_later),
                 Err(error) => !error.is_transient(),
-            });
+            };
+            self.circuit.note(admitted, was_there);
             let worth = match &result {
                 Ok(Ok(_)) => false,
                 Ok(Err(refusal)) => {
