@@ -114,7 +114,10 @@ impl Client {
                 Ok(answer) => !answer.as_ref().is_err_and(Refusal::says_later),
                 Err(error) => !error.is_transient(),
             };
-            self.circuit.note(admitted, was_there);
+            // A body that broke off says nothing about the service.
+            if !progress.broke_off() {
+                self.circuit.note(admitted, was_there);
+            }
             let worth = match &result {
                 Ok(Ok(_)) => false,
                 Ok(Err(refusal)) => {
