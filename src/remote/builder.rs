@@ -154,7 +154,12 @@ impl RemoteBuilder {
                  https, or say `insecure_key_over_plain_http`",
             ));
         }
-        let http = reqwest::Client::builder()
+        let mut http = reqwest::Client::builder();
+        if is_local(&base) {
+            // A proxy of the environment has another machine in mind, and would be told the keys.
+            http = http.no_proxy();
+        }
+        let http = http
             .default_headers(headers)
             .connect_timeout(self.connect_timeout)
             .redirect(redirect::Policy::custom(same_origin))
