@@ -1,0 +1,5 @@
+//! The media service over HTTP.
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "tests")]
+
+mod raw;
+mod trouble;
