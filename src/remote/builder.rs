@@ -1,6 +1,6 @@
 //! Where the service is, and how long to wait for it.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use reqwest::{
     Url,
@@ -18,13 +18,13 @@ use crate::error::{Error, ErrorKind, Result};
 ///
 /// No key; 2 s to connect, 10 s for a request, 10 s between two chunks; 2 retries; answers about
 /// ownership remembered for 5 s; at most 100,000 rows read for one question.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use = "the backend is made by `build`"]
 pub struct RemoteBuilder {
     url: String,
     public_url: Option<String>,
-    bearer: Option<Secret>,
-    service_key: Option<Secret>,
+    bearer: Option<String>,
+    service_key: Option<String>,
     key_over_plain_http: bool,
     connect_timeout: Duration,
     request_timeout: Duration,
@@ -34,15 +34,8 @@ pub struct RemoteBuilder {
     max_rows: usize,
 }
 
-/// A key, which no log shows.
-#[derive(Clone)]
-struct Secret(String);
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("(secret)")
-    }
-}
+/// The longest timeout: what is longer overflows when it is added up.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The header that carries a service key.
 const SERVICE_KEY: HeaderName = HeaderName::from_static("x-service-key");
@@ -74,13 +67,13 @@ impl RemoteBuilder {
 
     /// Sends `Authorization: Bearer` with each request.
     pub fn bearer(mut self, key: impl Into<String>) -> Self {
-        self.bearer = Some(Secret(key.into()));
+        self.bearer = Some(key.into());
         self
     }
 
     /// Sends `X-Service-Key` with each request.
     pub fn service_key(mut self, key: impl Into<String>) -> Self {
-        self.service_key = Some(Secret(key.into()));
+        self.service_key = Some(key.into());
         self
     }
 
@@ -98,7 +91,7 @@ impl RemoteBuilder {
     }
 
     /// Sets how long one request may take until the head of its answer is there. With its retries a
-    /// call takes at most twice that, and reading an answer as much again.
+    /// call takes at most three times that, and reading an answer at most twice that.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
         self
@@ -135,8 +128,8 @@ impl RemoteBuilder {
     /// # Errors
     ///
     /// [`ErrorKind::InvalidInput`] for a URL that is not absolute HTTP(S) or has a user, a query or a
-    /// fragment; for an empty key or one that no header can carry; and for a key over plain HTTP to
-    /// another machine.
+    /// fragment; for an empty key or one that no header can carry; for a key over plain HTTP to
+    /// another machine; and for a timeout that is zero or longer than a day.
     pub fn build(self) -> Result<Remote> {
         let base = http_url(&self.url, "the URL")?;
         let public = match &self.public_url {
@@ -146,6 +139,11 @@ impl RemoteBuilder {
             None => None,
         };
         let headers = self.headers()?;
+        for timeout in [self.connect_timeout, self.request_timeout, self.idle_timeout] {
+            if timeout.is_zero() || timeout > LONGEST {
+                return Err(invalid("a timeout is zero or longer than a day"));
+            }
+        }
         if !headers.is_empty()
             && !self.key_over_plain_http
             && base.scheme() == "http"
@@ -156,7 +154,12 @@ impl RemoteBuilder {
                  https, or say `insecure_key_over_plain_http`",
             ));
         }
-        let http = reqwest::Client::builder()
+        let mut http = reqwest::Client::builder();
+        if is_local(&base) {
+            // A proxy of the environment has another machine in mind, and would be told the keys.
+            http = http.no_proxy();
+        }
+        let http = http
             .default_headers(headers)
             .connect_timeout(self.connect_timeout)
             .redirect(redirect::Policy::custom(same_origin))
@@ -187,7 +190,7 @@ impl RemoteBuilder {
             (SERVICE_KEY, self.service_key.as_ref().map(|key| ("", key))),
         ];
         for (name, key) in keys {
-            let Some((scheme, Secret(key))) = key else { continue };
+            let Some((scheme, key)) = key else { continue };
             if key.trim().is_empty() {
                 return Err(invalid("a key is empty"));
             }
@@ -197,6 +200,20 @@ impl RemoteBuilder {
             headers.insert(name, value);
         }
         Ok(headers)
+    }
+}
+
+impl fmt::Debug for RemoteBuilder {
+    // Neither keys nor the URL, which holds a password if somebody put it there.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteBuilder")
+            .field("connect_timeout", &self.connect_timeout)
+            .field("request_timeout", &self.request_timeout)
+            .field("idle_timeout", &self.idle_timeout)
+            .field("retries", &self.retries)
+            .field("max_staleness", &self.max_staleness)
+            .field("max_rows", &self.max_rows)
+            .finish_non_exhaustive()
     }
 }
 

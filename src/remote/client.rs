@@ -11,8 +11,11 @@ use tokio::time::Instant;
 use super::{circuit::Circuit, progress::Progress};
 use crate::error::{Error, ErrorKind, Result};
 
-/// The largest answer that is not a picture, in bytes.
-const MAX_ANSWER: usize = 128 << 20;
+/// The largest answer about a few things, in bytes.
+const MAX_ANSWER: usize = 8 << 20;
+
+/// The largest list of all that an owner has, in bytes: some 100,000 rows.
+pub(super) const MAX_LIST: usize = 128 << 20;
 
 /// The longest reason for a refusal, in bytes.
 const MAX_REASON: usize = 4 << 10;
@@ -109,13 +112,17 @@ impl Client {
             .with_jitter()
             .build();
         loop {
-            self.circuit.admit()?;
+            let admitted = self.circuit.admit()?;
             let (request, progress) = make();
             let result = self.attempt(request, &progress).await;
-            self.circuit.note(match &result {
+            let was_there = match &result {
                 Ok(answer) => !answer.as_ref().is_err_and(Refusal::says_later),
                 Err(error) => !error.is_transient(),
-            });
+            };
+            // A body that broke off says nothing about the service.
+            if !progress.broke_off() {
+                self.circuit.note(admitted, was_there);
+            }
             let worth = match &result {
                 Ok(Ok(_)) => false,
                 Ok(Err(refusal)) => {
@@ -131,7 +138,8 @@ impl Client {
             let Some(pause) = again else { return result };
             let asked = result.as_ref().ok().and_then(|answer| answer.as_ref().err()?.retry_after);
             let pause = pause.max(asked.unwrap_or_default());
-            if Instant::now() + pause >= deadline {
+            // The service may ask for more time than there is.
+            if pause >= deadline.saturating_duration_since(Instant::now()) {
                 return result;
             }
             tracing::debug!(?pause, "media service asked again");
@@ -181,16 +189,21 @@ impl Client {
     }
 
     /// Reads an answer into memory, within bounds of time and size.
-    pub(super) async fn body(&self, mut response: Response) -> Result<Bytes> {
+    pub(super) async fn body(&self, response: Response) -> Result<Bytes> {
+        self.body_up_to(MAX_ANSWER, response).await
+    }
+
+    /// As [`body`](Self::body), with a bound of the caller's.
+    pub(super) async fn body_up_to(&self, max: usize, mut response: Response) -> Result<Bytes> {
         let too_large = || Error::new(ErrorKind::Unexpected, "the media service sent far too much");
-        if response.content_length().is_some_and(|length| length > MAX_ANSWER as u64) {
+        if response.content_length().is_some_and(|length| length > max as u64) {
             return Err(too_large());
         }
         let read = async {
             let mut body = BytesMut::new();
             while let Some(chunk) = self.idle(response.chunk()).await? {
                 body.extend_from_slice(&chunk);
-                if body.len() > MAX_ANSWER {
+                if body.len() > max {
                     return Err(too_large());
                 }
             }

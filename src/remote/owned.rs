@@ -12,7 +12,7 @@ use reqwest::{Method, StatusCode, header::CONTENT_TYPE};
 use tokio::time::Instant;
 
 use super::{
-    client::{Client, Retry, parse},
+    client::{Client, MAX_LIST, Retry, parse},
     progress::Progress,
     questions::Answer,
     wire::{ListAll, OwnedAnswer, OwnedQuestion, Row},
@@ -170,7 +170,7 @@ impl Asker {
         }
         url.query_pairs_mut().append_pair("limit", &limit.to_string());
         let response = self.client.send(|| self.client.http.get(url.clone())).await?;
-        self.client.body(response).await
+        self.client.body_up_to(MAX_LIST, response).await
     }
 
     /// Whether the service counts no more than these. It counts what is ready only, so the ones that it

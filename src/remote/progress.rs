@@ -9,17 +9,46 @@ use tokio::time::Instant;
 
 use crate::error::{Error, Result};
 
-/// When something last moved. Clones share it.
+/// How a body that is sent gets on. Clones share it.
 #[derive(Clone, Default)]
-pub(super) struct Progress(Arc<Mutex<Option<Instant>>>);
+pub(super) struct Progress(Arc<Mutex<Stage>>);
+
+#[derive(Clone, Copy, Default)]
+enum Stage {
+    #[default]
+    NotBegun,
+    /// The connection took something.
+    Moved(Instant),
+    /// The connection would take more than there is.
+    Waits,
+    BrokeOff,
+}
 
 impl Progress {
     /// Says that something moved just now.
     pub(super) fn moved(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        self.set(Stage::Moved(Instant::now()));
     }
 
-    fn last(&self) -> Option<Instant> {
+    /// Says that it is not for the service that nothing moves.
+    pub(super) fn waits(&self) {
+        self.set(Stage::Waits);
+    }
+
+    /// Says that there will be no more although it is not whole.
+    pub(super) fn breaks_off(&self) {
+        self.set(Stage::BrokeOff);
+    }
+
+    pub(super) fn broke_off(&self) -> bool {
+        matches!(self.stage(), Stage::BrokeOff)
+    }
+
+    fn set(&self, stage: Stage) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = stage;
+    }
+
+    fn stage(&self) -> Stage {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -35,8 +64,9 @@ impl Progress {
             if let Ok(done) = tokio::time::timeout_at(last + patience, &mut work).await {
                 return Ok(done);
             }
-            match self.last() {
-                Some(moved) if moved > last => last = moved,
+            match self.stage() {
+                Stage::Moved(moved) if moved > last => last = moved,
+                Stage::Waits => last = Instant::now(),
                 _ => return Err(Error::timeout("the media service", patience)),
             }
         }

@@ -4,10 +4,11 @@ use std::{
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt as _, stream, stream::BoxStream};
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream, stream::BoxStream};
 use reqwest::{Body, Method, RequestBuilder, multipart};
 use sha2::{Digest as _, Sha256};
 
@@ -51,6 +52,7 @@ pub(super) async fn upload(
         }
         UploadBody::Stream(stream) => {
             let passed = Arc::new(Mutex::new(Passed::default()));
+            let stream = unless_idle(stream, client.idle_timeout);
             let stream = Hashed { stream, passed: Arc::clone(&passed) }.boxed();
             let progress = Progress::default();
             let stream = Moving { stream, progress: progress.clone() };
@@ -101,6 +103,20 @@ fn request(
 fn chunks(bytes: Bytes) -> BoxStream<'static, Result<Bytes>> {
     let chunks = (0..bytes.len()).step_by(CHUNK);
     stream::iter(chunks.map(move |at| Ok(bytes.slice(at..bytes.len().min(at + CHUNK))))).boxed()
+}
+
+/// The stream, with an error at its end if it stands still. It is only awaited while the connection
+/// takes more.
+fn unless_idle(
+    stream: BoxStream<'static, Result<Bytes>>,
+    idle: Duration,
+) -> BoxStream<'static, Result<Bytes>> {
+    let next = move |mut stream: BoxStream<'static, Result<Bytes>>| async move {
+        let next = tokio::time::timeout(idle, stream.try_next()).await;
+        let bytes = next.map_err(|_| Error::timeout("the next bytes of the upload", idle))??;
+        Ok(bytes.map(|bytes| (bytes, stream)))
+    };
+    stream::try_unfold(stream, next).boxed()
 }
 
 /// The name as the service can take it: a name beyond ASCII is an error there, and a part without a
@@ -166,7 +182,7 @@ impl Stream for Hashed {
     }
 }
 
-/// A stream that says when it moves.
+/// A stream that says how it gets on.
 struct Moving {
     stream: BoxStream<'static, Result<Bytes>>,
     progress: Progress,
@@ -176,8 +192,12 @@ impl Stream for Moving {
     type Item = Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let next = ready!(self.stream.poll_next_unpin(cx));
-        self.progress.moved();
-        Poll::Ready(next)
+        let next = self.stream.poll_next_unpin(cx);
+        match &next {
+            Poll::Pending => self.progress.waits(),
+            Poll::Ready(Some(Err(_))) => self.progress.breaks_off(),
+            Poll::Ready(_) => self.progress.moved(),
+        }
+        next
     }
 }

@@ -2,5 +2,7 @@
 
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "tests")]
 
+mod raw;
 mod recorded;
+mod trouble;
 mod wire;

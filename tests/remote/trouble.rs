@@ -1,0 +1,93 @@
+//! R6 and R7: a service that is down, slow, broken or hostile is an outage, never a denial and never a
+//! pass; it costs bounded time and memory, and its end is noticed.
+
+mod builder;
+mod checks;
+mod circuit;
+mod retries;
+mod secrets;
+mod transfers;
+
+use std::time::Duration;
+
+use tower_media::{
+    ContentHash, MediaId, MediaState, OwnedMedia, Owner, Remote, RemoteBuilder, Result, Scopes,
+    UnverifiedId,
+};
+
+use super::raw::{Raw, Script};
+
+const ID: &str = "01f1903a-390d-41fe-8146-d3b7c842ed42";
+
+/// A client that gives up soon and remembers nothing.
+fn hasty(server: &Raw) -> RemoteBuilder {
+    Remote::builder(server.url())
+        .request_timeout(Duration::from_millis(500))
+        .idle_timeout(Duration::from_millis(300))
+        .retries(0)
+        .max_staleness(Duration::ZERO)
+}
+
+/// A client that gives up long after the test has.
+fn patient(server: &Raw) -> RemoteBuilder {
+    let never = Duration::from_secs(3600);
+    hasty(server).request_timeout(never).idle_timeout(never)
+}
+
+fn ana() -> Owner {
+    Owner::new("ana").unwrap()
+}
+
+fn id() -> MediaId {
+    MediaId::from_trusted(ID).unwrap()
+}
+
+async fn verify(media: &MediaState) -> Result<OwnedMedia> {
+    verify_id(media, ID).await
+}
+
+async fn verify_id(media: &MediaState, id: &str) -> Result<OwnedMedia> {
+    within(media.verify(&ana(), Scopes::any(), [UnverifiedId::parse(id).unwrap()])).await
+}
+
+/// Fails the test instead of waiting for ever.
+async fn within<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(25), future).await.expect("it comes to an end")
+}
+
+fn http(status: &str, headers: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len())
+}
+
+fn json(body: &str) -> String {
+    http("200 OK", "Content-Type: application/json\r\n", body)
+}
+
+fn status(status: &str) -> Script {
+    Script::says(http(status, "", ""))
+}
+
+/// A service in good order, with one piece of media, whose content is `content`.
+fn good() -> Script {
+    Script::says(json("{}"))
+        .with("POST /api/v1/media/owned ", Script::says(json(&format!(r#"{{"owned":["{ID}"]}}"#))))
+        .with("GET /api/v1/media?", Script::says(json(&format!(r#"[{{"id":"{ID}"}}]"#))))
+        .with("POST /api/v1/media/upload ", Script::says(json(&record(b"content"))))
+        .with(GET, Script::says(json(&record(b"content"))))
+        .with("GET /api/v1/media/01f1903a-390d-41fe-8146-d3b7c842ed42/file ", file("content"))
+}
+
+const GET: &str = "GET /api/v1/media/01f1903a-390d-41fe-8146-d3b7c842ed42 ";
+
+fn file(content: &str) -> Script {
+    Script::says(http("200 OK", "Content-Type: image/png\r\n", content))
+}
+
+fn record(content: &[u8]) -> String {
+    let (hash, size) = (ContentHash::of(content), content.len());
+    format!(
+        r#"{{"id":"{ID}","status":"ready","originalName":"a.txt","mimeType":"text/plain","size":{size},
+            "hash":"{hash}","urls":{{"original":"http://x/media/{ID}/file"}},
+            "createdAt":"2026-11-22T13:05:38.616Z"}}"#
+    )
+}

@@ -1,0 +1,91 @@
+//! A service that fails again and again is left alone for a moment, and for no longer.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, future::join_all, stream};
+use tower_media::{ErrorKind, MediaBackend as _, MediaId, MediaState, Upload};
+
+use super::{ana, good, hasty, patient, status, verify, within};
+use crate::raw::{Conn, Raw, Script};
+
+fn reset() -> Script {
+    Script::after_body(async |conn: Conn| conn.reset())
+}
+
+/// Lets time go by at once.
+async fn pass(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}
+
+#[tokio::test]
+async fn r07_a_service_that_fails_repeatedly_is_left_alone_until_it_is_back() {
+    for trouble in [reset(), status("503 Service Unavailable")] {
+        let server = Raw::start(trouble);
+        let media = MediaState::new(patient(&server).build().unwrap());
+        for _ in 0..20 {
+            assert_eq!(verify(&media).await.unwrap_err().kind(), ErrorKind::Unavailable);
+        }
+        assert_eq!(server.requests(""), 5);
+        let connections = server.connections();
+
+        pass(Duration::from_millis(500)).await;
+        assert!(verify(&media).await.is_err(), "the trial");
+        assert!(verify(&media).await.is_err(), "nobody else");
+        assert_eq!(server.requests(""), 6);
+        assert!(server.connections() <= connections + 1);
+
+        server.set(good());
+        pass(Duration::from_secs(1)).await;
+        verify(&media).await.unwrap();
+        verify(&media).await.unwrap();
+        assert_eq!(server.requests(""), 8);
+    }
+}
+
+#[tokio::test]
+async fn r07_many_failures_at_one_moment_are_one_reason_to_pause() {
+    let server = Raw::start(reset());
+    let remote = patient(&server).build().unwrap();
+    let id = super::id();
+    let answers = within(join_all((0..100).map(|_| remote.get(&id)))).await;
+    assert!(answers.iter().all(Result::is_err));
+
+    server.set(good());
+    pass(Duration::from_millis(500)).await;
+    within(remote.get(&id)).await.unwrap();
+}
+
+#[tokio::test]
+async fn r07_errors_about_ids_that_are_none_are_no_reason_to_pause() {
+    // What the recorded service answers to an id that is no UUID.
+    let server =
+        Raw::start(good().with("GET /api/v1/media/legacy", status("500 Internal Server Error")));
+    let remote = patient(&server).build().unwrap();
+    let legacy = MediaId::from_trusted("legacy:1").unwrap();
+    for _ in 0..50 {
+        let error = within(remote.get(&legacy)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+    }
+    verify(&MediaState::new(remote)).await.unwrap();
+    assert_eq!(server.requests("GET "), 50);
+}
+
+#[tokio::test]
+async fn r07_uploads_that_break_off_are_no_reason_to_pause() {
+    let server = Raw::start(good());
+    let remote = hasty(&server).idle_timeout(Duration::from_millis(50)).build().unwrap();
+    let first = || stream::iter([Ok(Bytes::from_static(b"a"))]);
+    let broken = || first().chain(stream::iter([Err(std::io::Error::other("gone"))])).boxed();
+    let stalled = || first().chain(stream::pending()).boxed();
+    for _ in 0..10 {
+        for (stream, kind) in [(broken(), ErrorKind::InvalidInput), (stalled(), ErrorKind::Timeout)]
+        {
+            let upload = Upload::from_stream(stream).owned_by(&ana()).scope("me");
+            assert_eq!(within(remote.upload(upload)).await.unwrap_err().kind(), kind);
+        }
+    }
+    verify(&MediaState::new(remote)).await.unwrap();
+}

@@ -1,0 +1,213 @@
+//! What is sent again, and when.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::{future::join_all, stream};
+use tokio::{sync::Notify, time::Instant};
+use tower_media::{ErrorKind, MediaBackend as _, MediaState, Remote, Rendition, Upload};
+
+use super::{
+    GET, ID, ana, good, hasty, http, id, patient, record, status, verify, verify_id, within,
+};
+use crate::raw::{Conn, Raw, Script};
+
+/// Everything that makes a call worth repeating.
+fn passing() -> [Script; 5] {
+    [
+        Script::after_body(async |conn: Conn| conn.reset()),
+        status("429 Too Many Requests"),
+        status("502 Bad Gateway"),
+        status("503 Service Unavailable"),
+        status("504 Gateway Timeout"),
+    ]
+}
+
+fn upload() -> Upload {
+    Upload::new("content").filename("a.txt").owned_by(&ana()).scope("me")
+}
+
+fn streamed() -> Upload {
+    let content = stream::iter([Ok::<_, std::io::Error>(Bytes::from("content"))]);
+    Upload::from_stream(content).filename("a.txt").owned_by(&ana()).scope("me")
+}
+
+fn persistent(server: &Raw) -> Remote {
+    patient(server).retries(2).build().unwrap()
+}
+
+#[tokio::test]
+async fn r06_what_may_arrive_twice_is_sent_again() {
+    for trouble in passing() {
+        let server = Raw::start(Script::once(trouble, good()));
+        let remote = persistent(&server);
+        within(remote.get(&id())).await.unwrap();
+        assert_eq!(server.requests(GET), 2);
+    }
+    for trouble in passing() {
+        let server = Raw::start(Script::once(trouble, good()));
+        let begun = within(persistent(&server).download(&id(), Rendition::Original)).await;
+        assert!(begun.is_ok());
+        assert_eq!(server.requests("GET "), 2);
+    }
+    for trouble in passing() {
+        let server = Raw::start(Script::once(trouble, good()));
+        verify(&MediaState::new(persistent(&server))).await.unwrap();
+        assert_eq!(server.requests("POST /api/v1/media/owned "), 2);
+    }
+}
+
+#[tokio::test]
+async fn r06_an_upload_that_is_at_hand_is_sent_again() {
+    let collision = status("500 Internal Server Error");
+    for trouble in passing().into_iter().chain([collision]) {
+        let server = Raw::start(Script::once(trouble, good()));
+        within(persistent(&server).upload(upload())).await.unwrap();
+        assert_eq!(server.requests("POST /api/v1/media/upload "), 2);
+    }
+}
+
+#[tokio::test]
+async fn r06_a_stream_is_sent_once() {
+    for trouble in passing() {
+        let server = Raw::start(Script::once(trouble, good()));
+        let error = within(persistent(&server).upload(streamed())).await.unwrap_err();
+        assert!(error.is_transient(), "{error:?}");
+        assert_eq!(server.requests("POST /api/v1/media/upload "), 1);
+    }
+}
+
+#[tokio::test]
+async fn r06_a_removal_is_sent_once() {
+    for trouble in passing() {
+        let server = Raw::start(good().with("DELETE ", trouble));
+        let error = within(persistent(&server).remove(&ana(), &id())).await.unwrap_err();
+        assert!(error.is_transient(), "{error:?}");
+        assert_eq!(server.requests("DELETE "), 1);
+    }
+}
+
+#[tokio::test]
+async fn r06_a_refusal_is_taken_for_an_answer() {
+    for refusal in
+        ["401 Unauthorized", "403 Forbidden", "404 Not Found", "500 Internal Server Error"]
+    {
+        let server = Raw::start(status(refusal));
+        assert!(within(persistent(&server).get(&id())).await.is_err());
+        assert_eq!(server.requests("GET "), 1, "{refusal}");
+    }
+}
+
+#[tokio::test]
+async fn r06_retries_are_as_many_as_configured() {
+    for retries in [0, 1, 3] {
+        let server = Raw::start(status("503 Service Unavailable"));
+        let remote = patient(&server).retries(retries).build().unwrap();
+        let error = within(remote.get(&id())).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert_eq!(server.requests("GET "), retries + 1);
+    }
+}
+
+fn later(retry_after: &str) -> Script {
+    let header = format!("Retry-After: {retry_after}\r\n");
+    Script::says(http("503 Service Unavailable", &header, ""))
+}
+
+#[tokio::test]
+async fn r06_a_service_is_asked_again_when_it_wants_to_be() {
+    let times: Arc<Mutex<Vec<Instant>>> = Arc::default();
+    let noted = Arc::clone(&times);
+    let note = move |then: Script| {
+        let times = Arc::clone(&noted);
+        Script::noting(then, move || times.lock().unwrap().push(Instant::now()))
+    };
+    let server = Raw::start(note(Script::once(later("1"), good())));
+    within(persistent(&server).get(&id())).await.unwrap();
+    let times = times.lock().unwrap();
+    assert!(times[1] - times[0] >= Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn r06_a_service_that_wants_to_be_asked_much_later_is_not_waited_for() {
+    for much in ["3600", "18446744073709551615"] {
+        let server = Raw::start(later(much));
+        let remote = hasty(&server).request_timeout(Duration::from_secs(60)).retries(2);
+        let error = within(remote.build().unwrap().get(&id())).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert_eq!(server.requests("GET "), 1, "{much}");
+    }
+}
+
+#[tokio::test]
+async fn r06_a_wish_that_is_no_number_of_seconds_is_ignored() {
+    let date = "Wed, 21 Oct 2099 07:28:00 GMT";
+    for nonsense in ["", "0", "-1", "1e9", "soon", "99999999999999999999999", date] {
+        let server = Raw::start(Script::once(later(nonsense), good()));
+        within(persistent(&server).get(&id())).await.unwrap();
+    }
+}
+
+/// Answers when it is told to.
+fn when(told: &Arc<Notify>, then: Script) -> Script {
+    let told = Arc::clone(told);
+    Script::new(move |conn, line| {
+        let (told, then) = (Arc::clone(&told), then.clone());
+        async move {
+            told.notified().await;
+            told.notify_one();
+            then.run(conn, line).await
+        }
+    })
+}
+
+#[tokio::test]
+async fn r06_many_who_ask_the_same_at_once_are_one_question() {
+    let told = Arc::new(Notify::new());
+    let server = Raw::start(status("503 Service Unavailable"));
+    let media = MediaState::new(patient(&server).build().unwrap());
+    // Also after an outage that all of them have seen.
+    join_all((0..200).map(|_| verify(&media))).await;
+    assert_eq!(server.requests("POST "), 1);
+
+    server.set(when(&told, good()));
+    let all = tokio::spawn({
+        let media = media.clone();
+        async move { join_all((0..200).map(|_| verify(&media))).await }
+    });
+    within(async {
+        while server.requests("POST ") < 2 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    told.notify_one();
+    let answers = within(all).await.unwrap();
+    assert!(answers.iter().all(Result::is_ok));
+    assert_eq!(server.requests("POST "), 2);
+}
+
+#[tokio::test]
+async fn r06_many_who_ask_different_things_at_once_are_few_questions() {
+    let server = Raw::start(good());
+    let media = MediaState::new(patient(&server).build().unwrap());
+    let ids: Vec<String> = (0..200).map(|n| format!("id-{n}")).chain([ID.to_owned()]).collect();
+    server.set(Script::says(super::json(r#"{"owned":[]}"#)));
+    for answer in join_all(ids.iter().map(|id| verify_id(&media, id))).await {
+        assert_eq!(answer.unwrap_err().kind(), ErrorKind::NotOwned);
+    }
+    // That of the first, that of whoever wakes first then, and that of all others.
+    assert!(server.requests("POST ") <= 3);
+}
+
+#[tokio::test]
+async fn r06_a_second_upload_does_not_hide_that_the_first_is_gone() {
+    // The record of other bytes, after a retry as well.
+    let wrong = Script::says(super::json(&record(b"other")));
+    let server = Raw::start(Script::once(status("503 Service Unavailable"), wrong));
+    let error = within(persistent(&server).upload(upload())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Integrity);
+}

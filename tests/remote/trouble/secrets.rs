@@ -1,0 +1,145 @@
+//! No error and no log tells a key, nor who asked for what.
+
+use std::{
+    error::Error as StdError,
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tower_media::{
+    Error, MediaBackend as _, MediaState, Owner, Remote, Rendition, Scopes, UnverifiedId,
+};
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::{good, hasty, http, id, status, verify, within};
+use crate::raw::{Conn, Raw, Script};
+
+/// What is logged on this thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// All that an error tells to those who ask.
+fn told(error: &Error) -> String {
+    let mut text = format!("{error} {error:?} {error:#?}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text += &format!(" {cause} {cause:?}");
+        source = cause.source();
+    }
+    text
+}
+
+/// Runs a test of this module once more, in a process of its own with this environment. Returns whether
+/// this is that process.
+async fn is_alone(test: &str, environment: Vec<(&'static str, String)>) -> bool {
+    const ALONE: &str = "TOWER_MEDIA_TEST_ALONE";
+    if std::env::var_os(ALONE).is_some() {
+        return true;
+    }
+    let name = format!("trouble::secrets::{test}");
+    let child = tokio::task::spawn_blocking(move || {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", &name]).envs(environment).env(ALONE, "1").output().unwrap()
+    });
+    let output = within(child).await.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    false
+}
+
+#[tokio::test]
+async fn g16_neither_errors_nor_logs_tell_keys_or_people() {
+    // What other tests do at the same time decides which events there are at all.
+    if !is_alone("g16_neither_errors_nor_logs_tell_keys_or_people", Vec::new()).await {
+        return;
+    }
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(log.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    tracing::debug!("the log is heard");
+
+    let people = Owner::new("ana-lovelace").unwrap();
+    let moved =
+        http("302 Found", "Location: http://b3arer.example.org/?userId=ana-lovelace\r\n", "");
+    let troubles = [
+        Script::after_body(async |conn: Conn| conn.reset()),
+        Script::after_body(async |_| std::future::pending().await),
+        Script::says("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n["),
+        Script::says("nonsense\r\n\r\n"),
+        Script::says(super::json("[1]")),
+        Script::says(moved),
+        status("401 Unauthorized"),
+        status("503 Service Unavailable"),
+    ];
+    let mut all = String::new();
+    for trouble in troubles {
+        let lists = trouble.clone().with("POST /api/v1/media/owned ", status("404 Not Found"));
+        for script in [trouble, lists] {
+            let server = Raw::start(script);
+            let keyed = hasty(&server)
+                .request_timeout(Duration::from_millis(100))
+                .retries(1)
+                .bearer("b3arer")
+                .service_key("s3rvice");
+            all += &format!("{keyed:?}");
+            let remote = keyed.build().unwrap();
+            let media = MediaState::new(remote.clone());
+            all += &format!("{remote:?} {media:?}");
+            let ids = [UnverifiedId::parse("asked-for").unwrap()];
+            all += &told(&within(media.verify(&people, Scopes::any(), ids)).await.unwrap_err());
+            match within(remote.download(&id(), Rendition::Original)).await {
+                Ok(download) => _ = within(download.into_bytes(10)).await,
+                Err(error) => all += &told(&error),
+            }
+            all += &told(&within(remote.stats(&people)).await.unwrap_err());
+            let sent = server.heads();
+            assert!(sent.contains("Bearer b3arer") && sent.contains("s3rvice"), "{sent}");
+        }
+    }
+    all += &format!("{:?}", Remote::builder("http://ana-lovelace:b3arer@localhost?key=s3rvice"));
+
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("the log is heard") && log.contains("asked again"), "{log}");
+    for secret in ["b3arer", "s3rvice", "lovelace", "asked-for", super::ID] {
+        assert!(!all.contains(secret), "{secret} is told:\n{all}");
+        assert!(!log.contains(secret), "{secret} is in the log:\n{log}");
+    }
+}
+
+#[tokio::test]
+async fn r06_a_service_on_this_machine_is_not_asked_through_a_proxy() {
+    let server = Raw::start(good());
+    let url = server.url();
+    let proxy = vec![("HTTP_PROXY", url.clone()), ("http_proxy", url)];
+    let name = "r06_a_service_on_this_machine_is_not_asked_through_a_proxy";
+    if is_alone(name, proxy).await {
+        let media = MediaState::new(hasty(&server).bearer("b3arer").build().unwrap());
+        verify(&media).await.unwrap();
+    } else {
+        assert_eq!(server.connections(), 0, "this one is the proxy");
+    }
+}
