@@ -165,7 +165,7 @@ impl MediaBackend for Remote {
     async fn upload(&self, upload: Upload) -> Result<Media> {
         let (body, claims) = upload.into_parts()?;
         self.user_id(&claims.owner)?;
-        let change = self.questions.change(&claims.owner);
+        let change = self.questions.uploading(&claims.owner);
         let record = upload::upload(&self.client, body, &claims).await;
         drop(change);
         record?.into_media(&self.public)
@@ -206,7 +206,7 @@ impl MediaBackend for Remote {
 
     async fn remove(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
         self.user_id(owner)?;
-        let change = self.questions.change(owner);
+        let change = self.questions.removing(id);
         let removed = self.remove_owned(owner, id).await;
         drop(change);
         removed

@@ -106,7 +106,7 @@ impl Asker {
             let body = self.client.body(response).await?;
             owned.extend(parse::<OwnedAnswer<'_>>(&body)?.among(chunk)?);
         }
-        Ok(Some(Answer { owned, complete: false }))
+        Ok(Some(Answer { owned, complete: false, listed: false }))
     }
 
     async fn ask_lists(&self, owner: &Owner, scopes: &Scopes, ids: &[MediaId]) -> Result<Answer> {
@@ -120,7 +120,7 @@ impl Asker {
             .buffer_unordered(CONCURRENT)
             .try_collect()
             .await?;
-        let mut all = Answer { owned: HashSet::new(), complete: true };
+        let mut all = Answer { owned: HashSet::new(), complete: true, listed: true };
         for answer in answers {
             all.owned.extend(answer.owned);
             all.complete &= answer.complete;
@@ -151,12 +151,12 @@ impl Asker {
             let complete = count < limit
                 && (count != before || count == 0 || self.is_all(owner, scope, &owned).await?);
             if complete || resolved {
-                return Ok(Answer { owned, complete });
+                return Ok(Answer { owned, complete, listed: true });
             }
             // As many as before although more were allowed, and there are more: the server has a bound
             // of its own. Or so many that the bound here is reached. Other scopes may still have them.
             if count < limit || limit >= self.max_rows {
-                return Ok(Answer { owned, complete: false });
+                return Ok(Answer { owned, complete: false, listed: true });
             }
             (before, limit) = (count, limit.saturating_mul(10).min(self.max_rows));
         }
