@@ -126,6 +126,9 @@ impl Remote {
         path: &[&str],
         query: &str,
     ) -> Result<Response> {
+        if is_respelt(id) {
+            return Err(Error::new(ErrorKind::NotFound, "there is no such media"));
+        }
         let mut url = self.client.url(&[&[id.as_str()], path].concat());
         url.set_query(Some(query).filter(|query| !query.is_empty()));
         let make = || (self.client.http.request(method.clone(), url.clone()), Progress::default());
@@ -145,11 +148,22 @@ impl Remote {
     }
 }
 
+/// Whether this is a UUID as the service writes it.
+fn is_canonical(id: &MediaId) -> bool {
+    uuid::Uuid::try_parse(id.as_str()).is_ok_and(|uuid| uuid.to_string() == id.as_str())
+}
+
+/// Whether the service would take this for another id: it reads UUIDs in upper case and with dashes
+/// elsewhere as well, and an id has one spelling here (contract G10).
+fn is_respelt(id: &MediaId) -> bool {
+    let digits: String = id.as_str().chars().filter(|c| *c != '-').collect();
+    uuid::Uuid::try_parse(&digits).is_ok() && !is_canonical(id)
+}
+
 /// What a refusal says about an id. The recorded service answers 500 to an id that is no UUID.
 fn about_id(refusal: Refusal, id: &MediaId) -> Error {
     let unknown = refusal.status == StatusCode::NOT_FOUND
-        || refusal.status == StatusCode::INTERNAL_SERVER_ERROR
-            && uuid::Uuid::parse_str(id.as_str()).is_err();
+        || refusal.status == StatusCode::INTERNAL_SERVER_ERROR && !is_canonical(id);
     if unknown { Error::new(ErrorKind::NotFound, "there is no such media") } else { refusal.into() }
 }
 

@@ -55,8 +55,7 @@ struct Shared {
 struct Store {
     records: HashMap<String, Record>,
     by_hash: HashMap<String, String>,
-    /// One for each upload, by user.
-    references: HashMap<String, Vec<Reference>>,
+    users: HashMap<String, User>,
     made: u64,
     owned: Owned,
     cap: Option<usize>,
@@ -64,9 +63,12 @@ struct Store {
     asked: Vec<usize>,
 }
 
-struct Reference {
-    app: String,
-    id: String,
+#[derive(Default)]
+struct User {
+    /// App and id, once for each upload.
+    references: Vec<(String, String)>,
+    /// The apps of each id.
+    owned: HashMap<String, HashSet<String>>,
 }
 
 struct Record {
@@ -262,16 +264,18 @@ impl Store {
     }
 
     fn refer(&mut self, user: &str, app: &str, id: &str) {
-        let reference = Reference { app: app.to_owned(), id: id.to_owned() };
-        self.references.entry(user.to_owned()).or_default().push(reference);
+        let user = self.users.entry(user.to_owned()).or_default();
+        user.references.push((app.to_owned(), id.to_owned()));
+        user.owned.entry(id.to_owned()).or_default().insert(app.to_owned());
     }
 
     /// Removes a record and the references of everybody.
     fn remove(&mut self, id: &str) -> bool {
         let Some(record) = self.records.remove(id) else { return false };
         self.by_hash.remove(&record.hash);
-        for references in self.references.values_mut() {
-            references.retain(|reference| reference.id != id);
+        for user in self.users.values_mut() {
+            user.references.retain(|(_, of)| of != id);
+            user.owned.remove(id);
         }
         true
     }
@@ -281,8 +285,13 @@ impl Store {
         user: &str,
         in_app: impl Fn(&str) -> bool + 'a,
     ) -> impl Iterator<Item = &'a str> {
-        let references = self.references.get(user).into_iter().flatten();
-        references.filter(move |reference| in_app(&reference.app)).map(|reference| &*reference.id)
+        let references = self.users.get(user).into_iter().flat_map(|user| &user.references);
+        references.filter(move |(app, _)| in_app(app)).map(|(_, id)| &**id)
+    }
+
+    fn owns(&self, user: &str, in_app: impl Fn(&str) -> bool, id: &str) -> bool {
+        let apps = self.users.get(user).and_then(|user| user.owned.get(id));
+        apps.is_some_and(|apps| apps.iter().any(|app| in_app(app)))
     }
 
     fn json_list<'a>(&self, ids: impl Iterator<Item = &'a str>) -> String {
@@ -369,7 +378,7 @@ async fn list(State(shared): Media, Query(query): Params) -> Response {
         let mut rows: Vec<&str> = match user {
             Some(user) => store.referred(user, in_app).collect(),
             None if app.is_none() => store.records.keys().map(String::as_str).collect(),
-            None => store.references.keys().flat_map(|user| store.referred(user, in_app)).collect(),
+            None => store.users.keys().flat_map(|user| store.referred(user, in_app)).collect(),
         };
         shuffle(&mut rows);
         rows.truncate(store.limit(&query));
@@ -420,9 +429,8 @@ async fn owned(State(shared): Media, Json(question): Json<Value>) -> Response {
         let apps = strings("apps");
         let in_apps = |of: &str| apps.as_ref().is_none_or(|apps| apps.iter().any(|app| app == of));
         let user = question["userId"].as_str().unwrap();
-        let all: HashSet<&str> = store.referred(user, in_apps).collect();
         let mut owned: Vec<&str> =
-            ids.iter().map(String::as_str).filter(|id| all.contains(id)).collect();
+            ids.iter().map(String::as_str).filter(|id| store.owns(user, in_apps, id)).collect();
         if store.owned == Owned::Surplus {
             owned.push("00000000-0000-4000-8000-000000000000");
         }
