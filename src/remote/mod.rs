@@ -126,7 +126,7 @@ impl Remote {
         path: &[&str],
         query: &str,
     ) -> Result<Response> {
-        if is_misspelt(id) {
+        if is_respelt(id) {
             return Err(unknown());
         }
         let mut url = self.client.url(&[&[id.as_str()], path].concat());
@@ -148,6 +148,18 @@ impl Remote {
     }
 }
 
+/// Whether this is a UUID as the service writes it.
+fn is_canonical(id: &MediaId) -> bool {
+    uuid::Uuid::try_parse(id.as_str()).is_ok_and(|uuid| uuid.to_string() == id.as_str())
+}
+
+/// Whether the service would take this for another id: it reads UUIDs in upper case and with dashes
+/// elsewhere as well, and an id has one spelling here (promise G10).
+fn is_respelt(id: &MediaId) -> bool {
+    let digits: String = id.as_str().chars().filter(|c| *c != '-').collect();
+    uuid::Uuid::try_parse(&digits).is_ok() && !is_canonical(id)
+}
+
 /// What a refusal says about an id. The recorded service answers 500 to an id that is no UUID.
 fn about_id(refusal: Refusal, id: &MediaId) -> Error {
     if refusal.reason.as_deref() == Some("File not found") {
@@ -155,19 +167,12 @@ fn about_id(refusal: Refusal, id: &MediaId) -> Error {
         return Error::new(ErrorKind::NotFound, what);
     }
     let is_unknown = refusal.status == StatusCode::NOT_FOUND
-        || refusal.status == StatusCode::INTERNAL_SERVER_ERROR
-            && uuid::Uuid::parse_str(id.as_str()).is_err();
+        || refusal.status == StatusCode::INTERNAL_SERVER_ERROR && !is_canonical(id);
     if is_unknown { unknown() } else { refusal.into() }
 }
 
 fn unknown() -> Error {
     Error::new(ErrorKind::NotFound, "there is no such media")
-}
-
-/// Whether this is a UUID in another spelling than its own. The service would take it for the same
-/// (contract G10).
-fn is_misspelt(id: &MediaId) -> bool {
-    uuid::Uuid::parse_str(id.as_str()).is_ok_and(|uuid| uuid.to_string() != id.as_str())
 }
 
 impl Ownership for Remote {
@@ -182,7 +187,7 @@ impl MediaBackend for Remote {
     async fn upload(&self, upload: Upload) -> Result<Media> {
         let (body, claims) = upload.into_parts()?;
         self.user_id(&claims.owner)?;
-        let change = self.questions.change(&claims.owner);
+        let change = self.questions.uploading(&claims.owner);
         let record = upload::upload(&self.client, body, &claims).await;
         drop(change);
         record?.into_media(&self.public)
@@ -211,7 +216,7 @@ impl MediaBackend for Remote {
 
     async fn remove(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
         self.user_id(owner)?;
-        let change = self.questions.change(owner);
+        let change = self.questions.removing(id);
         let removed = self.remove_owned(owner, id).await;
         drop(change);
         removed

@@ -106,7 +106,7 @@ impl Asker {
             let body = self.client.body(response).await?;
             owned.extend(parse::<OwnedAnswer<'_>>(&body)?.among(chunk)?);
         }
-        Ok(Some(Answer { owned, complete: false }))
+        Ok(Some(Answer { owned, complete: false, listed: false }))
     }
 
     async fn ask_lists(&self, owner: &Owner, scopes: &Scopes, ids: &[MediaId]) -> Result<Answer> {
@@ -120,7 +120,7 @@ impl Asker {
             .buffer_unordered(CONCURRENT)
             .try_collect()
             .await?;
-        let mut all = Answer { owned: HashSet::new(), complete: true };
+        let mut all = Answer { owned: HashSet::new(), complete: true, listed: true };
         for answer in answers {
             all.owned.extend(answer.owned);
             all.complete &= answer.complete;
@@ -131,7 +131,7 @@ impl Asker {
         Ok(all)
     }
 
-    /// Lists one scope, with a limit that grows until the list is shorter than it, or has all ids.
+    /// Lists one scope, with a limit that grows until the list has all ids or all rows.
     async fn ask_list(
         &self,
         owner: &Owner,
@@ -143,20 +143,20 @@ impl Asker {
         loop {
             let body = self.list(owner, scope, limit).await?;
             let rows: Vec<Row<'_>> = parse(&body)?;
-            let count = rows.len();
             // A row that is no id cannot have been asked about.
             let owned: HashSet<MediaId> =
                 rows.iter().filter_map(|row| MediaId::from_trusted(&row.id).ok()).collect();
-            let resolved = open.iter().all(|id| owned.contains(*id));
-            let complete = count < limit
-                && (count != before || count == 0 || self.is_all(owner, scope, &owned).await?);
-            if complete || resolved {
-                return Ok(Answer { owned, complete });
+            if open.iter().all(|id| owned.contains(*id)) {
+                return Ok(Answer { owned, complete: false, listed: true });
             }
-            // As many as before although more were allowed, and there are more: the server has a bound
-            // of its own. Or so many that the bound here is reached. Other scopes may still have them.
-            if count < limit || limit >= self.max_rows {
-                return Ok(Answer { owned, complete: false });
+            // A server may have a bound of its own, below the limit.
+            let count = rows.len();
+            let last = limit >= self.max_rows || count < limit && count == before;
+            let complete =
+                count == 0 || (count < limit || last) && self.is_all(owner, scope, &rows).await?;
+            // Where there are too many rows, other scopes may still have the ids.
+            if complete || last {
+                return Ok(Answer { owned, complete, listed: true });
             }
             (before, limit) = (count, limit.saturating_mul(10).min(self.max_rows));
         }
@@ -173,14 +173,8 @@ impl Asker {
         self.client.body_up_to(MAX_LIST, response).await
     }
 
-    /// Whether the service counts no more than these. It counts what is ready only, so the ones that it
-    /// is still processing are no reason to doubt.
-    async fn is_all(
-        &self,
-        owner: &Owner,
-        scope: Option<&Scope>,
-        owned: &HashSet<MediaId>,
-    ) -> Result<bool> {
+    /// Whether the service counts no more than these: what is ready, each once.
+    async fn is_all(&self, owner: &Owner, scope: Option<&Scope>, rows: &[Row<'_>]) -> Result<bool> {
         let mut url = self.client.url(&["list", "all"]);
         url.query_pairs_mut().append_pair("userId", owner.subject()).append_pair("limit", "1");
         if let Some(scope) = scope {
@@ -188,7 +182,8 @@ impl Asker {
         }
         let response = self.client.send(|| self.client.http.get(url.clone())).await?;
         let page: ListAll<serde::de::IgnoredAny> = self.client.json(response).await?;
-        Ok(page.total <= owned.len() as u64)
+        let ready = rows.iter().filter(|row| row.status == "ready").map(|row| &row.id);
+        Ok(page.total <= ready.collect::<HashSet<_>>().len() as u64)
     }
 
     fn too_many(&self, owner: &Owner) -> Error {

@@ -1,8 +1,8 @@
 //! Questions about ownership: asked once for all who wait, and answers remembered for a moment (G12).
 //!
-//! What is remembered is positive, complete, and younger than the staleness allowed. Each owner's
-//! questions form a line of two: one that is under way, and one that gathers the ids of all who came
-//! after it began and cannot use its answer.
+//! What is remembered is positive, and was asked for less than the staleness allowed ago. The
+//! questions about one owner and the same scopes form a line of two: one that is under way, and one
+//! that gathers the ids of all who cannot use its answer.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -19,11 +19,10 @@ use crate::{
     owner::{Owner, Scopes},
 };
 
-/// The most owners about whom something is remembered.
-const MAX_OWNERS: usize = 10_000;
-
-/// The most ids that are remembered in all: some 100 MB of them.
-const MAX_IDS: usize = 1_000_000;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;
 
 /// What a server said about one owner in some scopes.
 #[derive(Debug, Default)]
@@ -32,35 +31,52 @@ pub(super) struct Answer {
     pub(super) owned: HashSet<MediaId>,
     /// Whether what is not in `owned` is not owned, whatever was asked.
     pub(super) complete: bool,
+    /// Whether `owned` is all or most of what is owned, whatever was asked.
+    pub(super) listed: bool,
 }
 
 /// Asks the server about one owner, some scopes, and these ids at least.
 pub(super) type Ask =
     dyn Fn(Owner, Scopes, Vec<MediaId>) -> BoxFuture<'static, Result<Answer>> + Send + Sync;
 
-/// All questions of one backend.
+/// All questions of one backend. Clones share them.
 #[derive(Clone)]
 pub(super) struct Questions {
     shared: Arc<Mutex<State>>,
     max_staleness: Duration,
+    bounds: Bounds,
+}
+
+/// The most that is remembered.
+#[derive(Clone, Copy)]
+struct Bounds {
+    owners: usize,
+    ids: usize,
+}
+
+impl Default for Bounds {
+    /// Some 100 MB at the most.
+    fn default() -> Self {
+        Self { owners: 10_000, ids: 1_000_000 }
+    }
 }
 
 #[derive(Default)]
 struct State {
-    owners: HashMap<Owner, Line>,
+    owners: HashMap<Owner, HashMap<Scopes, Line>>,
+    /// How many ids are remembered.
     remembered: usize,
+    /// Whether the server's last answer was a list, so that the answer of a question that is under way
+    /// is likely to tell of ids that it was not asked about.
+    lists: bool,
 }
 
-/// One owner's questions and answers.
+/// The questions and answers about one owner in some scopes. There is none in which there is nothing.
 #[derive(Default)]
 struct Line {
-    /// Grows with each upload and removal, at its begin and at its end: an answer from before is not
-    /// for those who come after.
-    generation: u64,
-    /// Uploads and removals under way.
-    changes: usize,
-    known: HashMap<Scopes, Known>,
-    asking: HashMap<Scopes, Pair>,
+    known: Option<Known>,
+    /// There as long as a task is asking.
+    asking: Option<Asking>,
 }
 
 /// Positive answers, all of them as old as the oldest.
@@ -69,37 +85,49 @@ struct Known {
     owned: Arc<HashSet<MediaId>>,
 }
 
-/// A question under way, and the one that gathers behind it.
-struct Pair {
-    running: Batch,
+#[derive(Default)]
+struct Asking {
+    running: Option<Running>,
     waiting: Option<Batch>,
 }
 
-struct Batch {
-    generation: u64,
-    ids: HashSet<MediaId>,
-    // Kept to make more receivers of.
+/// A question that is under way.
+struct Running {
+    since: Instant,
+    asked: Arc<HashSet<MediaId>>,
+    /// Whether an upload or a removal began or ended meanwhile: the answer may be from before it, so it
+    /// is not for those who come after.
+    overtaken: bool,
     done: watch::Receiver<Option<Outcome>>,
-    tell: Option<watch::Sender<Option<Outcome>>>,
+}
+
+/// A question that has not begun.
+#[derive(Default)]
+struct Batch {
+    ids: HashSet<MediaId>,
+    tell: watch::Sender<Option<Outcome>>,
 }
 
 type Outcome = std::result::Result<Arc<Said>, Arc<Error>>;
 
 /// An answer, and about what.
 struct Said {
-    answer: Answer,
-    asked: HashSet<MediaId>,
+    since: Instant,
+    asked: Arc<HashSet<MediaId>>,
+    owned: Arc<HashSet<MediaId>>,
+    complete: bool,
+    listed: bool,
 }
 
 impl Said {
     fn covers(&self, id: &MediaId) -> bool {
-        self.answer.complete || self.asked.contains(id) || self.answer.owned.contains(id)
+        self.complete || self.asked.contains(id) || self.owned.contains(id)
     }
 }
 
 impl Questions {
     pub(super) fn new(max_staleness: Duration) -> Self {
-        Self { shared: Arc::default(), max_staleness }
+        Self { shared: Arc::default(), max_staleness, bounds: Bounds::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -116,12 +144,12 @@ impl Questions {
         fresh: bool,
         ask: &Arc<Ask>,
     ) -> Result<Vec<MediaId>> {
-        if !fresh && self.state().knows_all(owner, scopes, ids, self.max_staleness) {
+        let mut max_age = if fresh { Duration::ZERO } else { self.max_staleness };
+        if ids.is_empty() || self.state().knows_all(owner, scopes, ids, max_age) {
             return Ok(ids.to_vec());
         }
-        let mut joinable = !fresh;
         loop {
-            let mut done = self.join(owner, scopes, ids, joinable, ask);
+            let mut done = self.join(owner, scopes, ids, max_age, ask);
             let outcome = done.wait_for(Option::is_some).await.map_err(|_| {
                 Error::new(ErrorKind::Internal, "the question about ownership was abandoned")
             })?;
@@ -130,224 +158,275 @@ impl Questions {
                 Err(error) => return Err(Error::shared(Arc::clone(error))),
             };
             if ids.iter().all(|id| said.covers(id)) {
-                return Ok(ids
-                    .iter()
-                    .filter(|id| said.answer.owned.contains(*id))
-                    .cloned()
-                    .collect());
+                return Ok(ids.iter().filter(|id| said.owned.contains(*id)).cloned().collect());
             }
-            // It was somebody else's question and stopped before it came to these ids. The next one
-            // has them.
-            joinable = false;
+            // It was somebody else's question and stopped before it came to these ids. One that has
+            // not begun takes them in.
+            max_age = Duration::ZERO;
         }
     }
 
-    /// Joins a question that will tell, or starts one.
+    /// Joins the question that is under way, if it will tell and began less than `max_age` ago, or
+    /// else the next one.
     fn join(
         &self,
         owner: &Owner,
         scopes: &Scopes,
         ids: &[MediaId],
-        joinable: bool,
+        max_age: Duration,
         ask: &Arc<Ask>,
     ) -> watch::Receiver<Option<Outcome>> {
         let mut state = self.state();
-        let line = state.owners.entry(owner.clone()).or_default();
-        let generation = line.generation;
-        let Some(pair) = line.asking.get_mut(scopes) else {
-            let batch = Batch::new(generation, ids);
-            let done = batch.done.clone();
-            line.asking.insert(scopes.clone(), Pair { running: batch, waiting: None });
-            let run = self.clone().run(owner.clone(), scopes.clone(), Arc::clone(ask));
-            tokio::spawn(run);
-            return done;
-        };
-        if joinable && pair.running.generation == generation {
-            return pair.running.done.clone();
+        let lists = state.lists;
+        let line = state.owners.entry(owner.clone()).or_default().entry(scopes.clone());
+        let line = line.or_default();
+        let idle = line.asking.is_none();
+        let asking = line.asking.get_or_insert_default();
+        if let Some(running) = &asking.running
+            && !running.overtaken
+            && running.since.elapsed() < max_age
+            && (lists || ids.iter().all(|id| running.asked.contains(id)))
+        {
+            return running.done.clone();
         }
-        let waiting = pair.waiting.get_or_insert_with(|| Batch::new(generation, &[]));
-        waiting.ids.extend(ids.iter().cloned());
-        waiting.done.clone()
-    }
-
-    /// Asks one question after the other until nobody waits. On a task of its own: those who wait may
-    /// give up, the first of them included, and the others still get their answer.
-    async fn run(self, owner: Owner, scopes: Scopes, ask: Arc<Ask>) {
-        let _cleared =
-            Cleared { questions: self.clone(), owner: owner.clone(), scopes: scopes.clone() };
-        loop {
-            let Some((generation, ids, tell)) = self.begin(&owner, &scopes) else { return };
-            let asked = ids.iter().cloned().collect();
-            let outcome = match ask(owner.clone(), scopes.clone(), asked).await {
-                Ok(answer) => Ok(Arc::new(Said { answer, asked: ids })),
-                Err(error) => Err(Arc::new(error)),
-            };
-            let more = self.end(&owner, &scopes, generation, &outcome);
-            // Nobody may be left to hear it.
-            tell.send_replace(Some(outcome));
-            if !more {
-                return;
-            }
+        let next = asking.waiting.get_or_insert_default();
+        next.ids.extend(ids.iter().cloned());
+        let done = next.tell.subscribe();
+        // A task that cannot be spawned is dropped at once, and then takes the lock itself.
+        drop(state);
+        if idle {
+            let (questions, owner, scopes) = (self.clone(), owner.clone(), scopes.clone());
+            let task = Task { questions, owner, scopes, ended: false };
+            tokio::spawn(task.run(Arc::clone(ask)));
         }
+        done
     }
 
-    /// Takes up the running question as it stands now.
-    fn begin(
-        &self,
-        owner: &Owner,
-        scopes: &Scopes,
-    ) -> Option<(u64, HashSet<MediaId>, watch::Sender<Option<Outcome>>)> {
-        let mut state = self.state();
-        let line = state.owners.get_mut(owner)?;
-        let running = &mut line.asking.get_mut(scopes)?.running;
-        running.generation = line.generation;
-        Some((line.generation, running.ids.clone(), running.tell.take()?))
-    }
-
-    /// Remembers an answer that nothing has overtaken, and makes the waiting question the running
-    /// one. Returns whether there is one.
-    fn end(&self, owner: &Owner, scopes: &Scopes, generation: u64, outcome: &Outcome) -> bool {
-        let mut state = self.state();
-        let Some(line) = state.owners.get_mut(owner) else { return false };
-        let more = match line.asking.remove(scopes).and_then(|pair| pair.waiting) {
-            Some(waiting) => {
-                line.asking.insert(scopes.clone(), Pair { running: waiting, waiting: None });
-                true
-            }
-            None => false,
-        };
-        let overtaken = line.generation != generation || line.changes > 0;
-        match outcome {
-            Ok(said) if !overtaken && !self.max_staleness.is_zero() => {
-                state.remember(owner, scopes, said, self.max_staleness);
-            }
-            _ => state.tidy(owner),
-        }
-        more
-    }
-
-    /// Notes that an upload or a removal of this owner begins. What is remembered is forgotten, and
-    /// no answer that overlaps it will be remembered; its end is noted when the guard is dropped.
+    /// Notes that this owner uploads something. Its end is noted when what is returned is dropped.
     #[must_use]
-    pub(super) fn change(&self, owner: &Owner) -> Change {
-        let mut state = self.state();
-        let line = state.owners.entry(owner.clone()).or_default();
-        line.changes += 1;
-        state.overtake(owner);
-        Change { questions: self.clone(), owner: owner.clone() }
+    pub(super) fn uploading(&self, owner: &Owner) -> Change {
+        Change::begin(self, What::Upload(owner.clone()))
+    }
+
+    /// Notes that this is being removed, from everybody who has it. Its end is noted when what is
+    /// returned is dropped.
+    #[must_use]
+    pub(super) fn removing(&self, id: &MediaId) -> Change {
+        Change::begin(self, What::Removal(id.clone()))
     }
 }
 
-impl Batch {
-    fn new(generation: u64, ids: &[MediaId]) -> Self {
-        let (tell, done) = watch::channel(None);
-        Self { generation, ids: ids.iter().cloned().collect(), done, tell: Some(tell) }
+/// Asks one question after the other until nobody waits. On a task of its own: those who wait may give
+/// up, the first of them included, and the others still get their answer.
+struct Task {
+    questions: Questions,
+    owner: Owner,
+    scopes: Scopes,
+    ended: bool,
+}
+
+impl Task {
+    async fn run(mut self, ask: Arc<Ask>) {
+        while let Some((since, asked, tell)) = self.begin() {
+            let ids = asked.iter().cloned().collect();
+            let outcome = match ask(self.owner.clone(), self.scopes.clone(), ids).await {
+                Ok(Answer { owned, complete, listed }) => {
+                    Ok(Arc::new(Said { since, asked, owned: Arc::new(owned), complete, listed }))
+                }
+                Err(error) => Err(Arc::new(error)),
+            };
+            self.end(outcome.as_deref().ok());
+            // Nobody may be left to hear it.
+            tell.send_replace(Some(outcome));
+        }
+    }
+
+    /// Begins the question that has gathered, unless nobody waits for it any more.
+    #[expect(clippy::type_complexity, reason = "a batch taken apart")]
+    fn begin(
+        &mut self,
+    ) -> Option<(Instant, Arc<HashSet<MediaId>>, watch::Sender<Option<Outcome>>)> {
+        let mut state = self.questions.state();
+        let asking = state.line(&self.owner, &self.scopes)?.asking.as_mut()?;
+        let waited_for = asking.waiting.take().filter(|batch| batch.tell.receiver_count() > 0);
+        let Some(Batch { ids, tell }) = waited_for else {
+            self.ended = true;
+            state.leave(&self.owner, &self.scopes);
+            return None;
+        };
+        let (since, asked) = (Instant::now(), Arc::new(ids));
+        let (asked_too, done) = (Arc::clone(&asked), tell.subscribe());
+        asking.running = Some(Running { since, asked: asked_too, overtaken: false, done });
+        Some((since, asked, tell))
+    }
+
+    fn end(&self, said: Option<&Said>) {
+        let Questions { max_staleness, bounds, .. } = self.questions;
+        let mut state = self.questions.state();
+        let Some(line) = state.line(&self.owner, &self.scopes) else { return };
+        let running = line.asking.as_mut().and_then(|asking| asking.running.take());
+        let Some(said) = said else { return };
+        let before = line.known.take();
+        state.remembered -= before.as_ref().map_or(0, |known| known.owned.len());
+        state.lists = said.listed;
+        // An answer that was overtaken may still say that something is no longer owned.
+        let adds = running.is_some_and(|running| !running.overtaken);
+        let known = said.added_to(before, adds, max_staleness);
+        if let Some(known) = known.filter(|known| known.owned.len() <= bounds.ids) {
+            state.remember(&self.owner, &self.scopes, known, bounds);
+        }
+    }
+}
+
+impl Drop for Task {
+    /// A panic, or the end of the runtime: those who wait are told that nobody will answer.
+    fn drop(&mut self) {
+        if !self.ended {
+            self.questions.state().leave(&self.owner, &self.scopes);
+        }
+    }
+}
+
+impl Said {
+    /// What is known with this answer. Nothing, rather than what is too old.
+    fn added_to(&self, before: Option<Known>, adds: bool, max_age: Duration) -> Option<Known> {
+        let new = || Known { since: self.since, owned: Arc::clone(&self.owned) };
+        // A list has all that was known before and is still owned.
+        let before = before.filter(|known| !self.listed && known.since.elapsed() < max_age);
+        let known = match before {
+            Some(mut known) => {
+                let owned = Arc::make_mut(&mut known.owned);
+                self.asked.iter().filter(|id| !self.owned.contains(*id)).for_each(|id| {
+                    owned.remove(id);
+                });
+                if adds {
+                    // What is remembered together is as old as the oldest of it.
+                    owned.extend(self.owned.iter().cloned());
+                }
+                Some(known)
+            }
+            None => adds.then(new),
+        };
+        known.filter(|known| !known.owned.is_empty() && known.since.elapsed() < max_age)
     }
 }
 
 impl State {
+    fn line(&mut self, owner: &Owner, scopes: &Scopes) -> Option<&mut Line> {
+        self.owners.get_mut(owner)?.get_mut(scopes)
+    }
+
     fn knows_all(
         &mut self,
         owner: &Owner,
         scopes: &Scopes,
         ids: &[MediaId],
-        max_staleness: Duration,
+        max_age: Duration,
     ) -> bool {
-        let known = self.owners.get(owner).and_then(|line| line.known.get(scopes));
+        let known = self.line(owner, scopes).and_then(|line| line.known.as_ref());
         known.is_some_and(|known| {
-            known.since.elapsed() < max_staleness && ids.iter().all(|id| known.owned.contains(id))
+            known.since.elapsed() < max_age && ids.iter().all(|id| known.owned.contains(id))
         })
     }
 
-    fn remember(&mut self, owner: &Owner, scopes: &Scopes, said: &Arc<Said>, max: Duration) {
-        let now = Instant::now();
-        let line = self.owners.get_mut(owner).expect("it has just been asked about");
-        let before = line.known.remove(scopes);
-        self.remembered -= before.as_ref().map_or(0, |known| known.owned.len());
-        let mut owned = said.answer.owned.clone();
-        let mut since = now;
-        if let Some(before) =
-            before.filter(|known| !said.answer.complete && known.since.elapsed() < max)
-        {
-            // What is remembered together is as old as the oldest of it.
-            owned.extend(before.owned.iter().cloned());
-            since = before.since;
+    /// Remembers what is known. If it is too much together with the rest, the rest is forgotten.
+    fn remember(&mut self, owner: &Owner, scopes: &Scopes, known: Known, bounds: Bounds) {
+        if self.remembered + known.owned.len() > bounds.ids || self.owners.len() > bounds.owners {
+            self.owners
+                .values_mut()
+                .flat_map(HashMap::values_mut)
+                .for_each(|line| line.known = None);
+            self.remembered = 0;
+            self.tidy();
         }
-        if self.remembered + owned.len() > MAX_IDS || self.owners.len() > MAX_OWNERS {
-            self.forget_all();
-        }
-        self.remembered += owned.len();
-        let known = Known { since, owned: Arc::new(owned) };
-        if let Some(line) = self.owners.get_mut(owner) {
-            line.known.insert(scopes.clone(), known);
+        if let Some(line) = self.line(owner, scopes) {
+            let count = known.owned.len();
+            line.known = Some(known);
+            self.remembered += count;
         }
     }
 
-    fn forget_all(&mut self) {
-        for line in self.owners.values_mut() {
-            line.known.clear();
+    /// Takes away what a task was asking, and with it those who tell.
+    fn leave(&mut self, owner: &Owner, scopes: &Scopes) {
+        let Some(lines) = self.owners.get_mut(owner) else { return };
+        if let Some(line) = lines.get_mut(scopes) {
+            line.asking = None;
+            if line.known.is_none() {
+                lines.remove(scopes);
+            }
         }
-        self.remembered = 0;
-        self.owners.retain(|_, line| !line.is_idle());
-    }
-
-    /// Makes all that was asked before now useless for those who come from now on.
-    fn overtake(&mut self, owner: &Owner) {
-        if let Some(line) = self.owners.get_mut(owner) {
-            line.generation += 1;
-            self.remembered -= line.known.values().map(|known| known.owned.len()).sum::<usize>();
-            line.known.clear();
-        }
-    }
-
-    /// Drops an owner about whom there is nothing to keep.
-    fn tidy(&mut self, owner: &Owner) {
-        if self.owners.get(owner).is_some_and(Line::is_idle) {
+        if lines.is_empty() {
             self.owners.remove(owner);
+        }
+    }
+
+    fn tidy(&mut self) {
+        self.owners.retain(|_, lines| {
+            lines.retain(|_, line| line.known.is_some() || line.asking.is_some());
+            !lines.is_empty()
+        });
+    }
+
+    /// Makes what was asked before useless for those who come from now on.
+    fn overtake(&mut self, what: &What) {
+        match what {
+            What::Upload(owner) => {
+                self.owners
+                    .get_mut(owner)
+                    .into_iter()
+                    .flatten()
+                    .for_each(|(_, line)| line.overtake());
+            }
+            What::Removal(id) => {
+                for line in self.owners.values_mut().flat_map(HashMap::values_mut) {
+                    line.overtake();
+                    if let Some(known) = &mut line.known
+                        && known.owned.contains(id)
+                    {
+                        Arc::make_mut(&mut known.owned).remove(id);
+                        self.remembered -= 1;
+                        if known.owned.is_empty() {
+                            line.known = None;
+                        }
+                    }
+                }
+                self.tidy();
+            }
         }
     }
 }
 
 impl Line {
-    fn is_idle(&self) -> bool {
-        self.known.is_empty() && self.asking.is_empty() && self.changes == 0
+    fn overtake(&mut self) {
+        if let Some(Asking { running: Some(running), .. }) = &mut self.asking {
+            running.overtaken = true;
+        }
     }
 }
 
 /// An upload or a removal under way.
 pub(super) struct Change {
     questions: Questions,
-    owner: Owner,
+    what: What,
 }
 
-impl Drop for Change {
-    fn drop(&mut self) {
-        let mut state = self.questions.state();
-        state.overtake(&self.owner);
-        if let Some(line) = state.owners.get_mut(&self.owner) {
-            line.changes -= 1;
-        }
-        state.tidy(&self.owner);
+enum What {
+    /// Of the owner's, to whom nobody else's matters.
+    Upload(Owner),
+    /// From everybody who has it: that is what the service does.
+    Removal(MediaId),
+}
+
+impl Change {
+    fn begin(questions: &Questions, what: What) -> Self {
+        questions.state().overtake(&what);
+        Self { questions: questions.clone(), what }
     }
 }
 
-/// Takes a line of questions away if the task that asks them ends, be it in a panic: those who wait are
-/// then told that nobody will answer.
-struct Cleared {
-    questions: Questions,
-    owner: Owner,
-    scopes: Scopes,
-}
-
-impl Drop for Cleared {
+impl Drop for Change {
+    /// At the end once more: what was asked in between may be from before or from after.
     fn drop(&mut self) {
-        if !std::thread::panicking() {
-            return;
-        }
-        let mut state = self.questions.state();
-        if let Some(line) = state.owners.get_mut(&self.owner) {
-            line.asking.remove(&self.scopes);
-        }
-        state.tidy(&self.owner);
+        self.questions.state().overtake(&self.what);
     }
 }

@@ -122,11 +122,13 @@ pub(super) fn transform_query(transform: &Transform) -> String {
     query.finish()
 }
 
-/// Of a record in a list nothing is read but the id.
+/// What is read of a record in a list, to know what is owned.
 #[derive(Deserialize)]
 pub(super) struct Row<'a> {
     #[serde(borrow)]
     pub(super) id: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) status: Cow<'a, str>,
 }
 
 /// A page of the sorted list.

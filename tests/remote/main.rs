@@ -2,7 +2,11 @@
 
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "tests")]
 
+mod conformance;
+mod ownership;
 mod raw;
 mod recorded;
+mod service;
+mod sharing;
 mod trouble;
 mod wire;
