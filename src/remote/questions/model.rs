@@ -147,7 +147,7 @@ impl World {
             max_staleness,
             ask,
             asked,
-            history: vec![Moment { at: Instant::now(), owned: Owned::default() }],
+            history: vec![Moment { at: Instant::now(), owned: [[true; IDS]; OWNERS] }],
             calls: VecDeque::new(),
             checks: Vec::new(),
             changes: VecDeque::new(),

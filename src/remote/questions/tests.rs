@@ -1,6 +1,6 @@
 //! Every promise about sharing and remembering, against a server that answers when it is told to.
 
-use futures_util::future;
+use futures_util::{FutureExt as _, future};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
@@ -429,6 +429,16 @@ async fn g12_what_a_change_overtook_is_neither_remembered_nor_used_by_those_who_
 }
 
 #[tokio::test(start_paused = true)]
+async fn g12_an_answer_that_a_removal_overtook_is_not_remembered() {
+    let mut lab = Lab::new(AGE);
+    let early = lab.check(&["a"]).await;
+    drop(lab.questions.removing(&id("a")));
+    lab.call().owned(&["a"]);
+    assert_eq!(owned(early).await, ["a"], "it may have been so when this began");
+    assert!(lab.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn g12_after_a_removal_nobody_is_answered_from_memory() {
     let mut lab = Lab::new(AGE);
     let bob = owner("bob");
@@ -502,6 +512,16 @@ fn g01_a_runtime_that_ends_leaves_nothing() {
     });
 }
 
+#[test]
+fn g01_a_question_outside_of_a_runtime_leaves_nothing() {
+    let lab = Lab::new(AGE);
+    let (ana, any, ids) = (ana(), Scopes::any(), [id("a")]);
+    let check = lab.questions.owned(&ana, &any, &ids, false, &lab.ask);
+    let panicked = std::panic::AssertUnwindSafe(check).catch_unwind().now_or_never();
+    assert!(panicked.expect("at once").is_err());
+    assert!(lab.is_empty());
+}
+
 #[tokio::test(start_paused = true)]
 async fn g12_memory_is_bounded() {
     let mut questions = Questions::new(AGE);
@@ -525,5 +545,26 @@ async fn g12_memory_is_bounded() {
             counted.filter_map(|line| Some(line.known.as_ref()?.owned.len())).sum();
         assert_eq!(state.remembered, counted);
         assert!(state.remembered <= 100 && state.owners.len() <= 10);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn g12_who_comes_as_a_line_of_questions_ends_is_not_lost() {
+    let questions = Questions::new(Duration::ZERO);
+    let ask: Arc<Ask> = Arc::new(|_, _, ids| {
+        let owned = ids.into_iter().collect();
+        Box::pin(async move { Ok(Answer { owned, complete: false, listed: false }) })
+    });
+    let checks = (0..8).map(|n| {
+        let (questions, ask, mine) = (questions.clone(), Arc::clone(&ask), [id(&format!("m-{n}"))]);
+        tokio::spawn(async move {
+            for _ in 0..2_000 {
+                let owned = questions.owned(&ana(), &Scopes::any(), &mine, false, &ask).await;
+                assert_eq!(owned.expect("an answer"), mine);
+            }
+        })
+    });
+    for check in checks.collect::<Vec<_>>() {
+        check.await.expect("no check fails");
     }
 }
