@@ -71,7 +71,14 @@ fn status(status: &str) -> Script {
 fn good() -> Script {
     Script::says(json("{}"))
         .with("POST /api/v1/media/owned ", Script::says(json(&format!(r#"{{"owned":["{ID}"]}}"#))))
-        .with("GET /api/v1/media?", Script::says(json(&format!(r#"[{{"id":"{ID}"}}]"#))))
+        .with(
+            "GET /api/v1/media?",
+            Script::says(json(&format!(r#"[{{"id":"{ID}","status":"ready"}}]"#))),
+        )
+        .with(
+            "GET /api/v1/media/list/all?",
+            Script::says(json(r#"{"items":[],"total":1,"hasMore":false}"#)),
+        )
         .with("POST /api/v1/media/upload ", Script::says(json(&record(b"content"))))
         .with(GET, Script::says(json(&record(b"content"))))
         .with("GET /api/v1/media/01f1903a-390d-41fe-8146-d3b7c842ed42/file ", file("content"))
