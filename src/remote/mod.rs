@@ -228,7 +228,7 @@ impl MediaBackend for Remote {
 }
 
 impl Remote {
-    /// For a variant that does not exist the service sends the original (contract P5). Its type gives
+    /// For a variant that does not exist the service sends the original (promise P5). Its type gives
     /// it away, unless it is WebP as the variants are. So the record, which names those that exist, is
     /// read first; afterwards it could tell of one that was made in between.
     async fn variant(&self, id: &MediaId, variant: Variant) -> Result<Response> {
