@@ -7,6 +7,7 @@ use std::{
 
 use tokio::time::Instant;
 
+use super::observe;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How many failures in a row open the circuit.
@@ -63,8 +64,10 @@ impl Circuit {
         }
         state.failures = state.failures.saturating_add(1);
         if state.failures >= FAILURES {
-            state.closed_from = Some(Instant::now() + pause(state.opened));
+            let pause = pause(state.opened);
+            state.closed_from = Some(Instant::now() + pause);
             state.opened = state.opened.saturating_add(1);
+            observe::opened(pause);
         }
     }
 }

@@ -8,7 +8,7 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, header};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::{circuit::Circuit, progress::Progress};
+use super::{circuit::Circuit, observe, progress::Progress};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The largest answer about a few things, in bytes.
@@ -142,7 +142,7 @@ impl Client {
             if pause >= deadline.saturating_duration_since(Instant::now()) {
                 return result;
             }
-            tracing::debug!(?pause, "media service asked again");
+            observe::retried(pause);
             tokio::time::sleep(pause).await;
         }
     }

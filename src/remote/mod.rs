@@ -4,6 +4,7 @@ mod builder;
 mod circuit;
 mod client;
 mod listing;
+mod observe;
 mod owned;
 mod progress;
 mod questions;
@@ -12,6 +13,7 @@ mod wire;
 
 use std::{fmt, sync::Arc};
 
+use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use reqwest::{Method, Response, StatusCode, header};
 
@@ -282,6 +284,7 @@ impl Remote {
             let client = Arc::clone(&client);
             async move { Ok(client.idle(response.chunk()).await?.map(|chunk| (chunk, response))) }
         });
+        let body = body.inspect_ok(|chunk: &Bytes| observe::received(chunk.len()));
         let download = Download::from_stream(content_type, body.map_err(cut_short).boxed());
         match length {
             Some(length) => download.with_length(length),

@@ -13,6 +13,7 @@ use std::{
 use futures_util::future::BoxFuture;
 use tokio::{sync::watch, time::Instant};
 
+use super::observe;
 use crate::{
     error::{Error, ErrorKind, Result},
     id::MediaId,
@@ -146,8 +147,10 @@ impl Questions {
     ) -> Result<Vec<MediaId>> {
         let mut max_age = if fresh { Duration::ZERO } else { self.max_staleness };
         if ids.is_empty() || self.state().knows_all(owner, scopes, ids, max_age) {
+            observe::remembered();
             return Ok(ids.to_vec());
         }
+        observe::waited();
         loop {
             let mut done = self.join(owner, scopes, ids, max_age, ask);
             let outcome = done.wait_for(Option::is_some).await.map_err(|_| {
@@ -229,6 +232,7 @@ impl Task {
     async fn run(mut self, ask: Arc<Ask>) {
         while let Some((since, asked, tell)) = self.begin() {
             let ids = asked.iter().cloned().collect();
+            observe::asked();
             let outcome = match ask(self.owner.clone(), self.scopes.clone(), ids).await {
                 Ok(Answer { owned, complete, listed }) => {
                     Ok(Arc::new(Said { since, asked, owned: Arc::new(owned), complete, listed }))

@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     client::{Client, Refusal, Retry},
+    observe,
     progress::Progress,
     wire::Record,
 };
@@ -196,7 +197,10 @@ impl Stream for Moving {
         match &next {
             Poll::Pending => self.progress.waits(),
             Poll::Ready(Some(Err(_))) => self.progress.breaks_off(),
-            Poll::Ready(_) => self.progress.moved(),
+            Poll::Ready(chunk) => {
+                self.progress.moved();
+                observe::sent(chunk.iter().flatten().map(Bytes::len).sum());
+            }
         }
         next
     }

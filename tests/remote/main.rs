@@ -3,6 +3,7 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "tests")]
 
 mod conformance;
+mod observed;
 mod ownership;
 mod raw;
 mod recorded;

@@ -314,10 +314,11 @@ impl Store {
         limit.min(self.cap.unwrap_or(usize::MAX))
     }
 
-    fn find(&self, id: &str) -> Result<(&str, &Record), Response> {
-        let id = uuid(id).ok_or_else(broken)?;
+    fn find(&self, id: &str) -> Result<(&str, &Record), Box<Response>> {
+        let id = uuid(id).ok_or_else(|| Box::new(broken()))?;
         let found = self.records.get_key_value(&id);
-        found.map(|(id, record)| (id.as_str(), record)).ok_or_else(|| missing("Media not found"))
+        let missing = || Box::new(missing("Media not found"));
+        found.map(|(id, record)| (id.as_str(), record)).ok_or_else(missing)
     }
 }
 
@@ -442,7 +443,7 @@ async fn owned(State(shared): Media, Json(question): Json<Value>) -> Response {
 async fn record(State(shared): Media, Path(id): Path<String>) -> Response {
     let answer = |store: &mut Store| match store.find(&id) {
         Ok((_, record)) => json_text(StatusCode::OK, record.json()),
-        Err(refusal) => refusal,
+        Err(refusal) => *refusal,
     };
     shared.answer("get", answer).await
 }
@@ -461,7 +462,7 @@ async fn delete(State(shared): Media, Path(id): Path<String>) -> Response {
             store.remove(&id);
             Json(json!({ "success": true })).into_response()
         }
-        Err(refusal) => refusal,
+        Err(refusal) => *refusal,
     };
     shared.answer("delete", answer).await
 }
@@ -480,7 +481,7 @@ fn original(store: &Store, id: &str) -> Response {
         Ok((_, record)) => {
             ([(CONTENT_TYPE, record.mime_type)], Body::from(record.bytes.clone())).into_response()
         }
-        Err(refusal) => refusal,
+        Err(refusal) => *refusal,
     }
 }
 
@@ -494,7 +495,7 @@ async fn transform(State(shared): Media, Path(id): Path<String>, Query(query): P
             let format = query.get("format").map_or("webp", String::as_str);
             ([(CONTENT_TYPE, format!("image/{format}"))], "a picture").into_response()
         }
-        Err(refusal) => refusal,
+        Err(refusal) => *refusal,
     };
     shared.answer("transform", answer).await
 }

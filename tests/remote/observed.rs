@@ -1,0 +1,59 @@
+//! G16: what a service is asked is counted, under bounded labels.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use bytes::Bytes;
+use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+use tower_media::{
+    MediaBackend as _, Ownership as _, OwnershipQuestion, Remote, Rendition, Upload,
+};
+
+use super::{
+    ownership::{owner, scope},
+    service::Service,
+};
+
+#[test]
+fn g16_questions_answers_from_memory_and_bytes_are_counted() {
+    let recorder = DebuggingRecorder::new();
+    let snapshots = recorder.snapshotter();
+    metrics::with_local_recorder(&recorder, || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let service = Service::knowing_owned().await;
+            let remote = Remote::builder(&service.url)
+                .max_staleness(Duration::from_secs(3_600))
+                .build()
+                .unwrap();
+            let ana = owner("ana");
+            let upload = Upload::new(Bytes::from_static(b"content")).owned_by(&ana).scope("me");
+            let stored = remote.upload(upload).await.unwrap();
+            let (me, ids) = (scope("me"), [stored.id.clone()]);
+            let question = OwnershipQuestion::new(&ana, &me, &ids);
+            for _ in 0..3 {
+                assert_eq!(remote.owned(&question).await.unwrap(), ids);
+            }
+            let download = remote.download(&stored.id, Rendition::Original).await.unwrap();
+            assert_eq!(download.into_bytes(100).await.unwrap(), "content");
+        });
+    });
+
+    let mut counted = BTreeMap::new();
+    for (key, _, _, value) in snapshots.snapshot().into_vec() {
+        let labels = key.key().labels().map(|label| label.value().to_owned());
+        let name = [key.key().name().to_owned()].into_iter().chain(labels).collect::<Vec<_>>();
+        let DebugValue::Counter(count) = value else { panic!("{name:?} is no counter") };
+        counted.insert(name.join(" "), count);
+    }
+    let counted: Vec<_> = counted.iter().map(|(name, count)| (name.as_str(), *count)).collect();
+    assert_eq!(
+        counted,
+        [
+            ("tower_media_remote_bytes_total down", 7),
+            ("tower_media_remote_bytes_total up", 7),
+            ("tower_media_remote_checks_total remembered", 2),
+            ("tower_media_remote_checks_total waited", 1),
+            ("tower_media_remote_questions_total", 1),
+        ]
+    );
+}
