@@ -125,7 +125,7 @@ fn owner(n: usize) -> Owner {
 }
 
 fn id(n: usize) -> MediaId {
-    MediaId::from_trusted(&format!("id-{n}")).expect("an id")
+    MediaId::from_trusted(format!("id-{n}")).expect("an id")
 }
 
 async fn settle() {
