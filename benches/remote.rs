@@ -8,7 +8,14 @@
 //! The service is on a thread of its own. The time is that of one request when so many are under way,
 //! so its inverse is requests per second.
 
-#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, dead_code, reason = "a bench")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::result_large_err,
+    dead_code,
+    reason = "a bench"
+)]
 
 #[path = "../tests/remote/service.rs"]
 mod service;

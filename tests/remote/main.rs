@@ -1,6 +1,12 @@
 //! The media service over HTTP.
 
-#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "tests")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::result_large_err,
+    reason = "tests"
+)]
 
 mod conformance;
 mod observed;
