@@ -1,6 +1,6 @@
 //! Running an extractor without using up the request.
 
-use std::{error::Error as _, mem};
+use std::{error::Error, iter, mem};
 
 use axum::{
     RequestExt as _,
@@ -94,12 +94,12 @@ pub(super) fn limited(parts: &mut Parts, body: Body) -> Body {
 }
 
 fn unreadable(error: axum::Error) -> Refusal {
-    // axum wraps what the body failed with; its limit is somewhere along the chain.
-    let mut source = error.source();
-    let mut too_large = false;
-    while let Some(cause) = source {
-        too_large |= cause.is::<LengthLimitError>();
-        source = cause.source();
-    }
+    let too_large = is_over_limit(&error);
     VerifyMediaRejection::UnreadableBody(UnreadableBody { too_large }).into()
+}
+
+/// Whether axum's body limit is what a body failed with: it is somewhere along the chain.
+pub(super) fn is_over_limit(error: &(dyn Error + 'static)) -> bool {
+    iter::successors(Some(error), |&error| error.source())
+        .any(|error| error.is::<LengthLimitError>())
 }

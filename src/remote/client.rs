@@ -58,29 +58,26 @@ pub(super) struct Refusal {
 impl Client {
     /// The URL of a path below `/api/v1/media`. Segments are encoded.
     pub(super) fn url(&self, segments: &[&str]) -> Url {
-        let mut url = self.base.clone();
-        url.path_segments_mut()
-            .expect("the builder has refused URLs without a path")
-            .pop_if_empty()
-            .extend(["api", "v1", "media"])
-            .extend(segments);
-        url
+        self.at(["api", "v1", "media"].iter().chain(segments))
     }
 
     /// The URL of a path at the root of the service.
     pub(super) fn root(&self, path: &str) -> Url {
+        self.at([path])
+    }
+
+    fn at(&self, segments: impl IntoIterator<Item: AsRef<str>>) -> Url {
         let mut url = self.base.clone();
         url.path_segments_mut()
             .expect("the builder has refused URLs without a path")
             .pop_if_empty()
-            .push(path);
+            .extend(segments);
         url
     }
 
     /// Where browsers find `/media/…`, if nobody said otherwise.
     pub(super) fn public_base(&self) -> String {
-        let url = self.root("api");
-        format!("{url}/v1")
+        self.at(["api", "v1"]).into()
     }
 
     pub(super) fn request(&self, method: Method, segments: &[&str]) -> RequestBuilder {
@@ -161,7 +158,7 @@ impl Client {
     }
 
     /// Reads why the service refused, if it says so in short and soon.
-    async fn reason(&self, mut response: Response) -> Option<String> {
+    async fn reason(&self, response: Response) -> Option<String> {
         #[derive(serde::Deserialize)]
         struct Refused {
             error: String,
@@ -169,17 +166,9 @@ impl Client {
         if response.headers().get(header::CONTENT_TYPE)? != "application/json" {
             return None;
         }
-        let read = async {
-            let mut body = BytesMut::new();
-            while let Some(chunk) = response.chunk().await.ok()? {
-                body.extend_from_slice(&chunk);
-                if body.len() > MAX_REASON {
-                    return None;
-                }
-            }
-            serde_json::from_slice::<Refused>(&body).ok()
-        };
-        Some(tokio::time::timeout(self.idle_timeout, read).await.ok()??.error)
+        let read = self.body_up_to(MAX_REASON, response);
+        let body = tokio::time::timeout(self.idle_timeout, read).await.ok()?.ok()?;
+        Some(serde_json::from_slice::<Refused>(&body).ok()?.error)
     }
 
     /// Reads a JSON answer, however it is cut up, within bounds of time and size.

@@ -161,6 +161,14 @@ pub struct ListPage {
     pub has_more: bool,
 }
 
+impl ListPage {
+    /// Whether to ask for the next page. One that is empty although there is more would be asked for
+    /// without end.
+    fn goes_on(&self) -> bool {
+        self.has_more && !self.items.is_empty()
+    }
+}
+
 impl Remote {
     /// Lists an owner's media that is ready, with all that the service can filter and sort by.
     ///
@@ -193,8 +201,7 @@ impl Remote {
             let Some(mut options) = options else { return Ok(None) };
             let page = self.list_all(owner, &options).await?;
             options.offset += page.items.len();
-            // A page that is empty although there is more would be asked for without end.
-            let next = (page.has_more && !page.items.is_empty()).then_some(options);
+            let next = page.goes_on().then_some(options);
             Ok(Some((page, next)))
         })
     }
@@ -216,8 +223,7 @@ impl Remote {
             .with_limit(options.limit())
             .with_offset(offset);
         let page = self.list_all(owner, &list).await?;
-        let next = (page.has_more && !page.items.is_empty())
-            .then(|| (offset + page.items.len()).to_string());
+        let next = page.goes_on().then(|| (offset + page.items.len()).to_string());
         Ok(Page::new(page.items, next))
     }
 

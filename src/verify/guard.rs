@@ -164,6 +164,18 @@ impl<S, O, C> Guard<S, O, C> {
         Ok(())
     }
 
+    /// The same guard, known to the state as one that is on a route.
+    #[cfg(feature = "testkit")]
+    pub(super) fn declared(mut self, extractor: &'static str) -> Self {
+        self.rules.number = self.rules.media.guards().declare(crate::declared::Declaration {
+            layer: self.rules.number,
+            extractor,
+            scopes: self.rules.scopes.clone().unwrap_or_else(|_| Scopes::any()),
+            ids: self.rules.ids.clone(),
+        });
+        self
+    }
+
     fn collect<E>(&self, extracted: &E) -> Result<IdSet, VerifyMediaRejection>
     where
         C: IdSource<E>,
@@ -263,16 +275,6 @@ impl Rules {
         };
         response.extensions_mut().insert(reason);
         response
-    }
-
-    #[cfg(feature = "testkit")]
-    pub(super) fn declare(&mut self, extractor: &'static str) {
-        self.number = self.media.guards().declare(crate::declared::Declaration {
-            layer: self.number,
-            extractor,
-            scopes: self.scopes.clone().unwrap_or_else(|_| Scopes::any()),
-            ids: self.ids.clone(),
-        });
     }
 }
 

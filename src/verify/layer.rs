@@ -217,13 +217,9 @@ where
     type Service = VerifyMedia<I, E, M, S, O, C>;
 
     fn layer(&self, inner: I) -> Self::Service {
-        #[cfg_attr(
-            not(feature = "testkit"),
-            expect(unused_mut, reason = "numbered for tests only")
-        )]
-        let mut guard = self.guard.clone();
+        let guard = self.guard.clone();
         #[cfg(feature = "testkit")]
-        guard.rules.declare(type_name::<E>());
+        let guard = guard.declared(type_name::<E>());
         VerifyMedia::new(inner, guard)
     }
 }

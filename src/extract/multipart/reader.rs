@@ -15,10 +15,12 @@ use std::{
 use axum::body::BodyDataStream;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
-use http_body_util::LengthLimitError;
 use multer::Field;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    extract::guarded::is_over_limit,
+};
 
 /// The most bytes, beside what one piece has left over, that the head of a part may take.
 const MAX_HEAD: usize = 16 << 10;
@@ -194,12 +196,8 @@ pub(super) fn invalid(what: impl Into<std::borrow::Cow<'static, str>>) -> Error 
 }
 
 fn multipart_error(error: multer::Error) -> Error {
-    let mut cause = Some(&error as &(dyn std::error::Error + 'static));
-    while let Some(error) = cause {
-        if error.is::<LengthLimitError>() {
-            return Error::new(ErrorKind::TooLarge, "the form is larger than this route allows");
-        }
-        cause = error.source();
+    if is_over_limit(&error) {
+        return Error::new(ErrorKind::TooLarge, "the form is larger than this route allows");
     }
     match error {
         multer::Error::LockFailure => {
