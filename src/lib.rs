@@ -3,6 +3,7 @@
 
 #[cfg(feature = "testkit")]
 mod declared;
+mod delivered;
 mod download;
 mod error;
 mod file_name;
@@ -14,7 +15,9 @@ mod memory;
 mod openapi;
 mod owner;
 mod ownership;
+mod pieces;
 mod problem;
+mod range;
 mod raster;
 mod rendition;
 mod state;
@@ -41,7 +44,7 @@ pub use tower_media_derive::MediaIds;
 
 pub use self::{
     backend::{MediaBackend, MediaBackendExt, Picture},
-    download::Download,
+    download::{Download, DownloadOptions},
     error::{Error, ErrorKind, Result},
     extract::{MediaIds, VerifiedMedia},
     id::{ContentHash, InvalidContentHash, InvalidMediaId, MediaId, UnverifiedId},
@@ -51,6 +54,7 @@ pub use self::{
     owner::{InvalidOwner, InvalidScope, Owner, Scope, Scopes},
     ownership::{DynOwnership, IdCollector, OwnedMedia, Ownership, OwnershipQuestion, Standing},
     problem::Problem,
+    range::{ByteRange, ContentRange},
     raster::is_raster_image,
     rendition::{Fit, Format, Rendition, Transform, Variant},
     state::{MediaState, MediaStateBuilder, MissingMediaState},

@@ -2,6 +2,10 @@
 
 use std::time::SystemTime;
 
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::id::{ContentHash, MediaId};
@@ -10,7 +14,8 @@ use crate::id::{ContentHash, MediaId};
 ///
 /// It serialises to JSON with the field names of the media protocol (`originalName`, `mimeType`, …;
 /// absent values are left out). **What a camera wrote is not in it**: [`Exif`] can hold the place
-/// where somebody lives, so it serialises only through [`Media::for_owner`] (promise P7).
+/// where somebody lives, so it serialises only through [`Media::for_owner`] (promise P7). A handler may
+/// return either view as it is.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
@@ -97,6 +102,20 @@ pub struct OwnerView<'a> {
     media: &'a Media,
     #[serde(skip_serializing_if = "Option::is_none")]
     exif: Option<&'a Exif>,
+}
+
+impl IntoResponse for Media {
+    /// The JSON that anybody may see.
+    fn into_response(self) -> Response {
+        Json(self).into_response()
+    }
+}
+
+impl IntoResponse for OwnerView<'_> {
+    /// The JSON for the owner's eyes.
+    fn into_response(self) -> Response {
+        Json(self).into_response()
+    }
 }
 
 fn timestamp<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::{
     backend::MediaBackend,
-    download::Download,
+    download::{Download, DownloadOptions},
     error::{Error, ErrorKind, Result},
     id::{ContentHash, MediaId},
     list::{ListOptions, MediaStats, Page},
@@ -213,15 +213,27 @@ impl MediaBackend for InMemory {
         Ok(self.shelf().item(id)?.media.clone())
     }
 
-    async fn download(&self, id: &MediaId, rendition: Rendition) -> Result<Download> {
+    async fn download(&self, id: &MediaId, options: &DownloadOptions) -> Result<Download> {
         let shelf = self.shelf();
         let media = &shelf.item(id)?.media;
-        if rendition != Rendition::Original {
+        if options.rendition() != Rendition::Original {
             let what = "media in memory is delivered as the original only";
             return Err(Error::new(ErrorKind::Unsupported, what));
         }
         let bytes = shelf.contents[&media.hash].bytes.clone();
-        Ok(Download::from_bytes(&media.mime_type, bytes).with_hash(media.hash))
+        let download = match options.part_of(media.size)? {
+            None => Download::from_bytes(&media.mime_type, bytes).accepting_ranges(),
+            Some(part) => {
+                let range = part.range();
+                let bytes = bytes.slice(range.start as usize..range.end as usize);
+                Download::from_bytes(&media.mime_type, bytes).with_part(part)
+            }
+        };
+        let download = download.with_hash(media.hash).with_last_modified(media.created_at);
+        Ok(match &media.original_name {
+            Some(name) => download.with_file_name(name),
+            None => download,
+        })
     }
 
     async fn list(&self, owner: &Owner, options: &ListOptions) -> Result<Page> {

@@ -131,6 +131,7 @@ impl Client {
                 }
                 Err(error) => error.is_transient(),
             };
+            let worth = worth && !progress.broke_off();
             let again = (worth && retry != Retry::Never).then(|| pauses.next()).flatten();
             let Some(pause) = again else { return result };
             let asked = result.as_ref().ok().and_then(|answer| answer.as_ref().err()?.retry_after);

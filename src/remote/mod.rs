@@ -30,7 +30,7 @@ use self::{
 };
 use crate::{
     backend::MediaBackend,
-    download::Download,
+    download::{Download, DownloadOptions},
     error::{Error, ErrorKind, Result},
     id::{ContentHash, MediaId},
     list::{ListOptions, MediaStats, Page},
@@ -199,8 +199,8 @@ impl MediaBackend for Remote {
         self.media(self.about(Method::GET, id, &[], "").await?).await
     }
 
-    async fn download(&self, id: &MediaId, rendition: Rendition) -> Result<Download> {
-        let response = match rendition {
+    async fn download(&self, id: &MediaId, options: &DownloadOptions) -> Result<Download> {
+        let response = match options.rendition() {
             Rendition::Original => self.about(Method::GET, id, &["file"], "").await?,
             Rendition::Variant(variant) => self.variant(id, variant).await?,
             Rendition::Transform(transform) => self.transform(id, transform).await?,

@@ -171,7 +171,7 @@ impl Line<'_> {
     }
 
     async fn is_body(&self, remote: &Remote, id: &MediaId, rendition: Rendition, answer: &Answer) {
-        let download = remote.download(id, rendition).await;
+        let download = remote.download(id, &rendition.into()).await;
         assert_eq!(kind(&download), expected::failure(answer, Some(id)), "{self}");
         let Ok(download) = download else { return };
         let content_type = answer.content_type.as_deref().filter(|text| !text.is_empty());
@@ -204,7 +204,7 @@ impl Line<'_> {
             return vec![1, 1];
         }
         let expected = expected::failure(said, Some(id)).unwrap_or(ErrorKind::NotFound);
-        let download = remote.download(id, variant.into()).await;
+        let download = remote.download(id, &variant.into()).await;
         assert_eq!(kind(&download), Some(expected), "{self}");
         vec![0, 1]
     }

@@ -49,7 +49,7 @@ async fn r06_what_may_arrive_twice_is_sent_again() {
     }
     for trouble in passing() {
         let server = Raw::start(Script::once(trouble, good()));
-        let begun = within(persistent(&server).download(&id(), Rendition::Original)).await;
+        let begun = within(persistent(&server).download(&id(), &Rendition::Original.into())).await;
         assert!(begun.is_ok());
         assert_eq!(server.requests("GET "), 2);
     }

@@ -111,7 +111,7 @@ async fn g16_neither_errors_nor_logs_tell_keys_or_people() {
             all += &format!("{remote:?} {media:?}");
             let ids = [UnverifiedId::parse("asked-for").unwrap()];
             all += &told(&within(media.verify(&people, Scopes::any(), ids)).await.unwrap_err());
-            match within(remote.download(&id(), Rendition::Original)).await {
+            match within(remote.download(&id(), &Rendition::Original.into())).await {
                 Ok(download) => _ = within(download.into_bytes(10)).await,
                 Err(error) => all += &told(&error),
             }

@@ -192,7 +192,7 @@ fn sends(head: &'static str, length: u64) -> Script {
 const TYPE: &str = "HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n\r\n";
 
 async fn download(remote: &Remote) -> Download {
-    within(remote.download(&id(), Rendition::Original)).await.unwrap()
+    within(remote.download(&id(), &Rendition::Original.into())).await.unwrap()
 }
 
 #[tokio::test]
@@ -255,7 +255,7 @@ async fn r06_a_download_that_is_cut_short_never_looks_whole() {
             }
         }));
         let remote = patient(&server).build().unwrap();
-        let Ok(begun) = within(remote.download(&id(), Rendition::Original)).await else {
+        let Ok(begun) = within(remote.download(&id(), &Rendition::Original.into())).await else {
             assert!(reset, "only a reset may overtake the head");
             continue;
         };
