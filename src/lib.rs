@@ -49,7 +49,7 @@ pub use self::{
     extract::{MediaIds, VerifiedMedia},
     id::{ContentHash, InvalidContentHash, InvalidMediaId, MediaId, UnverifiedId},
     list::{ListOptions, MediaStats, Page},
-    media::{Dimensions, Exif, Media, MediaStatus, MediaUrls, OwnerView},
+    media::{Exif, Media, MediaStatus, MediaUrls, Metadata, OwnerView},
     memory::InMemory,
     owner::{InvalidOwner, InvalidScope, Owner, Scope, Scopes},
     ownership::{DynOwnership, IdCollector, OwnedMedia, Ownership, OwnershipQuestion, Standing},

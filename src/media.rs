@@ -37,9 +37,9 @@ pub struct Media {
     pub hash: ContentHash,
     /// Where it can be fetched.
     pub urls: MediaUrls,
-    /// Width and height, once known; `None` for what is not a picture.
-    #[serde(rename = "metadata", skip_serializing_if = "Option::is_none")]
-    pub dimensions: Option<Dimensions>,
+    /// What kind of picture it is, once known; `None` for what is not a picture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Metadata>,
     /// What the camera wrote into the file. Serialised only by [`Media::for_owner`].
     #[serde(skip)]
     pub exif: Option<Exif>,
@@ -52,7 +52,7 @@ pub struct Media {
 impl Media {
     /// Describes media that has just been stored; the rest is filled in through the fields.
     ///
-    /// For backends: `created_at` is now, and name, dimensions and EXIF are absent.
+    /// For backends: `created_at` is now, and name, metadata and EXIF are absent.
     pub fn new(
         id: MediaId,
         status: MediaStatus,
@@ -69,7 +69,7 @@ impl Media {
             size,
             hash,
             urls,
-            dimensions: None,
+            metadata: None,
             exif: None,
             created_at: SystemTime::now(),
         }
@@ -129,7 +129,7 @@ fn timestamp<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum MediaStatus {
-    /// Stored; renditions and dimensions may be missing yet.
+    /// Stored; renditions and metadata may be missing yet.
     Processing,
     /// Everything there will be is there.
     Ready,
@@ -162,21 +162,29 @@ impl MediaUrls {
     }
 }
 
-/// Width and height of a picture in pixels, as it is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+/// What a picture is, as far as anyone may know who may see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
 #[non_exhaustive]
-pub struct Dimensions {
-    /// Pixels from left to right.
+pub struct Metadata {
+    /// Pixels from left to right, as it is shown: a photograph taken upright is higher than wide.
     pub width: u32,
-    /// Pixels from top to bottom.
+    /// Pixels from top to bottom, as it is shown.
     pub height: u32,
+    /// The name of the format: `jpeg`, `png`, `gif`, `webp`, or `heif` for HEIC and AVIF.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// Whether the file can hold transparent pixels, though all may be opaque. In JSON only if so.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(feature = "utoipa", schema(required = false))]
+    pub has_alpha: bool,
 }
 
-impl Dimensions {
-    /// Names a size.
+impl Metadata {
+    /// Names a size; format and transparency are set through the fields.
     pub fn new(width: u32, height: u32) -> Self {
-        Self { width, height }
+        Self { width, height, format: None, has_alpha: false }
     }
 }
 

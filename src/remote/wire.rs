@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::{Error, ErrorKind, Result},
     id::MediaId,
-    media::{Dimensions, Exif, Media, MediaStatus, MediaUrls},
+    media::{Exif, Media, MediaStatus, MediaUrls, Metadata},
     rendition::{Transform, Variant},
 };
 
@@ -22,7 +22,7 @@ pub(super) struct Record {
     size: u64,
     pub(super) hash: String,
     urls: Urls,
-    metadata: Option<Metadata>,
+    metadata: Option<Picture>,
     exif: Option<Exif>,
     created_at: String,
 }
@@ -36,10 +36,22 @@ struct Urls {
 }
 
 #[derive(Deserialize)]
-struct Metadata {
+#[serde(rename_all = "camelCase")]
+struct Picture {
     // Rows of an older version can have the one without the other.
     width: Option<u32>,
     height: Option<u32>,
+    format: Option<String>,
+    #[serde(default)]
+    has_alpha: bool,
+}
+
+impl Picture {
+    fn into_metadata(self) -> Option<Metadata> {
+        let mut metadata = Metadata::new(self.width?, self.height?);
+        (metadata.format, metadata.has_alpha) = (self.format, self.has_alpha);
+        Some(metadata)
+    }
 }
 
 /// Builds the URLs that browsers get.
@@ -93,7 +105,7 @@ impl Record {
         let urls = public.of(&id, self.urls);
         let mut media = Media::new(id, status, self.mime_type, self.size, hash, urls);
         media.original_name = self.original_name;
-        media.dimensions = self.metadata.and_then(|m| Some(Dimensions::new(m.width?, m.height?)));
+        media.metadata = self.metadata.and_then(Picture::into_metadata);
         media.exif = self.exif;
         media.created_at = SystemTime::from(created);
         Ok(media)

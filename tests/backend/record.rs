@@ -4,7 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use tower_media::{
-    ContentHash, Dimensions, Exif, Media, MediaId, MediaStats, MediaStatus, MediaUrls, Page,
+    ContentHash, Exif, Media, MediaId, MediaStats, MediaStatus, MediaUrls, Metadata, Page,
 };
 
 const EMPTY_HASH: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -25,7 +25,9 @@ fn full() -> Media {
     media.urls.thumbnail = Some("/media/m-1/file/thumb".into());
     media.urls.medium = Some("/media/m-1/file/medium".into());
     media.urls.large = Some("/media/m-1/file/large".into());
-    media.dimensions = Some(Dimensions::new(320, 240));
+    let mut metadata = Metadata::new(320, 240);
+    metadata.format = Some("jpeg".into());
+    media.metadata = Some(metadata);
     let mut exif = Exif::default();
     exif.camera_make = Some("Canon".into());
     exif.camera_model = Some("EOS Test 5D".into());
@@ -54,7 +56,7 @@ fn full_json() -> Value {
             "medium": "/media/m-1/file/medium",
             "large": "/media/m-1/file/large",
         },
-        "metadata": { "width": 320, "height": 240 },
+        "metadata": { "width": 320, "height": 240, "format": "jpeg" },
         "createdAt": "2026-11-22T13:05:18.616Z",
     })
 }
@@ -104,6 +106,14 @@ fn p07_a_list_holds_no_owners_views() {
     let page = Page::new(vec![full()], Some("next".into()));
     assert_eq!(to_json(page), json!({ "items": [full_json()], "next": "next" }));
     assert_eq!(to_json(Page::new(vec![], None)), json!({ "items": [] }));
+}
+
+#[test]
+fn only_what_can_be_transparent_says_so() {
+    let mut metadata = Metadata::new(300, 200);
+    assert_eq!(to_json(&metadata), json!({ "width": 300, "height": 200 }));
+    metadata.has_alpha = true;
+    assert_eq!(to_json(&metadata), json!({ "width": 300, "height": 200, "hasAlpha": true }));
 }
 
 #[test]

@@ -60,9 +60,10 @@ fn ours(mut record: Value) -> Value {
     if fields["status"] == "uploading" {
         fields["status"] = "processing".into();
     }
-    let metadata = fields.remove("metadata").unwrap_or_default();
-    if let (Some(width), Some(height)) = (metadata.get("width"), metadata.get("height")) {
-        fields.insert("metadata".into(), json!({ "width": width, "height": height }));
+    // The one side without the other, as rows of an older version have it, is no size.
+    let known = |side| fields.get("metadata").is_some_and(|metadata| metadata.get(side).is_some());
+    if !known("width") || !known("height") {
+        fields.remove("metadata");
     }
     record
 }
