@@ -1,6 +1,9 @@
 #![doc = include_str!("docs/crate.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "embedded")]
+#[cfg_attr(not(test), expect(dead_code, reason = "the store on top of it is on its way"))]
+mod catalog;
 #[cfg(feature = "testkit")]
 mod declared;
 mod delivered;
