@@ -22,7 +22,7 @@ where
 {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
-    let app = Router::new().route("/", get(move || answer()));
+    let app = Router::new().route("/", get(answer));
     tokio::spawn(async move { axum::serve(listener, app).await });
     url
 }
