@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, header};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
-use tracing::{Instrument as _, Span};
+use tracing::Instrument as _;
 
 use super::{
     answer::{Refusal, parse, transport},
@@ -127,33 +127,33 @@ impl Client {
         make: impl FnMut() -> (RequestBuilder, Progress),
     ) -> Result<Result<Response, Refusal>> {
         let span = observe::call(operation);
-        let result = self.send_until(&span, retry, make).instrument(span.clone()).await;
+        let mut attempts = 0;
+        let sending = self.send_until(&mut attempts, retry, make);
+        let result = sending.instrument(span.clone()).await;
         let status = match &result {
             Ok(Ok(response)) => Ok(response.status()),
             Ok(Err(refusal)) => Ok(refusal.status),
             Err(error) => Err(error.kind()),
         };
-        observe::answered(&span, status);
+        observe::answered(&span, attempts, status);
         result
     }
 
     async fn send_until(
         &self,
-        span: &Span,
+        attempts: &mut u32,
         retry: Retry,
         mut make: impl FnMut() -> (RequestBuilder, Progress),
     ) -> Result<Result<Response, Refusal>> {
         let deadline = Instant::now() + 2 * self.request_timeout;
         let mut pauses = pauses(self.retries);
         let mut last: Option<Error> = None;
-        let mut attempts = 0;
         loop {
-            attempts += 1;
             let admitted = self.circuit.admit().map_err(|error| match last.take() {
                 Some(cause) => error.with_source(cause),
                 None => error,
             })?;
-            observe::attempted(span, attempts);
+            *attempts += 1;
             let (request, progress) = make();
             let result = self.attempt(request, &progress).await;
             let was_there = match &result {

@@ -13,11 +13,8 @@ pub(super) fn call(operation: &'static str) -> Span {
     tracing::info_span!("media.remote", operation, attempts = Empty, status = Empty, error = Empty)
 }
 
-pub(super) fn attempted(span: &Span, attempts: u32) {
+pub(super) fn answered(span: &Span, attempts: u32, status: Result<StatusCode, ErrorKind>) {
     span.record("attempts", attempts);
-}
-
-pub(super) fn answered(span: &Span, status: Result<StatusCode, ErrorKind>) {
     match status {
         Ok(status) => span.record("status", status.as_u16()),
         Err(kind) => span.record("error", tracing::field::debug(kind)),
