@@ -13,6 +13,7 @@ use futures_util::{
     Stream,
     future::{Either, select},
 };
+use tracing::{Instrument as _, field};
 
 use crate::{
     backend::{MediaBackend, MediaBackendExt as _, Picture, SharedBackend, Unstored},
@@ -331,12 +332,15 @@ impl MediaState {
         self.verify_claim(&Arc::new(Claim { owner, scopes, ids }), false).await
     }
 
-    pub(crate) fn verify_claim(
-        &self,
-        claim: &Arc<Claim>,
-        fresh: bool,
-    ) -> impl Future<Output = Result<OwnedMedia>> + Send {
-        verify(&*self.0.ownership, claim, fresh, self.0.check_timeout)
+    pub(crate) async fn verify_claim(&self, claim: &Arc<Claim>, fresh: bool) -> Result<OwnedMedia> {
+        let ids = claim.ids.len();
+        let span = tracing::info_span!("media.check", ids, fresh, failed = field::Empty);
+        let check = verify(&*self.0.ownership, claim, fresh, self.0.check_timeout);
+        let result = check.instrument(span.clone()).await;
+        if let Err(error) = &result {
+            span.record("failed", field::debug(error.kind()));
+        }
+        result
     }
 
     /// Tells the operator what each of `ids` is to `owner`: owned, owned in other scopes only,
