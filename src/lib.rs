@@ -14,6 +14,8 @@ mod memory;
 mod openapi;
 mod owner;
 mod ownership;
+#[cfg(feature = "embedded")]
+mod pictures;
 mod problem;
 mod raster;
 mod rendition;
@@ -34,6 +36,8 @@ pub mod conformance;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 
+#[cfg(feature = "embedded")]
+pub use self::pictures::PictureLimits;
 #[cfg(feature = "remote")]
 pub use self::remote::{Remote, RemoteBuilder};
 #[cfg(feature = "derive")]
