@@ -91,6 +91,28 @@ impl MediaState {
         Ok(Self::new(crate::remote::Remote::new(url)?))
     }
 
+    /// Keeps media in a folder of this machine, with the defaults of
+    /// [`EmbeddedBuilder`](crate::EmbeddedBuilder). The folder is made if need be.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`EmbeddedBuilder::open`](crate::EmbeddedBuilder::open).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> tower_media::Result<()> {
+    /// # let folder = tempfile::tempdir().expect("a folder");
+    /// # let folder = folder.path();
+    /// let media = tower_media::MediaState::embedded(folder).await?;
+    /// # Ok(()) }
+    /// ```
+    #[cfg(feature = "embedded")]
+    pub async fn embedded(folder: impl AsRef<std::path::Path>) -> Result<Self> {
+        Ok(Self::new(crate::embedded::Embedded::open(folder).await?))
+    }
+
     /// Only checks who owns what, and stores nothing: for an application that keeps its media in its
     /// own way. Uploads, downloads, lists and removals are [`ErrorKind::Unsupported`].
     ///
