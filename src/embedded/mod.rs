@@ -36,7 +36,6 @@ use crate::{
     owner::Owner,
     ownership::{Ownership, OwnershipQuestion, Standing},
     pieces::Pieces,
-    rendition::Variant,
     upload::Upload,
 };
 
@@ -275,11 +274,6 @@ impl MediaBackend for Embedded {
     }
 
     fn urls(&self, id: &MediaId) -> MediaUrls {
-        let mut urls = MediaUrls::new(self.0.url(id, None));
-        let url = |variant| Some(self.0.url(id, Some(variant)));
-        urls.thumbnail = url(Variant::Thumbnail);
-        urls.medium = url(Variant::Medium);
-        urls.large = url(Variant::Large);
-        urls
+        self.0.urls(id)
     }
 }
