@@ -174,9 +174,10 @@ async fn callers_who_go_away_leave_changes_whole_or_absent() {
 async fn readers_who_go_away_leave_the_connections_usable() {
     let (lab, ana) = (Lab::new().await, owner("ana"));
     let row = lab.insert(&entry(&ana, "cat")).await;
-    let reads = (0..400).map(async |n| give_up_after(n % 13, lab.catalog.get(&row.id)).await);
+    let turns = |n| if n % 2 == 0 { usize::MAX } else { n % 13 };
+    let reads = (0..400).map(async |n| give_up_after(turns(n), lab.catalog.get(&row.id)).await);
     let answers = future::join_all(reads).await;
-    assert!(answers.iter().any(Option::is_none) && answers.iter().any(Option::is_some));
+    assert!(answers.iter().any(Option::is_none), "nobody went away");
     for answer in answers.into_iter().flatten() {
         assert_eq!(answer.expect("no fault").as_ref(), Some(&row));
     }
