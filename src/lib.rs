@@ -2,7 +2,6 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "embedded")]
-#[cfg_attr(not(test), expect(dead_code, reason = "the store on top of it is on its way"))]
 mod catalog;
 #[cfg(feature = "testkit")]
 mod declared;
@@ -18,6 +17,8 @@ mod memory;
 mod openapi;
 mod owner;
 mod ownership;
+#[cfg(feature = "embedded")]
+mod pictures;
 mod pieces;
 mod problem;
 mod range;
@@ -27,6 +28,8 @@ mod state;
 mod upload;
 
 pub mod backend;
+#[cfg(feature = "embedded")]
+pub mod embedded;
 pub mod extract;
 #[cfg(feature = "remote")]
 pub mod remote;
@@ -42,6 +45,11 @@ pub mod testkit;
 
 #[cfg(feature = "remote")]
 pub use self::remote::{Remote, RemoteBuilder};
+#[cfg(feature = "embedded")]
+pub use self::{
+    embedded::{Embedded, EmbeddedBuilder, MakeVariants},
+    pictures::PictureLimits,
+};
 #[cfg(feature = "derive")]
 pub use tower_media_derive::MediaIds;
 

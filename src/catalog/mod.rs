@@ -12,11 +12,10 @@ use std::{fmt, time::SystemTime};
 
 use futures_util::future::BoxFuture;
 
-#[cfg_attr(not(test), expect(unused_imports, reason = "the store on top is on its way"))]
-pub(crate) use self::sqlite::SqliteCatalog;
 pub(crate) use self::{
     locks::ContentLock,
     rows::{Content, Entry, Listing, RenditionRow, Row},
+    sqlite::SqliteCatalog,
 };
 use crate::{
     error::Result,
@@ -113,7 +112,7 @@ pub(crate) trait Catalog: fmt::Debug + Send + Sync + 'static {
     /// Returns up to `limit` ids that are [`MediaStatus::Processing`], the oldest first.
     fn processing(&self, limit: usize) -> BoxFuture<'_, Result<Vec<MediaId>>>;
 
-    /// Returns up to `limit` contents that nobody has had since before then, the longest left first.
+    /// Returns up to `limit` contents that nobody has had since then or longer, the longest left first.
     fn orphans(&self, before: SystemTime, limit: usize) -> BoxFuture<'_, Result<Vec<ContentHash>>>;
 
     /// Returns whether nobody has this content. Only true for as long as it is [locked](Self::lock).
@@ -172,7 +171,7 @@ pub(crate) trait Catalog: fmt::Debug + Send + Sync + 'static {
         key: Option<&'a str>,
     ) -> BoxFuture<'a, Result<()>>;
 
-    /// Returns up to `limit` ids that were removed before then and whose renditions were not
+    /// Returns up to `limit` ids that were removed by then and whose renditions were not
     /// [forgotten](Self::forget_renditions), the longest gone first.
     fn removed(&self, before: SystemTime, limit: usize) -> BoxFuture<'_, Result<Vec<MediaId>>>;
 

@@ -13,7 +13,7 @@ use super::{
 use crate::{catalog::rows::Content, error::Result, id::ContentHash};
 
 pub(super) const ORPHANS: &str =
-    "SELECT hash FROM orphans WHERE since < ?1 ORDER BY since LIMIT ?2";
+    "SELECT hash FROM orphans WHERE since <= ?1 ORDER BY since LIMIT ?2";
 
 pub(super) const HELD: &str = "SELECT EXISTS (SELECT 1 FROM media WHERE hash = ?1) AS held";
 

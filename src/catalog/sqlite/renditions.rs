@@ -23,7 +23,7 @@ pub(super) const FIND: &str = "
 pub(super) const LEAST_RECENTLY_USED: &str = "SELECT * FROM renditions ORDER BY used_at LIMIT ?1";
 
 pub(super) const REMOVED: &str =
-    "SELECT media FROM removed WHERE since < ?1 ORDER BY since LIMIT ?2";
+    "SELECT media FROM removed WHERE since <= ?1 ORDER BY since LIMIT ?2";
 
 pub(super) async fn find(
     readers: &Readers,

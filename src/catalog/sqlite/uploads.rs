@@ -156,12 +156,13 @@ impl Insert {
         if known.record.status != MediaStatus::Failed {
             return Ok(known);
         }
-        let Entry { status, metadata, exif, .. } = &self.entry;
+        let Entry { status, metadata, exif, mime_type, .. } = &self.entry;
         set_status(conn, &known.record.id, *status, metadata.as_ref()).await?;
         let exif = exif.as_ref().map(|exif| serde_json::to_string(exif).expect("EXIF is JSON"));
-        query("UPDATE media SET exif = ?2 WHERE id = ?1")
+        query("UPDATE media SET exif = ?2, mime_type = ?3 WHERE id = ?1")
             .bind(known.record.id.as_str().to_owned())
             .bind(exif)
+            .bind(mime_type.clone())
             .execute(&mut *conn)
             .await?;
         Ok(Found { record: record(conn, &known.record.id).await?, ..known })
