@@ -244,3 +244,35 @@ async fn execute(conn: &mut SqliteConnection, sql: &'static str) -> Result<(), s
 fn shared(source: sqlx::Error) -> Arc<Error> {
     Arc::new(fault::database(source))
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future;
+    use sqlx::Row as _;
+
+    use super::{super::open, *};
+
+    /// Reads how far the commit that it is in goes: 2 waits for the disk, 1 does not.
+    struct Probe<const DURABLE: bool>;
+
+    impl<const DURABLE: bool> Operation for Probe<DURABLE> {
+        type Answer = i64;
+        const DURABLE: bool = DURABLE;
+
+        async fn apply(&self, conn: &mut SqliteConnection) -> Result<i64, Fault> {
+            Ok(query("PRAGMA synchronous").fetch_one(conn).await?.try_get(0)?)
+        }
+    }
+
+    #[tokio::test]
+    async fn r01_an_answer_waits_for_the_disk_where_it_must() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = open::options(&folder.path().join("catalog"), std::time::Duration::ZERO);
+        open::prepare(&options).await.expect("a catalog");
+        let writer = Writer::spawn(options);
+        for _ in 0..3 {
+            let both = future::join(writer.run(Probe::<true>), writer.run(Probe::<false>)).await;
+            assert_eq!((both.0.expect("no fault"), both.1.expect("no fault")), (2, 1));
+        }
+    }
+}

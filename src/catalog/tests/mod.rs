@@ -1,7 +1,11 @@
 //! What every catalog keeps, asked of the one in SQLite.
 
 mod contents;
+mod cost;
+mod faults;
 mod listing;
+mod model;
+mod opening;
 mod ownership;
 mod removal;
 mod renditions;
