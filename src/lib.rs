@@ -20,6 +20,8 @@ mod problem;
 mod range;
 mod raster;
 mod rendition;
+#[cfg(feature = "routes")]
+mod signing;
 mod state;
 mod upload;
 
@@ -27,6 +29,8 @@ pub mod backend;
 pub mod extract;
 #[cfg(feature = "remote")]
 pub mod remote;
+#[cfg(feature = "routes")]
+pub mod routes;
 pub mod verify;
 
 #[doc = include_str!("docs/promises.md")]
@@ -39,6 +43,8 @@ pub mod testkit;
 
 #[cfg(feature = "remote")]
 pub use self::remote::{Remote, RemoteBuilder};
+#[cfg(feature = "routes")]
+pub use self::signing::{LinkOptions, UrlSigner};
 #[cfg(feature = "derive")]
 pub use tower_media_derive::MediaIds;
 

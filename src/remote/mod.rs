@@ -247,7 +247,7 @@ impl Remote {
     }
 
     async fn transform(&self, id: &MediaId, transform: Transform) -> Result<Response> {
-        let query = wire::transform_query(&transform);
+        let query = transform.to_query();
         let response = match self.about(Method::GET, id, &["transform"], &query).await {
             Err(error) if error.kind() == ErrorKind::InvalidInput => {
                 let what = "only pictures can be transformed";
