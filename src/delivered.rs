@@ -58,11 +58,13 @@ pub(crate) fn headers_of(download: &Download) -> HeaderMap {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     let mut set = |name, value: String| {
         // What comes from elsewhere may be no header's value; it is left out then.
-        HeaderValue::try_from(value).map(|value| headers.insert(name, value)).is_ok()
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
+        }
     };
-    if !set(header::CONTENT_TYPE, download.content_type().to_owned()) {
-        set(header::CONTENT_TYPE, "application/octet-stream".to_owned());
-    }
+    // A browser may take what is no type for a lack of one, and guess.
+    let content_type = download.content_type().parse().unwrap_or(mime::APPLICATION_OCTET_STREAM);
+    set(header::CONTENT_TYPE, content_type.to_string());
     set(header::CONTENT_DISPOSITION, disposition(download));
     if let Some(etag) = download.etag() {
         set(header::ETAG, etag);

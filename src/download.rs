@@ -250,7 +250,7 @@ impl Download {
     /// read where the length is known; what the stream fails with.
     pub async fn into_bytes(self, limit: usize) -> Result<Bytes> {
         if self.length.is_some_and(|length| length > limit as u64) {
-            return Err(too_large(limit));
+            return Err(too_large(limit as u64));
         }
         collect(self.body, limit).await
     }

@@ -1,6 +1,8 @@
 #![doc = include_str!("docs/crate.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "embedded")]
+mod catalog;
 #[cfg(feature = "testkit")]
 mod declared;
 mod delivered;
@@ -15,6 +17,8 @@ mod memory;
 mod openapi;
 mod owner;
 mod ownership;
+#[cfg(feature = "embedded")]
+mod pictures;
 mod pieces;
 mod problem;
 mod range;
@@ -26,6 +30,8 @@ mod state;
 mod upload;
 
 pub mod backend;
+#[cfg(feature = "embedded")]
+pub mod embedded;
 pub mod extract;
 #[cfg(feature = "remote")]
 pub mod remote;
@@ -45,6 +51,11 @@ pub mod testkit;
 pub use self::remote::{Remote, RemoteBuilder};
 #[cfg(feature = "routes")]
 pub use self::signing::{LinkOptions, UrlSigner};
+#[cfg(feature = "embedded")]
+pub use self::{
+    embedded::{Embedded, EmbeddedBuilder, MakeVariants},
+    pictures::PictureLimits,
+};
 #[cfg(feature = "derive")]
 pub use tower_media_derive::MediaIds;
 

@@ -18,10 +18,10 @@ pub(crate) async fn collect(mut pieces: Pieces, limit: usize) -> Result<Bytes> {
             None => return Ok(all.freeze()),
         }
     }
-    Err(too_large(limit))
+    Err(too_large(limit as u64))
 }
 
-pub(crate) fn too_large(limit: usize) -> Error {
+pub(crate) fn too_large(limit: u64) -> Error {
     Error::new(ErrorKind::TooLarge, format!("the media is larger than {limit} bytes"))
 }
 

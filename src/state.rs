@@ -13,6 +13,7 @@ use futures_util::{
     Stream,
     future::{Either, select},
 };
+use tracing::{Instrument as _, field};
 
 use crate::{
     backend::{MediaBackend, MediaBackendExt as _, Picture, SharedBackend, Unstored},
@@ -90,6 +91,28 @@ impl MediaState {
     #[cfg(feature = "remote")]
     pub fn remote(url: impl Into<String>) -> Result<Self> {
         Ok(Self::new(crate::remote::Remote::new(url)?))
+    }
+
+    /// Keeps media in a folder of this machine, with the defaults of
+    /// [`EmbeddedBuilder`](crate::EmbeddedBuilder). The folder is made if need be.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`EmbeddedBuilder::open`](crate::EmbeddedBuilder::open).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> tower_media::Result<()> {
+    /// # let folder = tempfile::tempdir().expect("a folder");
+    /// # let folder = folder.path();
+    /// let media = tower_media::MediaState::embedded(folder).await?;
+    /// # Ok(()) }
+    /// ```
+    #[cfg(feature = "embedded")]
+    pub async fn embedded(folder: impl AsRef<std::path::Path>) -> Result<Self> {
+        Ok(Self::new(crate::embedded::Embedded::open(folder).await?))
     }
 
     /// Only checks who owns what, and stores nothing: for an application that keeps its media in its
@@ -335,12 +358,15 @@ impl MediaState {
         self.verify_claim(&Arc::new(Claim { owner, scopes, ids }), false).await
     }
 
-    pub(crate) fn verify_claim(
-        &self,
-        claim: &Arc<Claim>,
-        fresh: bool,
-    ) -> impl Future<Output = Result<OwnedMedia>> + Send {
-        verify(&*self.0.ownership, claim, fresh, self.0.check_timeout)
+    pub(crate) async fn verify_claim(&self, claim: &Arc<Claim>, fresh: bool) -> Result<OwnedMedia> {
+        let ids = claim.ids.len();
+        let span = tracing::info_span!("media.check", ids, fresh, failed = field::Empty);
+        let check = verify(&*self.0.ownership, claim, fresh, self.0.check_timeout);
+        let result = check.instrument(span.clone()).await;
+        if let Err(error) = &result {
+            span.record("failed", field::debug(error.kind()));
+        }
+        result
     }
 
     /// Tells the operator what each of `ids` is to `owner`: owned, owned in other scopes only,

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream, stream::BoxStream};
 
 pub(crate) use self::borrowed::pump;
-#[cfg(feature = "remote")]
+#[cfg(any(feature = "embedded", feature = "remote"))]
 pub(crate) use self::file::{length as file_length, read as read_file};
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -209,7 +209,7 @@ impl UploadBody {
     /// [`ErrorKind::TooLarge`] beyond the limit, and those of [`into_stream`](Self::into_stream).
     pub async fn into_bytes(self, limit: usize) -> Result<Bytes> {
         match self {
-            Self::Bytes(bytes) if bytes.len() > limit => Err(too_large(limit)),
+            Self::Bytes(bytes) if bytes.len() > limit => Err(too_large(limit as u64)),
             Self::Bytes(bytes) => Ok(bytes),
             body => collect(body.into_stream().await?, limit).await,
         }

@@ -14,7 +14,8 @@ use reqwest::{Body, Method, RequestBuilder, multipart};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    client::{Client, Refusal, Retry},
+    answer::Refusal,
+    client::{Client, Retry},
     observe,
     progress::Progress,
     wire::Record,
@@ -40,7 +41,7 @@ pub(super) async fn upload(
     let name = ascii_name(claims.file_name.as_deref());
     let mut source = Source::of(body).await?;
     let mut passed = Arc::default();
-    let answer = client.send_any(source.retry(), || {
+    let answer = client.send_any("upload", source.retry(), || {
         let progress = Progress::default();
         passed = Arc::default();
         let stream = unless_idle(source.pieces(), client.idle_timeout);
@@ -233,10 +234,11 @@ impl Stream for Moving {
         match &next {
             Poll::Pending => self.progress.waits(),
             Poll::Ready(Some(Err(_))) => self.progress.breaks_off(),
-            Poll::Ready(chunk) => {
+            Poll::Ready(Some(Ok(chunk))) => {
                 self.progress.moved();
-                observe::sent(chunk.iter().flatten().map(Bytes::len).sum());
+                observe::sent(chunk.len());
             }
+            Poll::Ready(None) => self.progress.is_over(),
         }
         next
     }

@@ -42,3 +42,27 @@ where
     };
     (UploadBody::Stream(body.boxed()), fill)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use futures_util::{FutureExt as _, TryStreamExt as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn p10_a_body_whose_pump_stops_is_not_whole() {
+        let hello = Ok::<_, Infallible>(Bytes::from_static(b"hello"));
+        let (body, fill) = pump(stream::iter([hello]).chain(stream::pending()));
+        let mut body = body.into_stream().await.expect("it is a stream");
+        let mut fill = Box::pin(fill);
+        assert!(fill.as_mut().now_or_never().is_none());
+        assert_eq!(body.try_next().await.expect("the first piece"), Some("hello".into()));
+        // The reader may be on a task of its own, and outlive the pump.
+        drop(fill);
+        let error = body.try_next().await.expect_err("more was to come");
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(body.try_next().await.expect("and then nothing").is_none());
+    }
+}

@@ -42,3 +42,23 @@ fn unopened(error: std::io::Error) -> Error {
 fn unread(error: std::io::Error) -> Error {
     Error::new(ErrorKind::Internal, "the file to upload cannot be read").with_source(error)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pieces::collect;
+
+    #[tokio::test]
+    async fn p10_a_file_that_is_cut_short_while_it_is_read_is_not_whole() {
+        let path = std::env::temp_dir().join(uuid::Uuid::new_v4().to_string());
+        std::fs::write(&path, "hello").expect("the folder can be written to");
+        let then = length(&path).await.expect("the file is there");
+        std::fs::write(&path, "hell").expect("the folder can be written to");
+        let error = collect(read(path.clone(), then), 10).await.expect_err("it is shorter now");
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        std::fs::write(&path, "hello, world").expect("the folder can be written to");
+        let read = collect(read(path.clone(), then), 10).await.expect("what was there then");
+        assert_eq!(read, "hello");
+        std::fs::remove_file(path).expect("it is there");
+    }
+}

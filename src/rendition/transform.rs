@@ -1,87 +1,9 @@
-//! What to deliver of a piece of media: the original, a named variant, or a computed transform.
+//! Renditions computed from parameters.
 
-use std::{fmt, num::NonZeroU32};
+use std::num::NonZeroU32;
 
 /// The longest side that can be asked for, in pixels.
 const MAX_SIDE: u32 = 16_384;
-
-/// What to deliver of a piece of media.
-///
-/// ```
-/// use tower_media::{Format, Rendition, Transform, Variant};
-///
-/// assert_eq!(
-///     Rendition::png(1024),
-///     Rendition::from(Transform::new().with_width(1024).with_height(1024).with_format(Format::Png)),
-/// );
-/// assert_eq!(Rendition::from(Variant::Thumbnail), Rendition::Variant(Variant::Thumbnail));
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum Rendition {
-    /// The bytes as they were uploaded, metadata included.
-    #[default]
-    Original,
-    /// A stored rendition with a name.
-    Variant(Variant),
-    /// A rendition computed from parameters.
-    Transform(Transform),
-}
-
-impl Rendition {
-    /// A PNG no longer than `longest_side` pixels: what image models take.
-    pub fn png(longest_side: u32) -> Self {
-        Transform::new()
-            .with_width(longest_side)
-            .with_height(longest_side)
-            .with_format(Format::Png)
-            .into()
-    }
-}
-
-impl From<Variant> for Rendition {
-    fn from(variant: Variant) -> Self {
-        Self::Variant(variant)
-    }
-}
-
-impl From<Transform> for Rendition {
-    fn from(transform: Transform) -> Self {
-        Self::Transform(transform)
-    }
-}
-
-/// A stored rendition with a name: WebP, upright, without metadata, never enlarged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Variant {
-    /// 200 × 200, filled and cropped to the centre; quality 80.
-    Thumbnail,
-    /// At most 800 on the longest side; quality 85.
-    Medium,
-    /// At most 1920 on the longest side; quality 90.
-    Large,
-}
-
-impl Variant {
-    /// All variants, smallest first.
-    pub const ALL: [Self; 3] = [Self::Thumbnail, Self::Medium, Self::Large];
-
-    /// Returns the name in URLs of the media protocol: `thumb`, `medium` or `large`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Thumbnail => "thumb",
-            Self::Medium => "medium",
-            Self::Large => "large",
-        }
-    }
-}
-
-impl fmt::Display for Variant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// How a picture fills the asked size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -173,11 +95,11 @@ impl Format {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Transform {
-    width: Option<NonZeroU32>,
-    height: Option<NonZeroU32>,
-    fit: Fit,
-    format: Format,
-    quality: u8,
+    pub(super) width: Option<NonZeroU32>,
+    pub(super) height: Option<NonZeroU32>,
+    pub(super) fit: Fit,
+    pub(super) format: Format,
+    pub(super) quality: u8,
 }
 
 impl Default for Transform {
@@ -262,7 +184,58 @@ impl Transform {
         self.quality
     }
 
-    /// Returns the query of the media protocol that asks for it: one text for each meaning.
+    /// Returns the one spelling of all transforms that mean the same for every picture (promise
+    /// P12): PNG has no quality, and a fit needs two sides.
+    ///
+    /// [`Fit::Fill`] is the exception: with one side free it changes the proportions.
+    ///
+    /// ```
+    /// use tower_media::{Fit, Format, Transform};
+    ///
+    /// let plain = Transform::new().with_width(300).with_format(Format::Png);
+    /// let fussy = plain.with_quality(12).with_fit(Fit::Cover);
+    /// assert_eq!(fussy.canonical(), plain);
+    /// assert_ne!(plain.with_fit(Fit::Fill).canonical(), plain);
+    /// ```
+    #[must_use]
+    pub fn canonical(mut self) -> Self {
+        if self.format == Format::Png {
+            self.quality = Self::default().quality;
+        }
+        let free = (self.width.is_none(), self.height.is_none());
+        if free == (true, true) || (free != (false, false) && self.fit != Fit::Fill) {
+            self.fit = Fit::default();
+        }
+        self
+    }
+
+    /// Returns the canonical form as a name for files: letters, digits and dashes, and only equal
+    /// for equal meaning.
+    ///
+    /// ```
+    /// use tower_media::{Fit, Format, Transform};
+    ///
+    /// let cover = Transform::new().with_width(300).with_height(200).with_fit(Fit::Cover);
+    /// assert_eq!(cover.key(), "w300-h200-cover-webp-q85");
+    /// assert_eq!(cover.with_format(Format::Png).key(), "w300-h200-cover-png");
+    /// assert_eq!(Transform::new().key(), "webp-q85");
+    /// ```
+    pub fn key(&self) -> String {
+        let Self { width, height, fit, format, quality } = self.canonical();
+        let sides = [("w", width), ("h", height)];
+        let mut parts: Vec<String> =
+            sides.iter().filter_map(|(name, side)| Some(format!("{name}{}", (*side)?))).collect();
+        if width.is_some() && height.is_some() || fit == Fit::Fill {
+            parts.push(fit.as_str().into());
+        }
+        parts.push(format.as_str().into());
+        if format != Format::Png {
+            parts.push(format!("q{quality}"));
+        }
+        parts.join("-")
+    }
+
+    /// Returns the query of the media protocol that asks for it.
     #[cfg(any(feature = "remote", feature = "routes"))]
     pub(crate) fn to_query(self) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());

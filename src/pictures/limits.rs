@@ -1,0 +1,134 @@
+//! How large a picture may be, and how many at once.
+
+use std::{num::NonZeroUsize, thread::available_parallelism, time::Duration};
+
+/// How much a picture may cost (promise P2).
+///
+/// A picture over a limit is stored, but has no renditions: asking for one is
+/// [`ErrorKind::Failed`](crate::ErrorKind::Failed).
+///
+/// # Default
+///
+/// 50 megapixels, 16,384 pixels a side, 256 MiB for one decode, 8 s; 100 megapixels at once, and 64
+/// callers that wait for them.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_media::PictureLimits;
+///
+/// let limits = PictureLimits::new().with_max_pixels(12_000_000).with_timeout(Duration::from_secs(3));
+/// assert_eq!(limits.max_pixels(), 12_000_000);
+/// assert_eq!(limits.max_side(), 16_384);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PictureLimits {
+    pub(super) max_pixels: u64,
+    pub(super) max_side: u32,
+    pub(super) max_memory: u64,
+    pub(super) timeout: Duration,
+    pub(super) pixel_budget: u32,
+    pub(super) max_waiting: usize,
+}
+
+impl Default for PictureLimits {
+    fn default() -> Self {
+        Self {
+            max_pixels: 50_000_000,
+            max_side: 16_384,
+            max_memory: 256 << 20,
+            timeout: Duration::from_secs(8),
+            pixel_budget: 100_000_000,
+            max_waiting: 64,
+        }
+    }
+}
+
+impl PictureLimits {
+    /// Begins with the defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets how many pixels a picture may have: width times height as its header says, which is
+    /// judged before memory is taken. The bars of [`Fit::Contain`](crate::Fit::Contain) are held to
+    /// it as well.
+    #[must_use]
+    pub fn with_max_pixels(mut self, pixels: u64) -> Self {
+        self.max_pixels = pixels;
+        self
+    }
+
+    /// Sets how long a side may be, in pixels.
+    #[must_use]
+    pub fn with_max_side(mut self, pixels: u32) -> Self {
+        self.max_side = pixels;
+        self
+    }
+
+    /// Sets how much memory decoding one picture may take, in bytes: what the decoder needs and the
+    /// decoded pixels, estimated from the header.
+    #[must_use]
+    pub fn with_max_memory(mut self, bytes: u64) -> Self {
+        self.max_memory = bytes;
+        self
+    }
+
+    /// Sets how long a picture may be worked on, and how long a caller waits before that.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sets how many pixels may be worked on at once by the whole store. A larger picture is worked
+    /// on alone; besides, there are never more pictures at once than the machine has cores.
+    #[must_use]
+    pub fn with_pixel_budget(mut self, pixels: u32) -> Self {
+        self.pixel_budget = pixels.max(1);
+        self
+    }
+
+    /// Sets how many callers may wait for the budget. One more is told at once to come back later:
+    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable).
+    #[must_use]
+    pub fn with_max_waiting(mut self, callers: usize) -> Self {
+        self.max_waiting = callers;
+        self
+    }
+
+    /// Returns how many pixels a picture may have.
+    pub fn max_pixels(&self) -> u64 {
+        self.max_pixels
+    }
+
+    /// Returns how long a side may be, in pixels.
+    pub fn max_side(&self) -> u32 {
+        self.max_side
+    }
+
+    /// Returns how much memory decoding one picture may take, in bytes.
+    pub fn max_memory(&self) -> u64 {
+        self.max_memory
+    }
+
+    /// Returns how long a picture may be worked on.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Returns how many pixels may be worked on at once.
+    pub fn pixel_budget(&self) -> u32 {
+        self.pixel_budget
+    }
+
+    /// Returns how many callers may wait.
+    pub fn max_waiting(&self) -> usize {
+        self.max_waiting
+    }
+
+    /// The least of the budget that a picture takes, so that there are no more than cores.
+    pub(super) fn share(&self) -> u32 {
+        let cores = available_parallelism().map_or(1, NonZeroUsize::get);
+        self.pixel_budget.div_ceil(u32::try_from(cores).unwrap_or(u32::MAX))
+    }
+}

@@ -1,0 +1,97 @@
+//! Faults that come and go: a clear error, nothing half done, and service again without a restart.
+
+use std::{error::Error as _, fs, sync::Arc, time::Duration};
+
+use tower_media::{Embedded, ErrorKind, ListOptions, MediaBackend, Rendition};
+
+use crate::{
+    faulty_store::{Fault, FaultyStore},
+    support::{Home, keep, owner, picture, read, upload},
+};
+
+async fn over(store: &FaultyStore) -> Home {
+    let builder = Embedded::builder()
+        .object_store(Arc::new(store.clone()))
+        .idle_timeout(Duration::from_millis(50))
+        .grace(Duration::ZERO);
+    Home::with(builder).await
+}
+
+#[tokio::test]
+async fn r04_a_store_that_errs_or_hangs_is_told_and_served_again_afterwards() {
+    let objects = FaultyStore::default();
+    let home = over(&objects).await;
+    let ana = owner("ana");
+    let photo = picture("quad-noexif.jpg");
+    let kept = keep(&home.store, photo.clone(), &ana).await;
+    for (fault, kind) in [(Fault::Errs, ErrorKind::Unavailable), (Fault::Hangs, ErrorKind::Timeout)]
+    {
+        objects.set(fault);
+        for size in [10, 600_000, 12_000_000] {
+            let failed = home.store.upload(upload(vec![1; size], &ana)).await.unwrap_err();
+            assert_eq!(failed.kind(), kind, "{fault:?}: an upload of {size} bytes: {failed:?}");
+            let told = serde_json::to_string(&failed.problem()).unwrap();
+            assert!(!told.contains("secret") && !failed.to_string().contains("secret"), "{told}");
+        }
+        for what in [Rendition::Original, Rendition::png(10)] {
+            let failed = read(&home.store, &kept.id, what).await.unwrap_err();
+            assert_eq!(failed.kind(), kind, "{fault:?}: {what:?}: {failed:?}");
+        }
+        assert_eq!(home.store.list(&ana, &ListOptions::new()).await.unwrap().items, [kept.clone()]);
+        home.store.sweep().await.unwrap_err();
+
+        objects.set(Fault::None);
+        assert_eq!(read(&home.store, &kept.id, Rendition::Original).await.unwrap(), photo);
+        read(&home.store, &kept.id, Rendition::png(10)).await.unwrap();
+        let again = keep(&home.store, vec![1; 600_000], &ana).await;
+        assert!(home.store.remove(&ana, &again.id).await.unwrap());
+        home.store.sweep().await.unwrap();
+        assert_eq!(home.store.verify().await.unwrap().strays, 0, "nothing half done is left");
+        assert!(home.files("incoming").is_empty());
+    }
+}
+
+#[tokio::test]
+async fn r04_the_cause_is_kept_for_the_log() {
+    let objects = FaultyStore::default();
+    let home = over(&objects).await;
+    objects.set(Fault::Errs);
+    let failed = home.store.upload(upload("bytes", &owner("ana"))).await.unwrap_err();
+    assert!(failed.source().unwrap().to_string().contains("500"), "{failed:?}");
+}
+
+#[tokio::test]
+async fn r04_a_folder_that_cannot_be_written_to_is_told_and_served_again_afterwards() {
+    let home = Home::new().await;
+    let ana = owner("ana");
+    let (incoming, aside) = (home.folder.path().join("incoming"), home.folder.path().join("aside"));
+    fs::rename(&incoming, &aside).unwrap();
+    for size in [10, 600_000] {
+        let failed = home.store.upload(upload(vec![1; size], &ana)).await.unwrap_err();
+        assert_eq!(failed.kind(), ErrorKind::Unavailable, "{failed:?}");
+    }
+    assert_eq!(home.store.stats(&ana).await.unwrap().count, 0);
+    fs::rename(&aside, &incoming).unwrap();
+    keep(&home.store, vec![1; 600_000], &ana).await;
+    assert!(home.store.verify().await.unwrap().is_sound());
+}
+
+#[tokio::test]
+async fn r03_the_same_upload_many_times_at_once_is_one() {
+    let objects = FaultyStore::default();
+    for home in [Home::new().await, over(&objects).await] {
+        let ana = owner("ana");
+        let photo = picture("exif-gps.jpg");
+        let uploads = (0..64).map(|_| home.store.upload(upload(photo.clone(), &ana)));
+        let kept = futures_util::future::join_all(uploads).await;
+        let kept: Vec<_> = kept.into_iter().map(Result::unwrap).collect();
+        assert!(kept.iter().all(|media| *media == kept[0]));
+        assert_eq!(
+            home.store.list(&ana, &ListOptions::new()).await.unwrap().items,
+            [kept[0].clone()]
+        );
+        assert_eq!(home.store.stats(&ana).await.unwrap().count, 1);
+        let found = home.store.verify().await.unwrap();
+        assert_eq!((found.checked, found.strays), (1, 0));
+    }
+}
