@@ -7,6 +7,7 @@ use tokio::{
 };
 
 use super::*;
+use crate::error::ErrorKind;
 
 const AGE: Duration = Duration::from_secs(5);
 
