@@ -1,0 +1,112 @@
+//! A new picture out of up to eight others: the handler that must never see anybody else's.
+
+use std::{
+    io::Cursor,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use image::{
+    DynamicImage, ImageError, ImageFormat, Rgb, RgbImage,
+    imageops::{FilterType, replace},
+};
+use serde::Deserialize;
+use tower_media::{
+    Error, ErrorKind, MediaIds, MediaState, Picture, Rendition, Result, UnverifiedId, Upload,
+    VerifiedMedia,
+};
+
+/// The side of a tile, and the gap around it, in pixels.
+const TILE: u32 = 400;
+const GAP: u32 = 16;
+const PAPER: Rgb<u8> = Rgb([250, 248, 244]);
+
+/// What a client sends. A new field that holds ids is verified as well, or does not compile.
+#[derive(Deserialize, MediaIds)]
+pub struct Collage {
+    references: Vec<UnverifiedId>,
+}
+
+/// How often the handler was entered, for the page to show.
+#[derive(Debug, Clone, Default)]
+pub struct Entered(Arc<AtomicU64>);
+
+pub async fn entered(State(entered): State<Entered>) -> Json<u64> {
+    Json(entered.0.load(Ordering::Relaxed))
+}
+
+/// Runs only if the caller owns every reference.
+pub async fn make(
+    State(entered): State<Entered>,
+    VerifiedMedia(Json(request), owned): VerifiedMedia<Json<Collage>>,
+    media: MediaState,
+) -> Result<Response> {
+    entered.0.fetch_add(1, Ordering::Relaxed);
+
+    let ids = request.references.iter().map(|id| &owned[id]);
+    let pictures = media.download_all(ids, Rendition::png(TILE * 2)).await.map_err(no_picture)?;
+    let composed = tokio::task::spawn_blocking(move || compose(&pictures));
+    let png = composed.await.map_err(internal)?.map_err(internal)?;
+
+    let upload =
+        Upload::new(png).filename("collage.png").owned_by(owned.owner()).scope(super::SCOPE);
+    let stored = media.upload(upload).await?;
+    Ok((StatusCode::CREATED, stored.for_owner()).into_response())
+}
+
+/// Puts pictures into rows, on paper.
+fn compose(pictures: &[Picture]) -> Result<Vec<u8>, ImageError> {
+    let tiles = pictures.iter().map(tile).collect::<Result<Vec<_>, _>>()?;
+    let columns = tiles.len().isqrt() + usize::from(tiles.len().isqrt().pow(2) < tiles.len());
+    let rows = tiles.len().div_ceil(columns);
+    let side = |tiles: usize| tiles as u32 * (TILE + GAP) + GAP;
+
+    let mut paper = RgbImage::from_pixel(side(columns), side(rows), PAPER);
+    for (y, row) in tiles.chunks(columns).enumerate() {
+        // The last row may be shorter, and is in the middle then.
+        let left = (side(columns) - side(row.len())) / 2;
+        for (x, tile) in row.iter().enumerate() {
+            let at = |tiles: usize| i64::from(side(tiles));
+            replace(&mut paper, tile, i64::from(left) + at(x), at(y));
+        }
+    }
+    let mut png = Cursor::new(Vec::new());
+    paper.write_to(&mut png, ImageFormat::Png)?;
+    Ok(png.into_inner())
+}
+
+/// One picture as a square, its transparent parts filled with paper.
+fn tile(picture: &Picture) -> Result<RgbImage, ImageError> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "not a stranger's bytes: a PNG of bounded size that the store has just encoded"
+    )]
+    let decoded = image::load_from_memory_with_format(&picture.bytes, ImageFormat::Png)?;
+    let square = decoded.resize_to_fill(TILE, TILE, FilterType::Triangle);
+    let paper = RgbImage::from_pixel(TILE, TILE, PAPER);
+    let mut tile = DynamicImage::from(paper).into_rgba8();
+    image::imageops::overlay(&mut tile, &square.into_rgba8(), 0, 0);
+    Ok(DynamicImage::from(tile).into_rgb8())
+}
+
+/// A text that was uploaded has no rendition: that is for the client to mend.
+fn no_picture(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Unsupported | ErrorKind::Failed => {
+            Error::new(ErrorKind::InvalidInput, "a collage is made of pictures only")
+        }
+        _ => error,
+    }
+}
+
+fn internal(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(ErrorKind::Internal, "the collage could not be composed").with_source(error)
+}

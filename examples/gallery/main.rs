@@ -1,0 +1,94 @@
+//! Run with `cargo run --example gallery` and open the address that it prints.
+//!
+//! Two people keep their pictures in one application. Each sees their own, makes collages of them and
+//! shares them by links, and a button shows what happens if one sends the ids of the other.
+//!
+//! Pictures are kept in the folder `gallery`, also when this ends. Another address than `127.0.0.1:3000`,
+//! and another folder, can be given as arguments.
+
+mod collage;
+mod page;
+mod people;
+mod pictures;
+mod samples;
+
+use axum::{
+    Json, Router,
+    extract::Path,
+    middleware::from_fn,
+    routing::{delete, get, post},
+};
+use tower_media::{
+    Embedded, MakeVariants, MediaState, UnverifiedId, UrlSigner, VerifyMediaLayer,
+    routes::UploadPolicy,
+};
+use tower_sessions::{MemoryStore, SessionManagerLayer};
+
+use self::collage::{Collage, Entered};
+
+/// In which part of the product the pictures are owned.
+const SCOPE: &str = "gallery";
+
+/// What may be uploaded: pictures, and as a demonstration what browsers would run. Bytes decide, and
+/// those of an SVG are no picture's.
+const TYPES: [&str; 8] = [
+    "image/jpeg",
+    "image/png",
+    "image/gif",
+    "image/webp",
+    "text/html",
+    "text/xml",
+    "text/plain",
+    "application/octet-stream",
+];
+
+/// Opens the store in a folder, with its pictures on the walls.
+pub async fn open(
+    folder: impl AsRef<std::path::Path>,
+    links: UrlSigner,
+) -> Result<MediaState, Box<dyn std::error::Error>> {
+    let store = Embedded::builder().variants(MakeVariants::Ahead).open(folder).await?;
+    let links = links.with_window(pictures::LINK_WINDOW);
+    let media = MediaState::builder(store).url_signer(links).build();
+    samples::hang(&media).await?;
+    Ok(media)
+}
+
+pub fn app(media: &MediaState) -> Router {
+    let references =
+        VerifyMediaLayer::<Json<Collage>, _>::new(media.clone()).scopes([SCOPE]).ids(1..=8);
+    let by_path = VerifyMediaLayer::<Path<UnverifiedId>, _>::new(media.clone()).scopes([SCOPE]);
+    let policy = UploadPolicy::of_types(TYPES).scope(SCOPE).max_bytes(20 << 20);
+
+    Router::new()
+        .route("/collage", post(collage::make).layer(references))
+        .route("/pictures/{id}", delete(pictures::remove).layer(by_path.clone()))
+        .route("/pictures/{id}/share", post(pictures::share).layer(by_path))
+        .route("/pictures", get(pictures::list))
+        .merge(media.upload_routes("/uploads", policy))
+        .merge(media.delivery_routes())
+        .route("/demo/entered", get(collage::entered))
+        .route("/demo/leaked", get(people::leaked))
+        .route("/session", get(people::who).post(people::sign_in).delete(people::sign_out))
+        .with_state(Entered::default())
+        .layer(media.layer())
+        .layer(from_fn(people::identify))
+        // Secure cookies need TLS, which a demonstration on loopback has not.
+        .layer(SessionManagerLayer::new(MemoryStore::default()).with_secure(false))
+        .merge(page::routes())
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let address = arguments.next().unwrap_or("127.0.0.1:3000".to_owned());
+    let folder = arguments.next().unwrap_or("gallery".to_owned());
+
+    // A new secret with each start, so links end with it. Processes that share links share a secret.
+    let links = UrlSigner::new("this-start", rand::random::<[u8; 32]>())?;
+    let media = open(&folder, links).await?;
+
+    let listener = tokio::net::TcpListener::bind(address).await?;
+    println!("open http://{}; pictures are kept in {folder}", listener.local_addr()?);
+    Ok(axum::serve(listener, app(&media)).await?)
+}

@@ -1,0 +1,105 @@
+//! Who is asking. The login is a demonstration and asks for no password; sessions are real ones.
+
+use axum::{
+    Json,
+    extract::Request,
+    http::StatusCode,
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize};
+use tower_media::{ListOptions, MediaId, MediaState, Owner, Result};
+use tower_sessions::{Session, session};
+
+/// Under which key the session says who it is.
+const PERSON: &str = "person";
+
+/// Everybody there is.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Person {
+    Ana,
+    Bob,
+}
+
+impl Person {
+    pub const ALL: [Self; 2] = [Self::Ana, Self::Bob];
+
+    pub fn owner(self) -> Owner {
+        let subject = match self {
+            Self::Ana => "ana",
+            Self::Bob => "bob",
+        };
+        Owner::new(subject).expect("a word is a subject")
+    }
+
+    fn other(self) -> Self {
+        match self {
+            Self::Ana => Self::Bob,
+            Self::Bob => Self::Ana,
+        }
+    }
+}
+
+/// Tells the layers and handlers inside of it whose session this is: all that tower-media needs.
+pub async fn identify(
+    session: Session,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, NoSession> {
+    if let Some(person) = session.get::<Person>(PERSON).await? {
+        request.extensions_mut().insert(person.owner());
+    }
+    Ok(next.run(request).await)
+}
+
+/// Who a session belongs to.
+#[derive(Serialize, Deserialize)]
+pub struct SignedIn {
+    person: Option<Person>,
+}
+
+pub async fn who(session: Session) -> Result<Json<SignedIn>, NoSession> {
+    Ok(Json(SignedIn { person: session.get(PERSON).await? }))
+}
+
+pub async fn sign_in(
+    session: Session,
+    Json(asked): Json<SignedIn>,
+) -> Result<Json<SignedIn>, NoSession> {
+    // An id from before the login must not be worth anything after it.
+    session.cycle_id().await?;
+    session.insert(PERSON, asked.person).await?;
+    Ok(Json(asked))
+}
+
+pub async fn sign_out(session: Session) -> Result<StatusCode, NoSession> {
+    session.flush().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The ids of the other person's pictures. Stands for all the ways in which ids become known, such as
+/// logs, links and screenshots; no real application has this route.
+pub async fn leaked(session: Session, media: MediaState) -> Result<Json<Vec<MediaId>>, Response> {
+    let person = session.get::<Person>(PERSON).await.map_err(|e| NoSession(e).into_response())?;
+    let person = person.ok_or_else(|| StatusCode::UNAUTHORIZED.into_response())?;
+    let page = media.list(&person.other().owner(), &ListOptions::new()).await;
+    let page = page.map_err(IntoResponse::into_response)?;
+    Ok(Json(page.items.into_iter().map(|item| item.id).collect()))
+}
+
+/// The store of sessions failed.
+pub struct NoSession(session::Error);
+
+impl From<session::Error> for NoSession {
+    fn from(error: session::Error) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for NoSession {
+    fn into_response(self) -> Response {
+        tracing::error!(error = &self.0 as &(dyn std::error::Error + 'static), "no session");
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    }
+}
