@@ -9,7 +9,7 @@ use axum::{
 
 use crate::{
     error::{Error, ErrorKind},
-    extract::{MissingOwner, VerifyMediaRejection, is_over_limit},
+    extract::{MissingOwner, VerifyMediaRejection},
     problem::Problem,
 };
 
@@ -128,10 +128,9 @@ impl UploadRejection {
     }
 
     /// What reading the form failed with.
-    pub(super) fn of_form(error: Error, limit: u64) -> Self {
+    pub(super) fn of_form(error: Error) -> Self {
         match Self::among(&error) {
             Some(rejection) => rejection,
-            None if is_over_limit(&error) => Self::TooLarge(limit),
             None if error.kind() == ErrorKind::TooLarge => Self::TooManyParts,
             None if error.kind() == ErrorKind::InvalidInput => Self::Malformed(Arc::new(error)),
             None => Self::Failed(Arc::new(error)),
