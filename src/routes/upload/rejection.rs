@@ -9,7 +9,6 @@ use axum::{
 
 use crate::{
     error::{Error, ErrorKind},
-    extract::{MissingOwner, VerifyMediaRejection},
     problem::Problem,
 };
 
@@ -61,9 +60,7 @@ impl UploadRejection {
     pub fn problem(&self) -> Problem {
         let (status, slug) = self.kind();
         let detail = match self {
-            Self::MissingOwner => {
-                return VerifyMediaRejection::MissingOwner(MissingOwner).problem();
-            }
+            Self::MissingOwner => "Sign in to upload.".into(),
             Self::Failed(error) => return error.problem(),
             Self::CrossSite => "This may only be sent by pages of this site.".into(),
             Self::NotAForm => "Files are sent as multipart/form-data.".into(),
