@@ -24,6 +24,8 @@ mod problem;
 mod range;
 mod raster;
 mod rendition;
+#[cfg(feature = "routes")]
+mod signing;
 mod state;
 mod upload;
 
@@ -33,6 +35,8 @@ pub mod embedded;
 pub mod extract;
 #[cfg(feature = "remote")]
 pub mod remote;
+#[cfg(feature = "routes")]
+pub mod routes;
 pub mod verify;
 
 #[doc = include_str!("docs/promises.md")]
@@ -45,6 +49,8 @@ pub mod testkit;
 
 #[cfg(feature = "remote")]
 pub use self::remote::{Remote, RemoteBuilder};
+#[cfg(feature = "routes")]
+pub use self::signing::{LinkOptions, UrlSigner};
 #[cfg(feature = "embedded")]
 pub use self::{
     embedded::{Embedded, EmbeddedBuilder, MakeVariants},

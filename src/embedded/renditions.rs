@@ -8,7 +8,8 @@ use tempfile::{NamedTempFile, TempPath};
 use tokio::io::AsyncWriteExt as _;
 
 use super::{
-    blobs::{Found, content_key, renditions_key},
+    blobs::{content_key, renditions_key},
+    disk::Found,
     spool::{Content, not_written},
     store::Store,
 };
@@ -136,8 +137,10 @@ impl Store {
                 return Ok(());
             }
             for (id, RenditionRow { key, .. }) in oldest {
-                self.catalog.forget_renditions(&id, Some(&key)).await?;
+                // In this order: a row without a file is made anew, a file without a row only found by
+                // `verify`.
                 self.blobs.delete(&key_of(&id, &key)).await?;
+                self.catalog.forget_renditions(&id, Some(&key)).await?;
             }
         }
         Ok(())
@@ -146,10 +149,10 @@ impl Store {
     /// The original as a file, and what keeps the file there.
     async fn source(&self, row: &Row) -> Result<(PictureSource, Option<TempPath>)> {
         let key = content_key(row.hash);
+        let mut found = self.blobs.open(&key, None).await?.ok_or_else(|| lost(row))?;
         if let Some(path) = self.blobs.file(&key)? {
             return Ok((PictureSource::File(path), None));
         }
-        let mut found = self.blobs.open(&key, None).await?.ok_or_else(|| lost(row))?;
         let file = NamedTempFile::new_in(self.folder.incoming()).map_err(not_written)?;
         let (file, path) = file.into_parts();
         let mut file = tokio::fs::File::from_std(file);

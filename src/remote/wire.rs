@@ -8,7 +8,6 @@ use crate::{
     error::{Error, ErrorKind, Result},
     id::MediaId,
     media::{Exif, Media, MediaStatus, MediaUrls, Metadata},
-    rendition::{Transform, Variant},
 };
 
 /// A record, as upload, get, hash and lists give it.
@@ -67,11 +66,7 @@ impl PublicUrls {
     /// The URLs of `id` under `base`, every variant included.
     pub(super) fn all(&self, id: &MediaId, otherwise: &str) -> MediaUrls {
         let base = self.0.as_deref().unwrap_or(otherwise);
-        let mut urls = MediaUrls::new(format!("{base}/media/{id}/file"));
-        let variant = |variant: Variant| Some(format!("{}/{variant}", urls.original));
-        let [thumbnail, medium, large] = Variant::ALL.map(variant);
-        (urls.thumbnail, urls.medium, urls.large) = (thumbnail, medium, large);
-        urls
+        MediaUrls::all(base, id)
     }
 
     fn of(&self, id: &MediaId, given: Urls) -> MediaUrls {
@@ -117,21 +112,6 @@ fn nonsense(what: &str) -> Error {
         ErrorKind::Unexpected,
         format!("the media service sent a record without a valid {what}"),
     )
-}
-
-/// A transform as the service's query.
-pub(super) fn transform_query(transform: &Transform) -> String {
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    query.append_pair("format", transform.format().as_str());
-    if let Some(width) = transform.width() {
-        query.append_pair("w", &width.to_string());
-    }
-    if let Some(height) = transform.height() {
-        query.append_pair("h", &height.to_string());
-    }
-    query.append_pair("fit", transform.fit().as_str());
-    query.append_pair("q", &transform.quality().to_string());
-    query.finish()
 }
 
 /// What is read of a record in a list, to know what is owned.
