@@ -1,20 +1,21 @@
 //! Run with `cargo run --example quickstart` and follow the `curl` lines of the README.
 //!
-//! Two routes: one stores a picture for whoever is signed in, the other uses pictures, and only ever
-//! those of the caller. Another address than `127.0.0.1:3000` can be given as the argument.
+//! One route stores a picture for whoever is signed in; the others use pictures, and only ever those of
+//! the caller. They are kept in the folder `media`, also when this ends. Another address than
+//! `127.0.0.1:3000`, and another folder, can be given as arguments.
 
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, Request},
+    extract::{DefaultBodyLimit, Path, Request},
     http::StatusCode,
     middleware::{Next, from_fn},
     response::Response,
-    routing::post,
+    routing::{get, post},
 };
 use tower_media::{
-    Media, MediaIds, MediaState, Owner, Result, UnverifiedId, Upload, VerifiedMedia,
-    VerifyMediaLayer,
+    Download, Media, MediaIds, MediaState, Owner, Result, UnverifiedId, Upload, Variant,
+    VerifiedMedia, VerifyMediaLayer,
 };
 
 /// What a client sends. A new field that holds ids is verified as well, or does not compile.
@@ -37,6 +38,14 @@ async fn collage(
     Ok(answer)
 }
 
+/// Delivers a small version of one picture, which is made the first time.
+async fn thumbnail(
+    VerifiedMedia(Path(id), owned): VerifiedMedia<Path<UnverifiedId>>,
+    media: MediaState,
+) -> Result<Download> {
+    media.download(&owned[&id], Variant::Thumbnail).await
+}
+
 /// Stores the body of the request.
 async fn upload(owner: Owner, media: MediaState, body: Bytes) -> Result<(StatusCode, Json<Media>)> {
     let stored = media.upload(Upload::new(body).owned_by(&owner).scope("me")).await?;
@@ -54,17 +63,22 @@ async fn demo_login(mut request: Request, next: Next) -> Response {
 
 fn app(media: &MediaState) -> Router {
     let guard = VerifyMediaLayer::<Json<Collage>, _>::new(media.clone()).scopes(["me"]).ids(1..=8);
+    let by_path = VerifyMediaLayer::<Path<UnverifiedId>, _>::new(media.clone());
     Router::new()
         .route("/collage", post(collage).layer(guard))
+        .route("/pictures/{id}/thumbnail", get(thumbnail).layer(by_path))
         .route("/pictures", post(upload).layer(DefaultBodyLimit::max(10 << 20)))
         .layer(media.layer())
         .layer(from_fn(demo_login))
 }
 
 #[tokio::main]
-async fn main() -> std::io::Result<()> {
-    let address = std::env::args().nth(1).unwrap_or("127.0.0.1:3000".to_owned());
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let address = arguments.next().unwrap_or("127.0.0.1:3000".to_owned());
+    let folder = arguments.next().unwrap_or("media".to_owned());
+    let media = MediaState::embedded(&folder).await?;
     let listener = tokio::net::TcpListener::bind(address).await?;
-    println!("listening on http://{}; pictures are kept until this ends", listener.local_addr()?);
-    axum::serve(listener, app(&MediaState::in_memory())).await
+    println!("listening on http://{}; pictures are kept in {folder}", listener.local_addr()?);
+    Ok(axum::serve(listener, app(&media)).await?)
 }

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, error::Error as StdError, fmt, time::Duration};
 
 use axum::{
-    http::StatusCode,
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 
@@ -30,6 +30,8 @@ pub enum ErrorKind {
     InvalidInput,
     /// More bytes than the limit allows. 413.
     TooLarge,
+    /// A part was asked for that has none of the bytes there are. 416.
+    RangeNotSatisfiable,
     /// The backend does not do this. 501.
     Unsupported,
     /// It was uploaded but could not be processed. 422.
@@ -53,6 +55,7 @@ impl ErrorKind {
             Self::NotFound | Self::NotOwned => StatusCode::NOT_FOUND,
             Self::InvalidInput | Self::Failed => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::Unsupported => StatusCode::NOT_IMPLEMENTED,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
@@ -66,6 +69,7 @@ impl ErrorKind {
             Self::NotFound | Self::NotOwned => "media-not-found",
             Self::InvalidInput => "invalid-media-input",
             Self::TooLarge => "media-too-large",
+            Self::RangeNotSatisfiable => "media-range-not-satisfiable",
             Self::Unsupported => "media-unsupported",
             Self::Failed => "media-failed",
             Self::Unavailable => "media-unavailable",
@@ -99,12 +103,19 @@ struct Inner {
     message: Cow<'static, str>,
     source: Option<BoxError>,
     missing: Vec<UnverifiedId>,
+    complete_length: Option<u64>,
 }
 
 impl Error {
     /// Describes a failure. The message is lower case, has no full stop, and names what failed.
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), source: None, missing: Vec::new() }))
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            source: None,
+            missing: Vec::new(),
+            complete_length: None,
+        }))
     }
 
     /// Adds the cause.
@@ -122,12 +133,20 @@ impl Error {
         error
     }
 
+    /// Describes a range that has none of the bytes there are, so many in all if that is known.
+    pub fn range_not_satisfiable(complete_length: Option<u64>) -> Self {
+        let what = "none of the bytes asked for are there";
+        let mut error = Self::new(ErrorKind::RangeNotSatisfiable, what);
+        error.0.complete_length = complete_length;
+        error
+    }
+
     pub(crate) fn timeout(what: &str, after: Duration) -> Self {
         Self::new(ErrorKind::Timeout, format!("{what} took longer than {after:?}"))
     }
 
     /// Makes one of several errors for several callers who waited for the same thing.
-    #[cfg(feature = "remote")]
+    #[cfg(any(feature = "embedded", feature = "remote"))]
     pub(crate) fn shared(error: std::sync::Arc<Self>) -> Self {
         Self::new(error.kind(), error.to_string()).with_source(error)
     }
@@ -150,6 +169,12 @@ impl Error {
 
     pub(crate) fn into_missing(self) -> Vec<UnverifiedId> {
         self.0.missing
+    }
+
+    /// Returns how many bytes there are in all, if a range had none of them and that is known. `None`
+    /// unless the kind is [`ErrorKind::RangeNotSatisfiable`].
+    pub fn complete_length(&self) -> Option<u64> {
+        self.0.complete_length
     }
 
     /// Returns the problem that a client is told.
@@ -227,7 +252,14 @@ impl IntoResponse for Error {
         if self.kind().status().is_server_error() {
             tracing::error!(kind = ?self.kind(), error = &self as &dyn StdError, "media call failed");
         }
-        self.problem().into_response()
+        let mut response = self.problem().into_response();
+        if let Some(length) = self.complete_length() {
+            let range = HeaderValue::try_from(format!("bytes */{length}"));
+            response
+                .headers_mut()
+                .insert(header::CONTENT_RANGE, range.expect("digits are a header's value"));
+        }
+        response
     }
 }
 

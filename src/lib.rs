@@ -1,8 +1,11 @@
 #![doc = include_str!("docs/crate.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "embedded")]
+mod catalog;
 #[cfg(feature = "testkit")]
 mod declared;
+mod delivered;
 mod download;
 mod error;
 mod file_name;
@@ -16,13 +19,17 @@ mod owner;
 mod ownership;
 #[cfg(feature = "embedded")]
 mod pictures;
+mod pieces;
 mod problem;
+mod range;
 mod raster;
 mod rendition;
 mod state;
 mod upload;
 
 pub mod backend;
+#[cfg(feature = "embedded")]
+pub mod embedded;
 pub mod extract;
 #[cfg(feature = "remote")]
 pub mod remote;
@@ -36,16 +43,19 @@ pub mod conformance;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 
-#[cfg(feature = "embedded")]
-pub use self::pictures::PictureLimits;
 #[cfg(feature = "remote")]
 pub use self::remote::{Remote, RemoteBuilder};
+#[cfg(feature = "embedded")]
+pub use self::{
+    embedded::{Embedded, EmbeddedBuilder, MakeVariants},
+    pictures::PictureLimits,
+};
 #[cfg(feature = "derive")]
 pub use tower_media_derive::MediaIds;
 
 pub use self::{
     backend::{MediaBackend, MediaBackendExt, Picture},
-    download::Download,
+    download::{Download, DownloadOptions},
     error::{Error, ErrorKind, Result},
     extract::{MediaIds, VerifiedMedia},
     id::{ContentHash, InvalidContentHash, InvalidMediaId, MediaId, UnverifiedId},
@@ -55,6 +65,7 @@ pub use self::{
     owner::{InvalidOwner, InvalidScope, Owner, Scope, Scopes},
     ownership::{DynOwnership, IdCollector, OwnedMedia, Ownership, OwnershipQuestion, Standing},
     problem::Problem,
+    range::{ByteRange, ContentRange},
     raster::is_raster_image,
     rendition::{Fit, Format, Rendition, Transform, Variant},
     state::{MediaState, MediaStateBuilder, MissingMediaState},

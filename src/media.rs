@@ -2,15 +2,23 @@
 
 use std::time::SystemTime;
 
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::id::{ContentHash, MediaId};
+use crate::{
+    id::{ContentHash, MediaId},
+    rendition::Variant,
+};
 
 /// The record of one piece of media.
 ///
 /// It serialises to JSON with the field names of the media protocol (`originalName`, `mimeType`, …;
 /// absent values are left out). **What a camera wrote is not in it**: [`Exif`] can hold the place
-/// where somebody lives, so it serialises only through [`Media::for_owner`] (promise P7).
+/// where somebody lives, so it serialises only through [`Media::for_owner`] (promise P7). A handler may
+/// return either view as it is.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
@@ -99,6 +107,20 @@ pub struct OwnerView<'a> {
     exif: Option<&'a Exif>,
 }
 
+impl IntoResponse for Media {
+    /// The JSON that anybody may see.
+    fn into_response(self) -> Response {
+        Json(self).into_response()
+    }
+}
+
+impl IntoResponse for OwnerView<'_> {
+    /// The JSON for the owner's eyes.
+    fn into_response(self) -> Response {
+        Json(self).into_response()
+    }
+}
+
 fn timestamp<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
     let time = jiff::Timestamp::try_from(*time).map_err(serde::ser::Error::custom)?;
     serializer.collect_str(&format_args!("{time:.3}"))
@@ -140,6 +162,27 @@ impl MediaUrls {
     /// Begins with the URL of the original and no variants.
     pub fn new(original: impl Into<String>) -> Self {
         Self { original: original.into(), thumbnail: None, medium: None, large: None }
+    }
+
+    /// All that the media protocol has, below a base without a slash at its end.
+    pub(crate) fn all(base: &str, id: &MediaId) -> Self {
+        let variant = |variant: Variant| Some(format!("{base}/media/{id}/file/{variant}"));
+        Self {
+            original: format!("{base}/media/{id}/file"),
+            thumbnail: variant(Variant::Thumbnail),
+            medium: variant(Variant::Medium),
+            large: variant(Variant::Large),
+        }
+    }
+
+    /// Without those of variants that a picture of this size, or what is no picture, has not: as in the
+    /// media protocol, one that would not be smaller than the picture.
+    pub(crate) fn that_exist(mut self, picture: Option<&Metadata>) -> Self {
+        let longest = picture.map_or(0, |picture| picture.width.max(picture.height));
+        self.thumbnail.take_if(|_| picture.is_none());
+        self.medium.take_if(|_| longest <= 800);
+        self.large.take_if(|_| longest <= 1920);
+        self
     }
 }
 

@@ -1,6 +1,6 @@
 //! The handle that an application keeps and its handlers use.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, pin::pin, sync::Arc, time::Duration};
 
 use axum::{
     Extension,
@@ -8,10 +8,16 @@ use axum::{
     http::{StatusCode, request::Parts},
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
+use futures_util::{
+    Stream,
+    future::{Either, select},
+};
+use tracing::{Instrument as _, field};
 
 use crate::{
     backend::{MediaBackend, MediaBackendExt as _, Picture, SharedBackend, Unstored},
-    download::Download,
+    download::{Download, DownloadOptions},
     error::{Error, ErrorKind, Result},
     id::{MediaId, UnverifiedId},
     list::{ListOptions, MediaStats, Page},
@@ -23,8 +29,7 @@ use crate::{
         Standing, contained, verify,
     },
     problem::Problem,
-    rendition::Rendition,
-    upload::Upload,
+    upload::{Upload, pump},
 };
 
 /// The most ids that [`MediaState::verify`] asks about at once.
@@ -86,6 +91,28 @@ impl MediaState {
         Ok(Self::new(crate::remote::Remote::new(url)?))
     }
 
+    /// Keeps media in a folder of this machine, with the defaults of
+    /// [`EmbeddedBuilder`](crate::EmbeddedBuilder). The folder is made if need be.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`EmbeddedBuilder::open`](crate::EmbeddedBuilder::open).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> tower_media::Result<()> {
+    /// # let folder = tempfile::tempdir().expect("a folder");
+    /// # let folder = folder.path();
+    /// let media = tower_media::MediaState::embedded(folder).await?;
+    /// # Ok(()) }
+    /// ```
+    #[cfg(feature = "embedded")]
+    pub async fn embedded(folder: impl AsRef<std::path::Path>) -> Result<Self> {
+        Ok(Self::new(crate::embedded::Embedded::open(folder).await?))
+    }
+
     /// Only checks who owns what, and stores nothing: for an application that keeps its media in its
     /// own way. Uploads, downloads, lists and removals are [`ErrorKind::Unsupported`].
     ///
@@ -141,6 +168,45 @@ impl MediaState {
         self.0.backend.upload(upload).await
     }
 
+    /// Stores an upload whose bytes are borrowed, such as a field of axum's `Multipart`, and returns its
+    /// record. The bytes that `upload` itself has are not looked at.
+    ///
+    /// ```
+    /// use axum::{extract::Multipart, http::StatusCode};
+    /// use tower_media::{Media, MediaState, Owner, Upload};
+    ///
+    /// async fn avatar(media: MediaState, owner: Owner, mut form: Multipart) -> Result<Media, StatusCode> {
+    ///     while let Some(field) = form.next_field().await.map_err(|_| StatusCode::BAD_REQUEST)? {
+    ///         let Some(name) = field.file_name() else { continue };
+    ///         let upload = Upload::default().filename(name).owned_by(&owner).scope("avatar");
+    ///         return media.upload_from(field, upload).await.map_err(|e| e.kind().status());
+    ///     }
+    ///     Err(StatusCode::UNPROCESSABLE_ENTITY)
+    /// }
+    /// # let _: axum::Router<()> = axum::Router::new().route("/", axum::routing::post(avatar));
+    /// ```
+    ///
+    /// # Cancellation safety
+    ///
+    /// A dropped future leaves either nothing or the whole upload.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`upload`](Self::upload).
+    pub async fn upload_from<S, E>(&self, bytes: S, upload: Upload) -> Result<Media>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Send,
+        E: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
+    {
+        let (body, pump) = pump(bytes);
+        let store = self.upload(upload.with_body(body));
+        let (store, pump) = (pin!(store), pin!(pump));
+        match select(store, pump).await {
+            Either::Left((stored, _)) => stored,
+            Either::Right(((), store)) => store.await,
+        }
+    }
+
     /// Returns the record of media.
     ///
     /// # Errors
@@ -150,18 +216,37 @@ impl MediaState {
         self.0.backend.get(id).await
     }
 
-    /// Begins to deliver the bytes of a rendition.
+    /// Begins to deliver the bytes of a rendition, or with [`DownloadOptions`] a part of them. What it
+    /// returns can be returned from a handler.
+    ///
+    /// ```
+    /// use tower_media::{DownloadOptions, MediaState, Owner, Rendition, Upload};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> tower_media::Result<()> {
+    /// let media = MediaState::in_memory();
+    /// let ana = Owner::new("ana")?;
+    /// let id = media.upload(Upload::new("hello").owned_by(&ana).scope("notes")).await?.id;
+    ///
+    /// let whole = media.download(&id, Rendition::Original).await?;
+    /// assert_eq!(whole.into_bytes(1024).await?, "hello");
+    /// let part = DownloadOptions::new(Rendition::Original).with_range(1..=3);
+    /// let part = media.download(&id, part).await?;
+    /// assert_eq!(part.part().expect("these only").to_string(), "bytes 1-3/5");
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
     /// [`ErrorKind::NotFound`] if there is no such media, [`ErrorKind::Unsupported`] if there is no
-    /// such rendition, and the backend's own. The original is never a substitute.
+    /// such rendition, [`ErrorKind::RangeNotSatisfiable`] if there are no such bytes in it, and the
+    /// backend's own. The original is never a substitute.
     pub async fn download(
         &self,
         id: &MediaId,
-        rendition: impl Into<Rendition>,
+        options: impl Into<DownloadOptions>,
     ) -> Result<Download> {
-        self.0.backend.download(id, rendition.into()).await
+        self.0.backend.download(id, &options.into()).await
     }
 
     /// Reads a rendition of each of `ids` into memory, in the order given.
@@ -175,9 +260,9 @@ impl MediaState {
     pub async fn download_all<'a>(
         &self,
         ids: impl IntoIterator<Item = &'a MediaId, IntoIter: Send> + Send,
-        rendition: impl Into<Rendition>,
+        options: impl Into<DownloadOptions>,
     ) -> Result<Vec<Picture>> {
-        self.0.backend.download_all(ids, rendition.into(), self.0.download_limit).await
+        self.0.backend.download_all(ids, options.into(), self.0.download_limit).await
     }
 
     /// Builds the URLs of media, without asking whether it exists.
@@ -269,12 +354,15 @@ impl MediaState {
         self.verify_claim(&Arc::new(Claim { owner, scopes, ids }), false).await
     }
 
-    pub(crate) fn verify_claim(
-        &self,
-        claim: &Arc<Claim>,
-        fresh: bool,
-    ) -> impl Future<Output = Result<OwnedMedia>> + Send {
-        verify(&*self.0.ownership, claim, fresh, self.0.check_timeout)
+    pub(crate) async fn verify_claim(&self, claim: &Arc<Claim>, fresh: bool) -> Result<OwnedMedia> {
+        let ids = claim.ids.len();
+        let span = tracing::info_span!("media.check", ids, fresh, failed = field::Empty);
+        let check = verify(&*self.0.ownership, claim, fresh, self.0.check_timeout);
+        let result = check.instrument(span.clone()).await;
+        if let Err(error) = &result {
+            span.record("failed", field::debug(error.kind()));
+        }
+        result
     }
 
     /// Tells the operator what each of `ids` is to `owner`: owned, owned in other scopes only,

@@ -1,14 +1,24 @@
 //! What is handed in to be stored, and for whom.
 
-use std::fmt;
+mod borrowed;
+mod file;
 
-use bytes::{Bytes, BytesMut};
-use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream::BoxStream};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream, stream::BoxStream};
+
+pub(crate) use self::borrowed::pump;
+#[cfg(any(feature = "embedded", feature = "remote"))]
+pub(crate) use self::file::{length as file_length, read as read_file};
 use crate::{
     error::{Error, ErrorKind, Result},
     file_name::display_name,
     owner::{InvalidScope, Owner, Scope},
+    pieces::{collect, too_large},
 };
 
 /// Bytes to be stored, with what is known of them.
@@ -36,6 +46,15 @@ pub struct Upload {
     content_type: Option<String>,
     owner: Option<Owner>,
     scope: Option<Result<Scope, InvalidScope>>,
+    skips_processing: bool,
+}
+
+impl Default for Upload {
+    /// An upload without bytes: for [`MediaState::upload_from`](crate::MediaState::upload_from), which
+    /// is given them apart.
+    fn default() -> Self {
+        Self::new(Bytes::new())
+    }
 }
 
 impl Upload {
@@ -52,17 +71,35 @@ impl Upload {
         S: Stream<Item = std::result::Result<Bytes, E>> + Send + 'static,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let stream = stream.map_err(|error| match error.into().downcast::<Error>() {
-            Ok(error) => *error,
-            Err(error) => {
-                Error::new(ErrorKind::InvalidInput, "the upload broke off").with_source(error)
-            }
-        });
-        Self::from_body(UploadBody::Stream(stream.boxed()))
+        Self::from_body(UploadBody::Stream(
+            stream.map_err(|error| broken_off(error.into())).boxed(),
+        ))
+    }
+
+    /// Begins with the bytes of a file on this machine, which is read when it is sent and must not change
+    /// meanwhile. Its name is not taken over: a spooled file has one that says nothing.
+    ///
+    /// A file that cannot be opened is [`ErrorKind::InvalidInput`] once it is uploaded; no error names
+    /// the path.
+    pub fn from_path(path: impl AsRef<Path>) -> Self {
+        Self::from_body(UploadBody::File(path.as_ref().to_owned()))
     }
 
     fn from_body(body: UploadBody) -> Self {
-        Self { body, file_name: None, content_type: None, owner: None, scope: None }
+        Self {
+            body,
+            file_name: None,
+            content_type: None,
+            owner: None,
+            scope: None,
+            skips_processing: false,
+        }
+    }
+
+    /// Replaces the bytes.
+    pub(crate) fn with_body(mut self, body: UploadBody) -> Self {
+        self.body = body;
+        self
     }
 
     /// Sets the file name to be shown later. Of a path only the last part stays; control and
@@ -93,6 +130,13 @@ impl Upload {
         self
     }
 
+    /// Stores the bytes and no more: no variants are made ahead, and the record may lack what looking into
+    /// the bytes would tell, such as dimensions. For what nobody will look at as a picture.
+    pub fn skip_processing(mut self) -> Self {
+        self.skips_processing = true;
+        self
+    }
+
     /// Takes the upload apart, for a backend that stores it.
     ///
     /// # Errors
@@ -105,6 +149,7 @@ impl Upload {
             content_type: self.content_type,
             owner: self.owner.ok_or_else(|| invalid("the upload has no owner"))?,
             scope: self.scope.ok_or_else(|| invalid("the upload has no scope"))??,
+            skips_processing: self.skips_processing,
         };
         Ok((self.body, claims))
     }
@@ -132,6 +177,8 @@ pub struct UploadClaims {
     pub owner: Owner,
     /// Where the ownership will count.
     pub scope: Scope,
+    /// Whether the bytes are to be stored and no more.
+    pub skips_processing: bool,
 }
 
 impl fmt::Debug for UploadClaims {
@@ -148,6 +195,8 @@ impl fmt::Debug for UploadClaims {
 pub enum UploadBody {
     /// All at hand: they can be sent again if need be.
     Bytes(Bytes),
+    /// In a file, which can be read again if need be.
+    File(PathBuf),
     /// Piece by piece, once.
     Stream(BoxStream<'static, Result<Bytes>>),
 }
@@ -157,41 +206,50 @@ impl UploadBody {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::TooLarge`] beyond the limit; what the stream fails with.
+    /// [`ErrorKind::TooLarge`] beyond the limit, and those of [`into_stream`](Self::into_stream).
     pub async fn into_bytes(self, limit: usize) -> Result<Bytes> {
         match self {
-            Self::Bytes(bytes) if bytes.len() > limit => Err(too_large(limit)),
+            Self::Bytes(bytes) if bytes.len() > limit => Err(too_large(limit as u64)),
             Self::Bytes(bytes) => Ok(bytes),
-            Self::Stream(stream) => collect(stream, limit).await,
+            body => collect(body.into_stream().await?, limit).await,
         }
+    }
+
+    /// Returns the bytes piece by piece, whatever they are in.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for a file that is none or cannot be opened. The stream fails with what
+    /// it failed with before, and for a file with [`ErrorKind::InvalidInput`] if it is cut short meanwhile.
+    pub async fn into_stream(self) -> Result<BoxStream<'static, Result<Bytes>>> {
+        Ok(match self {
+            Self::Bytes(bytes) => stream::once(async move { Ok(bytes) }).boxed(),
+            Self::File(path) => {
+                let length = file::length(&path).await?;
+                file::read(path, length)
+            }
+            Self::Stream(stream) => stream,
+        })
     }
 }
 
 impl fmt::Debug for UploadBody {
+    // Paths stay out of logs, like file names.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bytes(bytes) => write!(f, "Bytes({} bytes)", bytes.len()),
+            Self::File(_) => f.write_str("File"),
             Self::Stream(_) => f.write_str("Stream"),
         }
     }
 }
 
-/// Reads a stream into memory, up to `limit` bytes.
-pub(crate) async fn collect(
-    mut stream: BoxStream<'static, Result<Bytes>>,
-    limit: usize,
-) -> Result<Bytes> {
-    let Some(first) = stream.try_next().await? else { return Ok(Bytes::new()) };
-    let mut all = BytesMut::from(first);
-    while all.len() <= limit {
-        match stream.try_next().await? {
-            Some(chunk) => all.extend_from_slice(&chunk),
-            None => return Ok(all.freeze()),
+/// What an upload fails with whose stream failed.
+fn broken_off(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
+    match error.downcast::<Error>() {
+        Ok(error) => *error,
+        Err(error) => {
+            Error::new(ErrorKind::InvalidInput, "the upload broke off").with_source(error)
         }
     }
-    Err(too_large(limit))
-}
-
-pub(crate) fn too_large(limit: usize) -> Error {
-    Error::new(ErrorKind::TooLarge, format!("the media is larger than {limit} bytes"))
 }

@@ -6,14 +6,13 @@ use futures_util::future::BoxFuture;
 
 use super::MediaBackend;
 use crate::{
-    download::Download,
+    download::{Download, DownloadOptions},
     error::Result,
     id::MediaId,
     list::{ListOptions, MediaStats, Page},
     media::{Media, MediaUrls},
     owner::Owner,
     ownership::{DynOwnership, Ownership, OwnershipQuestion, Standing},
-    rendition::Rendition,
     upload::Upload,
 };
 
@@ -28,7 +27,7 @@ pub trait DynMediaBackend: DynOwnership {
     fn dyn_download<'a>(
         &'a self,
         id: &'a MediaId,
-        rendition: Rendition,
+        options: &'a DownloadOptions,
     ) -> BoxFuture<'a, Result<Download>>;
     /// See [`MediaBackend::list`].
     fn dyn_list<'a>(
@@ -56,9 +55,9 @@ impl<T: MediaBackend> DynMediaBackend for T {
     fn dyn_download<'a>(
         &'a self,
         id: &'a MediaId,
-        rendition: Rendition,
+        options: &'a DownloadOptions,
     ) -> BoxFuture<'a, Result<Download>> {
-        Box::pin(self.download(id, rendition))
+        Box::pin(self.download(id, options))
     }
 
     fn dyn_list<'a>(
@@ -119,8 +118,8 @@ impl MediaBackend for SharedBackend {
         self.0.dyn_get(id).await
     }
 
-    async fn download(&self, id: &MediaId, rendition: Rendition) -> Result<Download> {
-        self.0.dyn_download(id, rendition).await
+    async fn download(&self, id: &MediaId, options: &DownloadOptions) -> Result<Download> {
+        self.0.dyn_download(id, options).await
     }
 
     async fn list(&self, owner: &Owner, options: &ListOptions) -> Result<Page> {

@@ -7,10 +7,10 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::MediaBackend;
 use crate::{
+    download::DownloadOptions,
     error::{Error, ErrorKind, Result},
     id::MediaId,
     media::{Media, MediaStatus},
-    rendition::Rendition,
 };
 
 /// How many downloads [`MediaBackendExt::download_all`] has under way at once.
@@ -21,8 +21,8 @@ const INTERVALS: (Duration, Duration) = (Duration::from_millis(50), Duration::fr
 
 /// Conveniences on every [`MediaBackend`].
 pub trait MediaBackendExt: MediaBackend {
-    /// Reads one rendition of each of `ids` into memory, in the order given, up to `limit` bytes
-    /// each.
+    /// Reads one rendition of each of `ids`, or the same part of each, into memory, in the order
+    /// given, up to `limit` bytes each.
     ///
     /// # Behavior
     ///
@@ -36,7 +36,7 @@ pub trait MediaBackendExt: MediaBackend {
     fn download_all<'a>(
         &self,
         ids: impl IntoIterator<Item = &'a MediaId, IntoIter: Send> + Send,
-        rendition: Rendition,
+        options: DownloadOptions,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Picture>>> + Send
     where
@@ -46,7 +46,7 @@ pub trait MediaBackendExt: MediaBackend {
         async move {
             stream::iter(ids)
                 .map(|id| async move {
-                    let download = self.download(&id, rendition).await?;
+                    let download = self.download(&id, &options).await?;
                     let content_type = download.content_type().to_owned();
                     Ok(Picture { bytes: download.into_bytes(limit).await?, id, content_type })
                 })

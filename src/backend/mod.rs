@@ -11,14 +11,13 @@ pub use self::{
 };
 
 use crate::{
-    download::Download,
+    download::{Download, DownloadOptions},
     error::Result,
     id::MediaId,
     list::{ListOptions, MediaStats, Page},
     media::{Media, MediaUrls},
     owner::Owner,
     ownership::Ownership,
-    rendition::Rendition,
     upload::Upload,
 };
 
@@ -55,17 +54,21 @@ pub trait MediaBackend: Ownership {
     /// An id that is unknown or removed is [`ErrorKind::NotFound`](crate::ErrorKind::NotFound).
     fn get(&self, id: &MediaId) -> impl Future<Output = Result<Media>> + Send;
 
-    /// Begins to deliver the bytes of a rendition.
+    /// Begins to deliver the bytes of a rendition, or a part of them.
     ///
     /// # Behavior
     ///
     /// - An id that is unknown or removed is [`ErrorKind::NotFound`](crate::ErrorKind::NotFound).
     /// - The original is byte for byte what was uploaded, under the type of the record.
     /// - A rendition that cannot be made is an error, never the original (promise P5).
+    /// - Of a range either exactly these bytes come, and [`Download::part`] says so, or the whole
+    ///   (RFC 9110, section 14.2). One that has none of the bytes is
+    ///   [`ErrorKind::RangeNotSatisfiable`](crate::ErrorKind::RangeNotSatisfiable), or the whole comes.
+    ///   [`DownloadOptions::part_of`] tells.
     fn download(
         &self,
         id: &MediaId,
-        rendition: Rendition,
+        options: &DownloadOptions,
     ) -> impl Future<Output = Result<Download>> + Send;
 
     /// Lists an owner's media, newest first.

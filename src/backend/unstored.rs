@@ -2,14 +2,13 @@
 
 use super::MediaBackend;
 use crate::{
-    download::Download,
+    download::{Download, DownloadOptions},
     error::{Error, ErrorKind, Result},
     id::MediaId,
     list::{ListOptions, MediaStats, Page},
     media::{Media, MediaUrls},
     owner::Owner,
     ownership::{Ownership, OwnershipQuestion, Standing},
-    rendition::Rendition,
     upload::Upload,
 };
 
@@ -42,7 +41,7 @@ impl<O: Ownership> MediaBackend for Unstored<O> {
         unsupported()
     }
 
-    async fn download(&self, _: &MediaId, _: Rendition) -> Result<Download> {
+    async fn download(&self, _: &MediaId, _: &DownloadOptions) -> Result<Download> {
         unsupported()
     }
 

@@ -5,8 +5,11 @@ use std::time::Duration;
 use super::lab::{Lab, SCOPE, is_refusal, new_owner, new_picture, unique};
 use crate::{
     backend::{MediaBackend, MediaBackendExt as _},
+    download::DownloadOptions,
+    error::ErrorKind,
     id::{ContentHash, MediaId},
     media::MediaUrls,
+    range::{ByteRange, ContentRange},
     rendition::{Format, Rendition, Transform, Variant},
     upload::Upload,
 };
@@ -24,11 +27,75 @@ pub async fn original_is_what_was_uploaded(backend: &impl MediaBackend) {
     lab.equal("the bytes", original, &bytes);
     lab.equal("the type", content_type, media.mime_type);
 
-    let download = lab.ok("a download", backend.download(&media.id, Rendition::Original).await);
+    let download =
+        lab.ok("a download", backend.download(&media.id, &Rendition::Original.into()).await);
     let length = download.length().unwrap_or(bytes.len() as u64);
     lab.equal("the length", length, bytes.len() as u64);
     let hash = ContentHash::of(&bytes);
     lab.equal("the hash", download.hash().unwrap_or(hash), hash);
+}
+
+/// Of a range come exactly its bytes, and the download says which they are, or the whole comes.
+pub async fn a_range_is_these_bytes_or_the_whole(backend: &impl MediaBackend) {
+    let lab = Lab::new(backend, "a_range_is_these_bytes_or_the_whole");
+    let bytes = new_picture();
+    let upload = Upload::new(bytes.clone()).owned_by(&new_owner()).scope(SCOPE);
+    let id = lab.upload(upload).await.id;
+    let total = bytes.len() as u64;
+    for range in [
+        ByteRange::from(0..=0),
+        ByteRange::from(3..=9),
+        ByteRange::from(5..=u64::MAX),
+        ByteRange::from(0..),
+        ByteRange::from(total - 1..),
+        ByteRange::Last(1),
+        ByteRange::Last(total + 1),
+    ] {
+        let options = DownloadOptions::new(Rendition::Original).with_range(range);
+        let download = lab.ok(range, backend.download(&id, &options).await);
+        let asked = range.resolve(total).expect("there are such bytes");
+        let part = download.part();
+        let expected = part.is_some().then(|| ContentRange::new(asked, total)).flatten();
+        lab.equal(format_args!("the part of {range}"), part, expected);
+        let length = download.length();
+        let read = lab.ok("reading a range", download.into_bytes(bytes.len()).await);
+        let range_of_bytes = part.map_or(0..total, |part| part.range());
+        let expected = bytes.slice(range_of_bytes.start as usize..range_of_bytes.end as usize);
+        lab.holds(read == expected, format_args!("other bytes for {range}"));
+        let length = length.unwrap_or(read.len() as u64);
+        lab.equal(format_args!("the length of {range}"), length, read.len() as u64);
+    }
+}
+
+/// A range that has none of the bytes is refused, with their number where it is known, or the whole
+/// comes.
+pub async fn a_range_without_bytes_is_refused_or_the_whole(backend: &impl MediaBackend) {
+    let lab = Lab::new(backend, "a_range_without_bytes_is_refused_or_the_whole");
+    let bytes = new_picture();
+    let upload = Upload::new(bytes.clone()).owned_by(&new_owner()).scope(SCOPE);
+    let id = lab.upload(upload).await.id;
+    let total = bytes.len() as u64;
+    for range in [
+        ByteRange::from(total..),
+        ByteRange::from(u64::MAX - 1..=u64::MAX),
+        ByteRange::Last(0),
+        ByteRange::Between { first: 2, last: 1 },
+    ] {
+        let options = DownloadOptions::new(Rendition::Original).with_range(range);
+        match backend.download(&id, &options).await {
+            Ok(download) => {
+                lab.equal(format_args!("the part of {range}"), download.part(), None);
+                let read = lab.ok("reading the whole", download.into_bytes(bytes.len()).await);
+                lab.holds(read == bytes, format_args!("not the whole for {range}"));
+            }
+            Err(error) => {
+                let call = format_args!("the error for {range}");
+                lab.equal(call, error.kind(), ErrorKind::RangeNotSatisfiable);
+                let length = error.complete_length().unwrap_or(total);
+                lab.equal("the length of the whole", length, total);
+            }
+        }
+    }
 }
 
 /// A rendition is one of the type asked for, or it is refused; it is never the original
@@ -57,7 +124,7 @@ pub async fn rendition_is_never_the_original(backend: &impl MediaBackend) {
         }
         for (rendition, mime_type) in variants.iter().chain(&formats) {
             let rendered = async {
-                let download = backend.download(&media.id, *rendition).await?;
+                let download = backend.download(&media.id, &(*rendition).into()).await?;
                 let content_type = download.content_type().to_owned();
                 Ok((content_type, download.into_bytes(1 << 20).await?))
             };

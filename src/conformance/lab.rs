@@ -163,7 +163,7 @@ impl<'a, B: MediaBackend> Lab<'a, B> {
 
     /// The original's type and bytes.
     pub(super) async fn read(&self, id: &MediaId) -> (String, Bytes) {
-        let download = self.backend.download(id, Rendition::Original).await;
+        let download = self.backend.download(id, &Rendition::Original.into()).await;
         let download = self.ok("a download of an original", download);
         let content_type = download.content_type().to_owned();
         (content_type, self.ok("reading an original", download.into_bytes(MAX_READ).await))
@@ -173,7 +173,7 @@ impl<'a, B: MediaBackend> Lab<'a, B> {
     pub(super) async fn is_unknown(&self, id: &MediaId) {
         self.fails("getting unknown media", self.backend.get(id).await, ErrorKind::NotFound);
         for rendition in [Rendition::Original, Rendition::png(8)] {
-            let download = self.backend.download(id, rendition).await;
+            let download = self.backend.download(id, &rendition.into()).await;
             self.fails("a download of unknown media", download, ErrorKind::NotFound);
         }
     }

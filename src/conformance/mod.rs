@@ -31,6 +31,7 @@ mod upload;
 
 pub use self::{
     delivery::{
+        a_range_is_these_bytes_or_the_whole, a_range_without_bytes_is_refused_or_the_whole,
         original_is_what_was_uploaded, rendition_is_never_the_original, unknown_media_is_not_found,
         urls_name_the_media_alone,
     },
@@ -53,7 +54,8 @@ pub use self::{
         broken_upload_leaves_nothing, dropped_upload_leaves_nothing,
         empty_upload_is_kept_or_refused, equal_bytes_are_one_record,
         equal_uploads_at_once_are_one_record, incomplete_upload_is_refused,
-        upload_in_pieces_is_whole, upload_is_described, upload_is_owned_and_listed_at_once,
+        upload_from_a_file_is_whole, upload_in_pieces_is_whole, upload_is_described,
+        upload_is_owned_and_listed_at_once,
     },
 };
 
@@ -68,6 +70,7 @@ pub async fn run(backend: &impl MediaBackend) {
     upload_is_owned_and_listed_at_once(backend).await;
     upload_is_described(backend).await;
     upload_in_pieces_is_whole(backend).await;
+    upload_from_a_file_is_whole(backend).await;
     empty_upload_is_kept_or_refused(backend).await;
     equal_bytes_are_one_record(backend).await;
     equal_uploads_at_once_are_one_record(backend).await;
@@ -76,6 +79,8 @@ pub async fn run(backend: &impl MediaBackend) {
     dropped_upload_leaves_nothing(backend).await;
 
     original_is_what_was_uploaded(backend).await;
+    a_range_is_these_bytes_or_the_whole(backend).await;
+    a_range_without_bytes_is_refused_or_the_whole(backend).await;
     rendition_is_never_the_original(backend).await;
     unknown_media_is_not_found(backend).await;
     urls_name_the_media_alone(backend).await;

@@ -62,6 +62,24 @@ pub async fn upload_in_pieces_is_whole(backend: &impl MediaBackend) {
     }
 }
 
+/// The bytes of a file are kept whole; a file that is not there leaves nothing.
+pub async fn upload_from_a_file_is_whole(backend: &impl MediaBackend) {
+    let lab = Lab::new(backend, "upload_from_a_file_is_whole");
+    let (owner, bytes) = (new_owner(), picture(&[unique().as_bytes(), &[0; 200_000]].concat()));
+    let path = std::env::temp_dir().join(unique());
+    let upload = || Upload::from_path(&path).owned_by(&owner).scope(SCOPE);
+    lab.fails("an upload of no file", backend.upload(upload()).await, ErrorKind::InvalidInput);
+    lab.has_nothing(&owner).await;
+
+    std::fs::write(&path, &bytes).expect("the folder for temporary files can be written to");
+    let stored = backend.upload(upload()).await;
+    std::fs::remove_file(&path).expect("it was written a moment ago");
+    let media = lab.ok("an upload from a file", stored);
+    lab.equal("the size", media.size, bytes.len() as u64);
+    lab.equal("the hash", media.hash, ContentHash::of(&bytes));
+    lab.holds(lab.read(&media.id).await.1 == bytes, "other bytes came back");
+}
+
 /// A file without bytes is either kept as one or refused, and then leaves nothing.
 pub async fn empty_upload_is_kept_or_refused(backend: &impl MediaBackend) {
     let lab = Lab::new(backend, "empty_upload_is_kept_or_refused");

@@ -147,6 +147,11 @@ fn unanswered(error: Error) -> Error {
         | ErrorKind::Timeout
         | ErrorKind::Unexpected
         | ErrorKind::Internal => error,
+        // It was given an owner that it cannot ask about, which no later request will change.
+        ErrorKind::Unsupported => {
+            let what = "the ownership cannot answer for this kind of owner";
+            Error::new(ErrorKind::Internal, what).with_source(error)
+        }
         _ => Error::new(ErrorKind::Unexpected, "the ownership check failed").with_source(error),
     }
 }

@@ -1,10 +1,10 @@
 //! Where the service is, and how long to wait for it.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use reqwest::{
     Url,
-    header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
+    header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
     redirect,
 };
 
@@ -32,7 +32,10 @@ pub struct RemoteBuilder {
     retries: usize,
     max_staleness: Duration,
     max_rows: usize,
+    configure: Option<Arc<Configure>>,
 }
+
+type Configure = dyn Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + Sync;
 
 /// The longest timeout: what is longer overflows when it is added up.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
@@ -55,6 +58,7 @@ impl RemoteBuilder {
             retries: 2,
             max_staleness: Duration::from_secs(5),
             max_rows: 100_000,
+            configure: None,
         }
     }
 
@@ -90,14 +94,16 @@ impl RemoteBuilder {
         self
     }
 
-    /// Sets how long one request may take until the head of its answer is there. With its retries a
-    /// call takes at most three times that, and reading an answer at most twice that.
+    /// Sets how long one request may take until the head of its answer is there, from when all of it has
+    /// been sent. With its retries a call takes at most three times that, and reading an answer at most
+    /// twice that.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
         self
     }
 
-    /// Sets how long a stream may stand still, in either direction.
+    /// Sets how long a stream may stand still, in either direction: an upload that the service does not
+    /// read or whose own bytes do not come, and a download that brings nothing.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = timeout;
         self
@@ -123,6 +129,31 @@ impl RemoteBuilder {
         self
     }
 
+    /// Configures the HTTP client below for what is not told here: certificates, a proxy, name
+    /// resolution, the pool of connections. `reqwest` is the one of [`remote`](super::reqwest).
+    ///
+    /// What is told here holds whatever the closure does: the keys, the time to connect, and that
+    /// redirects lead nowhere but to the service itself. A total timeout of the client would end long
+    /// uploads and downloads, so leave it unset. For a service on this machine there is no proxy unless
+    /// the closure sets one.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_media::Remote;
+    ///
+    /// let remote = Remote::builder("http://localhost:3015")
+    ///     .configure_client(|client| client.pool_idle_timeout(Duration::from_secs(30)))
+    ///     .build()?;
+    /// # Ok::<_, tower_media::Error>(())
+    /// ```
+    pub fn configure_client(
+        mut self,
+        configure: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + Sync + 'static,
+    ) -> Self {
+        self.configure = Some(Arc::new(configure));
+        self
+    }
+
     /// Makes the backend. Nothing is sent yet.
     ///
     /// # Errors
@@ -138,7 +169,7 @@ impl RemoteBuilder {
             }
             None => None,
         };
-        let headers = self.headers()?;
+        let mut headers = self.headers()?;
         for timeout in [self.connect_timeout, self.request_timeout, self.idle_timeout] {
             if timeout.is_zero() || timeout > LONGEST {
                 return Err(invalid("a timeout is zero or longer than a day"));
@@ -154,15 +185,21 @@ impl RemoteBuilder {
                  https, or say `insecure_key_over_plain_http`",
             ));
         }
+        // Nothing here decodes, and a part of encoded bytes would be a part of something else.
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let mut http = reqwest::Client::builder();
         if is_local(&base) {
             // A proxy of the environment has another machine in mind, and would be told the keys.
             http = http.no_proxy();
         }
+        if let Some(configure) = &self.configure {
+            http = configure(http);
+        }
         let http = http
             .default_headers(headers)
             .connect_timeout(self.connect_timeout)
-            .redirect(redirect::Policy::custom(same_origin))
+            // Followed by hand, for a client of reqwest changes the method as browsers do.
+            .redirect(redirect::Policy::none())
             .referer(false)
             .user_agent(concat!("tower-media/", env!("CARGO_PKG_VERSION")))
             .build()
@@ -214,17 +251,6 @@ impl fmt::Debug for RemoteBuilder {
             .field("max_staleness", &self.max_staleness)
             .field("max_rows", &self.max_rows)
             .finish_non_exhaustive()
-    }
-}
-
-/// Follows redirects within the service only: anywhere else the keys and the question would go to a
-/// stranger, or to a machine that only this one can reach.
-fn same_origin(attempt: redirect::Attempt<'_>) -> redirect::Action {
-    let first = &attempt.previous()[0];
-    if attempt.url().origin() == first.origin() && attempt.previous().len() <= 5 {
-        attempt.follow()
-    } else {
-        attempt.error("a redirect that is not followed")
     }
 }
 

@@ -1,4 +1,4 @@
-//! Requests out, answers in: deadlines, retries, and what a status means.
+//! Requests out, answers in: deadlines, retries, and bounds on what comes back.
 
 use std::{fmt, time::Duration};
 
@@ -7,8 +7,15 @@ use bytes::{Bytes, BytesMut};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, header};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
-use super::{circuit::Circuit, observe, progress::Progress};
+use super::{
+    answer::{Refusal, parse, transport},
+    circuit::Circuit,
+    observe,
+    progress::Progress,
+    redirect,
+};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The largest answer about a few things, in bytes.
@@ -19,6 +26,10 @@ pub(super) const MAX_LIST: usize = 128 << 20;
 
 /// The longest reason for a refusal, in bytes.
 const MAX_REASON: usize = 4 << 10;
+
+/// The first pause before a request is sent again, and the longest, each before it varies: it is up to
+/// twice as long.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
 /// A connection to a media service.
 pub(super) struct Client {
@@ -47,12 +58,21 @@ pub(super) enum Retry {
     ServerErrors,
 }
 
-/// An answer that is no success.
-pub(super) struct Refusal {
-    pub(super) status: StatusCode,
-    /// What the service says of a refusal on purpose. For no client's eyes.
-    pub(super) reason: Option<String>,
-    retry_after: Option<Duration>,
+impl Retry {
+    fn is_worth_while(self, result: &Result<Result<Response, Refusal>>) -> bool {
+        match result {
+            _ if self == Self::Never => false,
+            Ok(Ok(_)) => false,
+            // With a reason it was no accident, and would be refused again.
+            Ok(Err(refusal)) => {
+                refusal.says_later()
+                    || self == Self::ServerErrors
+                        && refusal.status == StatusCode::INTERNAL_SERVER_ERROR
+                        && refusal.reason.is_none()
+            }
+            Err(error) => error.is_transient(),
+        }
+    }
 }
 
 impl Client {
@@ -85,8 +105,12 @@ impl Client {
     }
 
     /// Sends a request that may be sent again, and waits for the head of an answer that is a success.
-    pub(super) async fn send(&self, request: impl Fn() -> RequestBuilder) -> Result<Response> {
-        self.send_any(Retry::Transient, || (request(), Progress::default()))
+    pub(super) async fn send(
+        &self,
+        operation: &'static str,
+        request: impl Fn() -> RequestBuilder,
+    ) -> Result<Response> {
+        self.send_any(operation, Retry::Transient, || (request(), Progress::default()))
             .await?
             .map_err(Error::from)
     }
@@ -98,47 +122,58 @@ impl Client {
     /// moves, by its progress, has all the time it needs.
     pub(super) async fn send_any(
         &self,
+        operation: &'static str,
+        retry: Retry,
+        make: impl FnMut() -> (RequestBuilder, Progress),
+    ) -> Result<Result<Response, Refusal>> {
+        let span = observe::call(operation);
+        let mut attempts = 0;
+        let sending = self.send_until(&mut attempts, retry, make);
+        let result = sending.instrument(span.clone()).await;
+        let status = match &result {
+            Ok(Ok(response)) => Ok(response.status()),
+            Ok(Err(refusal)) => Ok(refusal.status),
+            Err(error) => Err(error.kind()),
+        };
+        observe::answered(&span, attempts, status);
+        result
+    }
+
+    async fn send_until(
+        &self,
+        attempts: &mut u32,
         retry: Retry,
         mut make: impl FnMut() -> (RequestBuilder, Progress),
     ) -> Result<Result<Response, Refusal>> {
         let deadline = Instant::now() + 2 * self.request_timeout;
-        let mut pauses = ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(50))
-            .with_max_delay(Duration::from_secs(2))
-            .with_max_times(self.retries)
-            .with_jitter()
-            .build();
+        let mut pauses = pauses(self.retries);
+        let mut last: Option<Error> = None;
         loop {
-            let admitted = self.circuit.admit()?;
+            let admitted = self.circuit.admit().map_err(|error| match last.take() {
+                Some(cause) => error.with_source(cause),
+                None => error,
+            })?;
+            *attempts += 1;
             let (request, progress) = make();
             let result = self.attempt(request, &progress).await;
             let was_there = match &result {
                 Ok(answer) => !answer.as_ref().is_err_and(Refusal::says_later),
                 Err(error) => !error.is_transient(),
             };
-            // A body that broke off says nothing about the service.
-            if !progress.broke_off() {
+            // A body that broke off says nothing about the service, and would break off again.
+            let broke_off = progress.broke_off();
+            if !broke_off {
                 self.circuit.note(admitted, was_there);
             }
-            let worth = match &result {
-                Ok(Ok(_)) => false,
-                Ok(Err(refusal)) => {
-                    // With a reason it was no accident, and would be refused again.
-                    refusal.says_later()
-                        || retry == Retry::ServerErrors
-                            && refusal.status == StatusCode::INTERNAL_SERVER_ERROR
-                            && refusal.reason.is_none()
-                }
-                Err(error) => error.is_transient(),
-            };
-            let again = (worth && retry != Retry::Never).then(|| pauses.next()).flatten();
-            let Some(pause) = again else { return result };
+            let worth = !broke_off && retry.is_worth_while(&result);
+            let Some(pause) = worth.then(|| pauses.next()).flatten() else { return result };
             let asked = result.as_ref().ok().and_then(|answer| answer.as_ref().err()?.retry_after);
             let pause = pause.max(asked.unwrap_or_default());
             // The service may ask for more time than there is.
             if pause >= deadline.saturating_duration_since(Instant::now()) {
                 return result;
             }
+            last = result.map_or_else(Some, |answer| answer.err().map(Error::from));
             observe::retried(pause);
             tokio::time::sleep(pause).await;
         }
@@ -149,11 +184,12 @@ impl Client {
         request: RequestBuilder,
         progress: &Progress,
     ) -> Result<Result<Response, Refusal>> {
-        let answer = progress.watch(self.request_timeout, request.send()).await?;
-        let response = answer.map_err(transport)?;
-        Ok(match sort(&response) {
-            Ok(()) => Ok(response),
-            Err(refusal) => Err(Refusal { reason: self.reason(response).await, ..refusal }),
+        let request = request.build().map_err(transport)?;
+        let answer = redirect::send(&self.http, request);
+        let response = progress.watch(self.request_timeout, self.idle_timeout, answer).await??;
+        Ok(match Refusal::of(&response) {
+            None => Ok(response),
+            Some(refusal) => Err(Refusal { reason: self.reason(response).await, ..refusal }),
         })
     }
 
@@ -215,71 +251,36 @@ impl Client {
     }
 }
 
-pub(super) fn parse<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Result<T> {
-    serde_json::from_slice(body).map_err(|error| {
-        Error::new(ErrorKind::Unexpected, "the media service sent JSON that it should not")
-            .with_source(error)
-    })
+/// The pauses between attempts. They vary, so that those who failed together do not come back together.
+fn pauses(retries: usize) -> impl Iterator<Item = Duration> {
+    ExponentialBuilder::default()
+        .with_min_delay(PAUSES.0)
+        .with_max_delay(PAUSES.1)
+        .with_max_times(retries)
+        .with_jitter()
+        .build()
 }
 
-fn sort(response: &Response) -> Result<(), Refusal> {
-    if response.status().is_success() {
-        return Ok(());
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn r06_pauses_grow_to_a_bound_and_vary() {
+        let schedules: Vec<Vec<Duration>> = (0..200).map(|_| pauses(8).collect()).collect();
+        for (n, base) in [50, 100, 200, 400, 800, 1_600, 2_000, 2_000].into_iter().enumerate() {
+            let base = Duration::from_millis(base);
+            let nth: HashSet<Duration> = schedules.iter().map(|schedule| schedule[n]).collect();
+            assert!(nth.iter().all(|pause| (base..2 * base).contains(pause)), "{nth:?}");
+            assert!(nth.len() > 100, "they vary: {nth:?}");
+            // From end to end, not by a little.
+            let early = base + base / 4;
+            let late = 2 * base - base / 4;
+            assert!(nth.iter().any(|p| *p < early) && nth.iter().any(|p| *p > late), "{nth:?}");
+        }
+        assert!(schedules.iter().all(|schedule| schedule.len() == 8));
+        assert_eq!(pauses(0).count(), 0);
     }
-    // In seconds (RFC 9110, section 10.2.3); the form with a date is not worth a clock.
-    let retry_after = response
-        .headers()
-        .get(header::RETRY_AFTER)
-        .and_then(|value| value.to_str().ok()?.trim().parse().ok().map(Duration::from_secs));
-    Err(Refusal { status: response.status(), reason: None, retry_after })
-}
-
-impl Refusal {
-    /// Whether the service, or what stands before it, is not able to answer now. 500 does not say so:
-    /// the recorded service answers it to every question that it does not understand.
-    fn says_later(&self) -> bool {
-        matches!(
-            self.status,
-            StatusCode::TOO_MANY_REQUESTS
-                | StatusCode::BAD_GATEWAY
-                | StatusCode::SERVICE_UNAVAILABLE
-                | StatusCode::GATEWAY_TIMEOUT
-        )
-    }
-}
-
-impl From<Refusal> for Error {
-    fn from(Refusal { status, .. }: Refusal) -> Self {
-        let kind = match status {
-            StatusCode::NOT_FOUND => ErrorKind::NotFound,
-            StatusCode::PAYLOAD_TOO_LARGE => ErrorKind::TooLarge,
-            StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => ErrorKind::InvalidInput,
-            StatusCode::GATEWAY_TIMEOUT => ErrorKind::Timeout,
-            // A database or a store that is down, among much else.
-            StatusCode::INTERNAL_SERVER_ERROR
-            | StatusCode::TOO_MANY_REQUESTS
-            | StatusCode::BAD_GATEWAY
-            | StatusCode::SERVICE_UNAVAILABLE => ErrorKind::Unavailable,
-            // A redirect that was not followed, 401 or 403 for a wrong key, and whatever else the
-            // protocol does not have.
-            _ => ErrorKind::Unexpected,
-        };
-        Self::new(kind, format!("the media service answered {status}"))
-    }
-}
-
-/// What went wrong below HTTP. URLs stay out: they name owners.
-pub(super) fn transport(error: reqwest::Error) -> Error {
-    let (kind, what) = if error.is_timeout() {
-        (ErrorKind::Timeout, "the media service took too long")
-    } else if error.is_connect() {
-        (ErrorKind::Unavailable, "the media service cannot be reached")
-    } else if error.is_redirect() {
-        (ErrorKind::Unexpected, "the media service redirects to another host")
-    } else if error.is_builder() {
-        (ErrorKind::InvalidInput, "the request to the media service cannot be made")
-    } else {
-        (ErrorKind::Unavailable, "the connection to the media service broke off")
-    };
-    Error::new(kind, what).with_source(error.without_url())
 }

@@ -178,7 +178,7 @@ impl Remote {
     pub async fn list_all(&self, owner: &Owner, options: &ListAll) -> Result<ListPage> {
         let mut url = self.client.url(&["list", "all"]);
         url.set_query(Some(&options.query(self.user_id(owner)?)));
-        let response = self.client.send(|| self.client.http.get(url.clone())).await?;
+        let response = self.client.send("list_all", || self.client.http.get(url.clone())).await?;
         let page: wire::ListAll<wire::Record> = self.client.json(response).await?;
         let items = page.items.into_iter().map(|record| record.into_media(&self.public));
         Ok(ListPage {

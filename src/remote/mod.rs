@@ -1,43 +1,48 @@
 #![doc = include_str!("../docs/remote.md")]
 
+mod answer;
 mod builder;
 mod circuit;
 mod client;
+mod download;
 mod listing;
 mod observe;
 mod owned;
 mod progress;
 mod questions;
+mod redirect;
 mod upload;
 mod wire;
 
 use std::{fmt, sync::Arc};
 
-use bytes::Bytes;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use reqwest::{Method, Response, StatusCode, header};
 
-pub use self::{
-    builder::RemoteBuilder,
-    listing::{ListAll, ListPage, SortBy},
-};
+/// The client below, for [`RemoteBuilder::configure_client`].
+pub use reqwest;
+
 use self::{
-    client::{Client, Refusal, Retry},
+    answer::Refusal,
+    client::{Client, Retry},
     owned::Asker,
     progress::Progress,
     questions::{Ask, Questions},
     wire::{PublicUrls, Record},
 };
+pub use self::{
+    builder::RemoteBuilder,
+    listing::{ListAll, ListPage, SortBy},
+};
 use crate::{
     backend::MediaBackend,
-    download::Download,
+    download::{Download, DownloadOptions},
     error::{Error, ErrorKind, Result},
     id::{ContentHash, MediaId},
     list::{ListOptions, MediaStats, Page},
     media::{Media, MediaUrls},
     owner::Owner,
     ownership::{Ownership, OwnershipQuestion},
-    rendition::{Format, Rendition, Transform, Variant},
+    range::ByteRange,
     upload::Upload,
 };
 
@@ -96,7 +101,8 @@ impl Remote {
     /// Those of a call to the service; that there is none is no error.
     pub async fn find_any_owners_by_hash(&self, hash: ContentHash) -> Result<Option<Media>> {
         let segments = ["hash", &hash.to_string()];
-        let answer = self.client.send(|| self.client.request(Method::GET, &segments)).await;
+        let request = || self.client.request(Method::GET, &segments);
+        let answer = self.client.send("find_by_hash", request).await;
         match answer {
             Ok(response) => Ok(Some(self.media(response).await?)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -112,7 +118,7 @@ impl Remote {
     /// Those of a call to the service.
     pub async fn health(&self) -> Result<()> {
         let url = self.client.root("health");
-        let response = self.client.send(|| self.client.http.get(url.clone())).await?;
+        let response = self.client.send("health", || self.client.http.get(url.clone())).await?;
         self.client.body(response).await.map(drop)
     }
 
@@ -120,23 +126,29 @@ impl Remote {
         self.client.json::<Record>(response).await?.into_media(&self.public)
     }
 
+    async fn record(&self, id: &MediaId) -> Result<Media> {
+        self.media(self.about(id, About::get("get")).await?).await
+    }
+
     /// Sends a request about one id.
-    async fn about(
-        &self,
-        method: Method,
-        id: &MediaId,
-        path: &[&str],
-        query: &str,
-    ) -> Result<Response> {
+    async fn about(&self, id: &MediaId, about: About<'_>) -> Result<Response> {
         if is_respelt(id) {
             return Err(unknown());
         }
+        let About { operation, method, path, query, range } = about;
         let mut url = self.client.url(&[&[id.as_str()], path].concat());
         url.set_query(Some(query).filter(|query| !query.is_empty()));
-        let make = || (self.client.http.request(method.clone(), url.clone()), Progress::default());
+        let make = || {
+            let mut request = self.client.http.request(method.clone(), url.clone());
+            if let Some(range) = range {
+                request = request.header(header::RANGE, range.to_string());
+            }
+            (request, Progress::default())
+        };
         // Removing twice is removing once, but then the second answer is that there is nothing.
         let retry = if method == Method::DELETE { Retry::Never } else { Retry::Transient };
-        self.client.send_any(retry, make).await?.map_err(|refusal| about_id(refusal, id))
+        let answer = self.client.send_any(operation, retry, make).await?;
+        answer.map_err(|refusal| about_id(refusal, id, range))
     }
 
     /// The owner's name on the wire, which knows no tenants.
@@ -147,6 +159,23 @@ impl Remote {
             return Err(Error::new(ErrorKind::Unsupported, what));
         }
         Ok(owner.subject())
+    }
+}
+
+/// What is asked about an id.
+struct About<'a> {
+    /// For the operator.
+    operation: &'static str,
+    method: Method,
+    /// Below the id.
+    path: &'a [&'a str],
+    query: &'a str,
+    range: Option<ByteRange>,
+}
+
+impl About<'_> {
+    fn get(operation: &'static str) -> Self {
+        Self { operation, method: Method::GET, path: &[], query: "", range: None }
     }
 }
 
@@ -163,7 +192,10 @@ fn is_respelt(id: &MediaId) -> bool {
 }
 
 /// What a refusal says about an id. The recorded service answers 500 to an id that is no UUID.
-fn about_id(refusal: Refusal, id: &MediaId) -> Error {
+fn about_id(refusal: Refusal, id: &MediaId, range: Option<ByteRange>) -> Error {
+    if refusal.status == StatusCode::RANGE_NOT_SATISFIABLE && range.is_some() {
+        return Error::range_not_satisfiable(refusal.complete_length);
+    }
     if refusal.reason.as_deref() == Some("File not found") {
         let what = "the bytes of the media are lost, or cannot be reached";
         return Error::new(ErrorKind::NotFound, what);
@@ -196,16 +228,11 @@ impl MediaBackend for Remote {
     }
 
     async fn get(&self, id: &MediaId) -> Result<Media> {
-        self.media(self.about(Method::GET, id, &[], "").await?).await
+        self.record(id).await
     }
 
-    async fn download(&self, id: &MediaId, rendition: Rendition) -> Result<Download> {
-        let response = match rendition {
-            Rendition::Original => self.about(Method::GET, id, &["file"], "").await?,
-            Rendition::Variant(variant) => self.variant(id, variant).await?,
-            Rendition::Transform(transform) => self.transform(id, transform).await?,
-        };
-        Ok(self.stream(response))
+    async fn download(&self, id: &MediaId, options: &DownloadOptions) -> Result<Download> {
+        self.deliver(id, options).await
     }
 
     async fn list(&self, owner: &Owner, options: &ListOptions) -> Result<Page> {
@@ -230,38 +257,6 @@ impl MediaBackend for Remote {
 }
 
 impl Remote {
-    /// For a variant that does not exist the service sends the original (promise P5). Its type gives
-    /// it away, unless it is WebP as the variants are. So the record, which names those that exist, is
-    /// read first; afterwards it could tell of one that was made in between.
-    async fn variant(&self, id: &MediaId, variant: Variant) -> Result<Response> {
-        let none = || Error::new(ErrorKind::NotFound, "the media has no such variant");
-        let urls = self.get(id).await?.urls;
-        let url = match variant {
-            Variant::Thumbnail => urls.thumbnail,
-            Variant::Medium => urls.medium,
-            Variant::Large => urls.large,
-        };
-        url.ok_or_else(none)?;
-        let response = self.about(Method::GET, id, &["file", variant.as_str()], "").await?;
-        if content_type(&response) == Format::WebP.mime_type() { Ok(response) } else { Err(none()) }
-    }
-
-    async fn transform(&self, id: &MediaId, transform: Transform) -> Result<Response> {
-        let query = wire::transform_query(&transform);
-        let response = match self.about(Method::GET, id, &["transform"], &query).await {
-            Err(error) if error.kind() == ErrorKind::InvalidInput => {
-                let what = "only pictures can be transformed";
-                return Err(Error::new(ErrorKind::Unsupported, what).with_source(error));
-            }
-            response => response?,
-        };
-        if content_type(&response) != transform.format().mime_type() {
-            let what = "the media service sent another format than it was asked for";
-            return Err(Error::new(ErrorKind::Unexpected, what));
-        }
-        Ok(response)
-    }
-
     /// The service removes whatever it is told to, and for everybody, so who asks is looked at first.
     async fn remove_owned(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
         let answer =
@@ -269,41 +264,13 @@ impl Remote {
         if !answer.owned.contains(id) {
             return Ok(false);
         }
-        match self.about(Method::DELETE, id, &[], "").await {
+        let remove = About { method: Method::DELETE, ..About::get("remove") };
+        match self.about(id, remove).await {
             Ok(response) => self.client.body(response).await.map(|_| true),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }
     }
-
-    fn stream(&self, response: Response) -> Download {
-        let content_type = content_type(&response).to_owned();
-        let length = response.content_length();
-        let client = Arc::clone(&self.client);
-        let body = stream::try_unfold(response, move |mut response| {
-            let client = Arc::clone(&client);
-            async move { Ok(client.idle(response.chunk()).await?.map(|chunk| (chunk, response))) }
-        });
-        let body = body.inspect_ok(|chunk: &Bytes| observe::received(chunk.len()));
-        let download = Download::from_stream(content_type, body.map_err(cut_short).boxed());
-        match length {
-            Some(length) => download.with_length(length),
-            None => download,
-        }
-    }
-}
-
-/// What breaks off in the middle of a body is not whole.
-fn cut_short(error: Error) -> Error {
-    if error.kind() != ErrorKind::Unavailable {
-        return error;
-    }
-    Error::new(ErrorKind::Integrity, "the media broke off before its end").with_source(error)
-}
-
-fn content_type(response: &Response) -> &str {
-    let header = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    header.filter(|value| !value.is_empty()).unwrap_or("application/octet-stream")
 }
 
 impl fmt::Debug for Remote {

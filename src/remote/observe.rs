@@ -2,6 +2,25 @@
 
 use std::time::Duration;
 
+use reqwest::StatusCode;
+use tracing::{Span, field::Empty};
+
+use crate::error::ErrorKind;
+
+/// One call of the service, retries included, until the head of the answer is there. Every span of one
+/// operation looks the same, whoever asks for whatever.
+pub(super) fn call(operation: &'static str) -> Span {
+    tracing::info_span!("media.remote", operation, attempts = Empty, status = Empty, error = Empty)
+}
+
+pub(super) fn answered(span: &Span, attempts: u32, status: Result<StatusCode, ErrorKind>) {
+    span.record("attempts", attempts);
+    match status {
+        Ok(status) => span.record("status", status.as_u16()),
+        Err(kind) => span.record("error", tracing::field::debug(kind)),
+    };
+}
+
 /// A check that was answered from memory, rather than by a question that it asked or shared.
 pub(super) fn remembered() {
     #[cfg(feature = "metrics")]

@@ -12,7 +12,8 @@ use reqwest::{Method, StatusCode, header::CONTENT_TYPE};
 use tokio::time::Instant;
 
 use super::{
-    client::{Client, MAX_LIST, Retry, parse},
+    answer::parse,
+    client::{Client, MAX_LIST, Retry},
     progress::Progress,
     questions::Answer,
     wire::{ListAll, OwnedAnswer, OwnedQuestion, Row},
@@ -89,7 +90,7 @@ impl Asker {
                 let request = self.client.request(Method::POST, &["owned"]).body(body.clone());
                 (request.header(CONTENT_TYPE, "application/json"), Progress::default())
             };
-            let response = match self.client.send_any(Retry::Transient, request).await? {
+            let response = match self.client.send_any("owned", Retry::Transient, request).await? {
                 Ok(response) => response,
                 // The recorded service has no such route; one with `/{id}` routes may take it for an
                 // id that only GET knows.
@@ -106,7 +107,7 @@ impl Asker {
             let body = self.client.body(response).await?;
             owned.extend(parse::<OwnedAnswer<'_>>(&body)?.among(chunk)?);
         }
-        Ok(Some(Answer { owned, complete: false, listed: false }))
+        Ok(Some(Answer { owned, complete: false, listed: false, unsettled: None }))
     }
 
     async fn ask_lists(&self, owner: &Owner, scopes: &Scopes, ids: &[MediaId]) -> Result<Answer> {
@@ -120,13 +121,13 @@ impl Asker {
             .buffer_unordered(CONCURRENT)
             .try_collect()
             .await?;
-        let mut all = Answer { owned: HashSet::new(), complete: true, listed: true };
+        let mut all = Answer { complete: true, listed: true, ..Answer::default() };
         for answer in answers {
             all.owned.extend(answer.owned);
             all.complete &= answer.complete;
         }
         if !all.complete && !ids.iter().all(|id| all.owned.contains(id)) {
-            return Err(self.too_many(owner));
+            all.unsettled = Some(self.too_many(owner));
         }
         Ok(all)
     }
@@ -147,7 +148,7 @@ impl Asker {
             let owned: HashSet<MediaId> =
                 rows.iter().filter_map(|row| MediaId::from_trusted(&row.id).ok()).collect();
             if open.iter().all(|id| owned.contains(*id)) {
-                return Ok(Answer { owned, complete: false, listed: true });
+                return Ok(Answer { owned, complete: false, listed: true, unsettled: None });
             }
             // A server may have a bound of its own, below the limit.
             let count = rows.len();
@@ -156,7 +157,7 @@ impl Asker {
                 count == 0 || (count < limit || last) && self.is_all(owner, scope, &rows).await?;
             // Where there are too many rows, other scopes may still have the ids.
             if complete || last {
-                return Ok(Answer { owned, complete, listed: true });
+                return Ok(Answer { owned, complete, listed: true, unsettled: None });
             }
             (before, limit) = (count, limit.saturating_mul(10).min(self.max_rows));
         }
@@ -169,7 +170,7 @@ impl Asker {
             url.query_pairs_mut().append_pair("app", scope.as_str());
         }
         url.query_pairs_mut().append_pair("limit", &limit.to_string());
-        let response = self.client.send(|| self.client.http.get(url.clone())).await?;
+        let response = self.client.send("list", || self.client.http.get(url.clone())).await?;
         self.client.body_up_to(MAX_LIST, response).await
     }
 
@@ -180,7 +181,7 @@ impl Asker {
         if let Some(scope) = scope {
             url.query_pairs_mut().append_pair("apps", scope.as_str());
         }
-        let response = self.client.send(|| self.client.http.get(url.clone())).await?;
+        let response = self.client.send("list_all", || self.client.http.get(url.clone())).await?;
         let page: ListAll<serde::de::IgnoredAny> = self.client.json(response).await?;
         let ready = rows.iter().filter(|row| row.status == "ready").map(|row| &row.id);
         Ok(page.total <= ready.collect::<HashSet<_>>().len() as u64)

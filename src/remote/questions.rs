@@ -34,6 +34,18 @@ pub(super) struct Answer {
     pub(super) complete: bool,
     /// Whether `owned` is all or most of what is owned, whatever was asked.
     pub(super) listed: bool,
+    /// Why it is not known of the other ids that were asked about whether they are owned, if it is not.
+    pub(super) unsettled: Option<Error>,
+}
+
+impl Answer {
+    /// Those of `ids` that are owned.
+    fn among(self, ids: &[MediaId]) -> Result<Vec<MediaId>> {
+        match self.unsettled {
+            Some(error) if ids.iter().any(|id| !self.owned.contains(id)) => Err(error),
+            _ => Ok(ids.iter().filter(|id| self.owned.contains(*id)).cloned().collect()),
+        }
+    }
 }
 
 /// Asks the server about one owner, some scopes, and these ids at least.
@@ -109,7 +121,21 @@ struct Batch {
     tell: watch::Sender<Option<Outcome>>,
 }
 
-type Outcome = std::result::Result<Arc<Said>, Arc<Error>>;
+type Outcome = std::result::Result<Arc<Said>, Arc<Failure>>;
+
+/// What a question failed with, and about what it was.
+struct Failure {
+    error: Arc<Error>,
+    asked: Arc<HashSet<MediaId>>,
+}
+
+impl Failure {
+    /// Whether it may be for the ids of others that these got no answer.
+    fn is_for_others(&self, ids: &[MediaId]) -> bool {
+        self.error.kind() == ErrorKind::InvalidInput
+            && self.asked.iter().any(|id| !ids.contains(id))
+    }
+}
 
 /// An answer, and about what.
 struct Said {
@@ -118,12 +144,21 @@ struct Said {
     owned: Arc<HashSet<MediaId>>,
     complete: bool,
     listed: bool,
+    unsettled: Option<Arc<Error>>,
 }
 
 impl Said {
     fn covers(&self, id: &MediaId) -> bool {
         self.complete || self.asked.contains(id) || self.owned.contains(id)
     }
+}
+
+/// What comes of a question that was joined.
+async fn outcome(mut done: watch::Receiver<Option<Outcome>>) -> Result<Outcome> {
+    let outcome = done.wait_for(Option::is_some).await.map_err(|_| {
+        Error::new(ErrorKind::Internal, "the question about ownership was abandoned")
+    })?;
+    Ok(outcome.clone().expect("it was waited for"))
 }
 
 impl Questions {
@@ -152,14 +187,20 @@ impl Questions {
         }
         observe::waited();
         loop {
-            let mut done = self.join(owner, scopes, ids, max_age, ask);
-            let outcome = done.wait_for(Option::is_some).await.map_err(|_| {
-                Error::new(ErrorKind::Internal, "the question about ownership was abandoned")
-            })?;
-            let said = match outcome.as_ref().expect("it was waited for") {
+            let said = match outcome(self.join(owner, scopes, ids, max_age, ask)).await? {
                 Ok(said) => said,
-                Err(error) => return Err(Error::shared(Arc::clone(error))),
+                // One that cannot be asked about is for whoever asked about it.
+                Err(failure) if failure.is_for_others(ids) => {
+                    let answer = ask(owner.clone(), scopes.clone(), ids.to_vec()).await?;
+                    return answer.among(ids);
+                }
+                Err(failure) => return Err(Error::shared(Arc::clone(&failure.error))),
             };
+            if let Some(error) = &said.unsettled
+                && ids.iter().any(|id| !said.owned.contains(id) && said.asked.contains(id))
+            {
+                return Err(Error::shared(Arc::clone(error)));
+            }
             if ids.iter().all(|id| said.covers(id)) {
                 return Ok(ids.iter().filter(|id| said.owned.contains(*id)).cloned().collect());
             }
@@ -234,10 +275,11 @@ impl Task {
             let ids = asked.iter().cloned().collect();
             observe::asked();
             let outcome = match ask(self.owner.clone(), self.scopes.clone(), ids).await {
-                Ok(Answer { owned, complete, listed }) => {
-                    Ok(Arc::new(Said { since, asked, owned: Arc::new(owned), complete, listed }))
+                Ok(Answer { owned, complete, listed, unsettled }) => {
+                    let (owned, unsettled) = (Arc::new(owned), unsettled.map(Arc::new));
+                    Ok(Arc::new(Said { since, asked, owned, complete, listed, unsettled }))
                 }
-                Err(error) => Err(Arc::new(error)),
+                Err(error) => Err(Arc::new(Failure { error: Arc::new(error), asked })),
             };
             self.end(outcome.as_deref().ok());
             // Nobody may be left to hear it.

@@ -1,6 +1,7 @@
 //! An upload on its way to the service: as a stream, hashed while it passes.
 
 use std::{
+    path::PathBuf,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, ready},
@@ -13,7 +14,8 @@ use reqwest::{Body, Method, RequestBuilder, multipart};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    client::{Client, Refusal, Retry},
+    answer::Refusal,
+    client::{Client, Retry},
     observe,
     progress::Progress,
     wire::Record,
@@ -21,7 +23,7 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result},
     id::ContentHash,
-    upload::{UploadBody, UploadClaims},
+    upload::{UploadBody, UploadClaims, file_length, read_file},
 };
 
 /// How many of the first bytes tell what a file is.
@@ -37,38 +39,25 @@ pub(super) async fn upload(
     claims: &UploadClaims,
 ) -> Result<Record> {
     let name = ascii_name(claims.file_name.as_deref());
-    let (answer, seen) = match body {
-        UploadBody::Bytes(bytes) => {
-            let mut seen = Seen::default();
-            seen.take_in(&bytes);
-            // Content addressing makes it the same upload each time it arrives.
-            let answer = client.send_any(Retry::ServerErrors, || {
-                let progress = Progress::default();
-                let length = bytes.len() as u64;
-                let chunks = Moving { stream: chunks(bytes.clone()), progress: progress.clone() };
-                let part = multipart::Part::stream_with_length(Body::wrap_stream(chunks), length);
-                (request(client, part, &name, claims), progress)
-            });
-            (answer.await?, seen)
-        }
-        UploadBody::Stream(stream) => {
-            let passed = Arc::new(Mutex::new(Passed::default()));
-            let stream = unless_idle(stream, client.idle_timeout);
-            let stream = Hashed { stream, passed: Arc::clone(&passed) }.boxed();
-            let progress = Progress::default();
-            let stream = Moving { stream, progress: progress.clone() };
-            let part = multipart::Part::stream(Body::wrap_stream(stream));
-            let mut request = Some((request(client, part, &name, claims), progress));
-            let make = || request.take().expect("a stream is sent once");
-            let answer = client.send_any(Retry::Never, make).await;
-            let mut passed = passed.lock().unwrap_or_else(PoisonError::into_inner);
-            // What the stream itself failed with says more than that the connection broke off.
-            if let Some(error) = passed.failed.take() {
-                return Err(error);
-            }
-            (answer?, std::mem::take(&mut passed.seen))
-        }
-    };
+    let mut source = Source::of(body).await?;
+    let mut passed = Arc::default();
+    let answer = client.send_any("upload", source.retry(), || {
+        let progress = Progress::default();
+        passed = Arc::default();
+        let stream = unless_idle(source.pieces(), client.idle_timeout);
+        let stream = Hashed { stream, passed: Arc::clone(&passed) }.boxed();
+        let stream = Body::wrap_stream(Moving { stream, progress: progress.clone() });
+        let part = match source.length {
+            Some(length) => multipart::Part::stream_with_length(stream, length),
+            None => multipart::Part::stream(stream),
+        };
+        (request(client, part, &name, claims), progress)
+    });
+    let answer = answer.await;
+    let Passed { seen, failed } =
+        std::mem::take(&mut *passed.lock().unwrap_or_else(PoisonError::into_inner));
+    // What the stream itself failed with says more than that the connection broke off.
+    let answer = failed.map_or(answer, Err)?;
     let record: Record = client.json(answer.map_err(refused)?).await?;
     seen.compare(&record, &name)?;
     Ok(record)
@@ -94,11 +83,59 @@ fn request(
     claims: &UploadClaims,
 ) -> RequestBuilder {
     // The service goes by the bytes and the name; it ignores the part's type.
-    let form = multipart::Form::new()
+    let mut form = multipart::Form::new()
         .text("app", claims.scope.as_str().to_owned())
-        .text("userId", claims.owner.subject().to_owned())
-        .part("file", file.file_name(name.to_owned()));
+        .text("userId", claims.owner.subject().to_owned());
+    if claims.skips_processing {
+        form = form.text("skipProcessing", "true");
+    }
+    let form = form.part("file", file.file_name(name.to_owned()));
     client.request(Method::POST, &["upload"]).multipart(form)
+}
+
+/// Where the bytes come from: once, or as often as they are sent.
+struct Source {
+    length: Option<u64>,
+    origin: Origin,
+}
+
+enum Origin {
+    Bytes(Bytes),
+    File(PathBuf, u64),
+    Stream(Option<BoxStream<'static, Result<Bytes>>>),
+}
+
+impl Source {
+    async fn of(body: UploadBody) -> Result<Self> {
+        Ok(match body {
+            UploadBody::Bytes(bytes) => {
+                Self { length: Some(bytes.len() as u64), origin: Origin::Bytes(bytes) }
+            }
+            UploadBody::File(path) => {
+                let length = file_length(&path).await?;
+                Self { length: Some(length), origin: Origin::File(path, length) }
+            }
+            UploadBody::Stream(stream) => {
+                Self { length: None, origin: Origin::Stream(Some(stream)) }
+            }
+        })
+    }
+
+    /// Content addressing makes it the same upload each time it arrives.
+    fn retry(&self) -> Retry {
+        match self.origin {
+            Origin::Bytes(_) | Origin::File(..) => Retry::ServerErrors,
+            Origin::Stream(_) => Retry::Never,
+        }
+    }
+
+    fn pieces(&mut self) -> BoxStream<'static, Result<Bytes>> {
+        match &mut self.origin {
+            Origin::Bytes(bytes) => chunks(bytes.clone()),
+            Origin::File(path, length) => read_file(path.clone(), *length),
+            Origin::Stream(stream) => stream.take().expect("a stream is sent once"),
+        }
+    }
 }
 
 fn chunks(bytes: Bytes) -> BoxStream<'static, Result<Bytes>> {
@@ -197,10 +234,11 @@ impl Stream for Moving {
         match &next {
             Poll::Pending => self.progress.waits(),
             Poll::Ready(Some(Err(_))) => self.progress.breaks_off(),
-            Poll::Ready(chunk) => {
+            Poll::Ready(Some(Ok(chunk))) => {
                 self.progress.moved();
-                observe::sent(chunk.iter().flatten().map(Bytes::len).sum());
+                observe::sent(chunk.len());
             }
+            Poll::Ready(None) => self.progress.is_over(),
         }
         next
     }

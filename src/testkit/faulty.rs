@@ -9,14 +9,13 @@ use tokio::sync::Notify;
 
 use crate::{
     backend::MediaBackend,
-    download::Download,
+    download::{Download, DownloadOptions},
     error::{Error, ErrorKind, Result},
     id::MediaId,
     list::{ListOptions, MediaStats, Page},
     media::{Media, MediaUrls},
     owner::Owner,
     ownership::{Ownership, OwnershipQuestion, Standing},
-    rendition::Rendition,
     upload::Upload,
 };
 
@@ -155,9 +154,9 @@ impl<B: MediaBackend> MediaBackend for Faulty<B> {
         self.backend.get(id).await
     }
 
-    async fn download(&self, id: &MediaId, rendition: Rendition) -> Result<Download> {
+    async fn download(&self, id: &MediaId, options: &DownloadOptions) -> Result<Download> {
         self.suffer().await?;
-        self.backend.download(id, rendition).await
+        self.backend.download(id, options).await
     }
 
     async fn list(&self, owner: &Owner, options: &ListOptions) -> Result<Page> {

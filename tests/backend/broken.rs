@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, sync::Mutex};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tower_media::{
-    ContentHash, Download, Error, ErrorKind, InMemory, ListOptions, Media, MediaBackend, MediaId,
-    MediaStats, MediaUrls, Owner, Ownership, OwnershipQuestion, Page, Rendition, Result, Scope,
-    Scopes, Standing, Upload, UploadBody, UploadClaims,
+    ContentHash, ContentRange, Download, DownloadOptions, Error, ErrorKind, InMemory, ListOptions,
+    Media, MediaBackend, MediaId, MediaStats, MediaUrls, Owner, Ownership, OwnershipQuestion, Page,
+    Rendition, Result, Scope, Scopes, Standing, Upload, UploadBody, UploadClaims,
 };
 
 /// What [`Broken`] does wrong.
@@ -54,6 +54,10 @@ pub enum Fault {
     WrongType,
     TruncatesOriginals,
     OriginalAsRendition,
+    HidesThePart,
+    MovesThePart,
+    UnsatisfiableIsEmpty,
+    ForgetsFiles,
     UnknownIsUnavailable,
     UrlsWithoutId,
     UrlsTellTheOwner,
@@ -108,6 +112,9 @@ impl Broken {
 
     /// Takes the pieces in as this backend does.
     async fn pieces(&self, body: UploadBody, claims: &UploadClaims) -> Result<Bytes> {
+        if self.is(Fault::ForgetsFiles) && matches!(body, UploadBody::File(_)) {
+            return Ok(Bytes::new());
+        }
         let UploadBody::Stream(mut stream) = body else { return body.into_bytes(usize::MAX).await };
         let mut pieces = Vec::new();
         let mut begun = None;
@@ -188,6 +195,12 @@ impl Ownership for Broken {
     }
 }
 
+/// The part one byte further to the front, where there is one.
+fn moved(part: ContentRange) -> ContentRange {
+    let range = part.range();
+    ContentRange::new(range.start.saturating_sub(1)..range.end - 1, part.total()).unwrap_or(part)
+}
+
 fn folded(id: &MediaId) -> MediaId {
     MediaId::from_trusted(id.as_str().to_lowercase()).unwrap()
 }
@@ -254,12 +267,29 @@ impl MediaBackend for Broken {
         got
     }
 
-    async fn download(&self, id: &MediaId, mut rendition: Rendition) -> Result<Download> {
-        if self.is(Fault::OriginalAsRendition) {
-            rendition = Rendition::Original;
-        }
-        let download = self.backend.download(id, rendition).await?;
+    async fn download(&self, id: &MediaId, options: &DownloadOptions) -> Result<Download> {
+        let options = match self.fault {
+            Fault::OriginalAsRendition => Rendition::Original.into(),
+            // It need not serve ranges either.
+            Fault::KeepsPicturesOnly => options.rendition().into(),
+            _ => *options,
+        };
+        let download = match self.backend.download(id, &options).await {
+            Err(error) if error.kind() == ErrorKind::RangeNotSatisfiable => match self.fault {
+                Fault::UnsatisfiableIsEmpty => Download::from_bytes("image/gif", Bytes::new()),
+                _ => return Err(error),
+            },
+            download => download?,
+        };
         match self.fault {
+            Fault::HidesThePart if download.part().is_some() => {
+                let content_type = download.content_type().to_owned();
+                Ok(Download::from_stream(content_type, download.into_stream()))
+            }
+            Fault::MovesThePart => Ok(match download.part() {
+                Some(part) => download.with_part(moved(part)),
+                None => download,
+            }),
             Fault::WrongType => Ok(Download::from_stream("image/png", download.into_stream())),
             Fault::TruncatesOriginals => {
                 let content_type = download.content_type().to_owned();

@@ -6,9 +6,11 @@ mod broken;
 mod support;
 
 mod conformance;
+mod delivered;
 mod download;
 mod extract;
 mod record;
+mod sources;
 mod state;
 mod upload;
 mod verify;

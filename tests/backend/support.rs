@@ -9,8 +9,8 @@ use std::{
 };
 
 use tower_media::{
-    Download, InMemory, ListOptions, Media, MediaBackend, MediaId, MediaState, MediaStats,
-    MediaStatus, MediaUrls, Owner, Ownership, OwnershipQuestion, Page, Rendition, Result, Scopes,
+    Download, DownloadOptions, InMemory, ListOptions, Media, MediaBackend, MediaId, MediaState,
+    MediaStats, MediaStatus, MediaUrls, Owner, Ownership, OwnershipQuestion, Page, Result, Scopes,
     Standing, UnverifiedId, Upload,
 };
 
@@ -101,7 +101,7 @@ impl MediaBackend for Watched {
         Ok(media)
     }
 
-    async fn download(&self, id: &MediaId, rendition: Rendition) -> Result<Download> {
+    async fn download(&self, id: &MediaId, options: &DownloadOptions) -> Result<Download> {
         let number = self.seen.downloads.fetch_add(1, Ordering::SeqCst);
         let under_way = self.seen.under_way.fetch_add(1, Ordering::SeqCst) + 1;
         self.seen.most_under_way.fetch_max(under_way, Ordering::SeqCst);
@@ -110,7 +110,7 @@ impl MediaBackend for Watched {
             tokio::task::yield_now().await;
         }
         self.seen.under_way.fetch_sub(1, Ordering::SeqCst);
-        self.backend.download(id, rendition).await
+        self.backend.download(id, options).await
     }
 
     async fn list(&self, owner: &Owner, options: &ListOptions) -> Result<Page> {

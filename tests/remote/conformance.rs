@@ -27,10 +27,12 @@ async fn failing(service: &Service) -> Vec<(&'static str, String)> {
     let remote = Remote::builder(&service.url).public_url(public).build().unwrap();
     failing! { remote;
         upload_is_owned_and_listed_at_once upload_is_described upload_in_pieces_is_whole
-        empty_upload_is_kept_or_refused equal_bytes_are_one_record
+        upload_from_a_file_is_whole empty_upload_is_kept_or_refused equal_bytes_are_one_record
         equal_uploads_at_once_are_one_record incomplete_upload_is_refused
         broken_upload_leaves_nothing dropped_upload_leaves_nothing
-        original_is_what_was_uploaded rendition_is_never_the_original unknown_media_is_not_found
+        original_is_what_was_uploaded a_range_is_these_bytes_or_the_whole
+        a_range_without_bytes_is_refused_or_the_whole rendition_is_never_the_original
+        unknown_media_is_not_found
         urls_name_the_media_alone
         removed_media_are_gone removal_by_another_owner_is_nothing upload_after_removal_is_new
         pages_give_each_once list_is_newest_first list_keeps_to_scopes

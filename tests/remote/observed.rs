@@ -33,7 +33,7 @@ fn g16_questions_answers_from_memory_and_bytes_are_counted() {
             for _ in 0..3 {
                 assert_eq!(remote.owned(&question).await.unwrap(), ids);
             }
-            let download = remote.download(&stored.id, Rendition::Original).await.unwrap();
+            let download = remote.download(&stored.id, &Rendition::Original.into()).await.unwrap();
             assert_eq!(download.into_bytes(100).await.unwrap(), "content");
         });
     });

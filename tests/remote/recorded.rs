@@ -10,8 +10,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream;
 use tower_media::{
-    ErrorKind, MediaBackend as _, MediaId, MediaState, Owner, Remote, Rendition, Scopes,
-    UnverifiedId, Upload, Variant,
+    DownloadOptions, ErrorKind, MediaBackend as _, MediaId, MediaState, Owner, Remote, Rendition,
+    Scopes, UnverifiedId, Upload, Variant,
 };
 
 use self::{
@@ -112,12 +112,12 @@ impl Line<'_> {
                     self.is_record(answer, found.map(Option::unwrap), None);
                 }
             },
-            Call::Download(id, Rendition::Variant(variant)) => {
-                asked = self.is_variant(remote, &id, variant, answer).await;
-            }
-            Call::Download(id, rendition) => {
-                self.is_body(remote, &id, rendition, answer).await;
-            }
+            Call::Download(id, options) => match options.rendition() {
+                Rendition::Variant(variant) => {
+                    asked = self.is_variant(remote, &id, variant, answer).await;
+                }
+                _ => self.is_body(remote, &id, options, answer).await,
+            },
             Call::Remove(id) => asked = self.is_removed(remote, &id, answer).await,
             Call::Owned(owner, scopes, limit) => {
                 asked = self.is_owned(&owner, &scopes, limit, answer).await;
@@ -129,7 +129,7 @@ impl Line<'_> {
                     assert_eq!(expected::page(&page), list(answer), "{self}");
                 }
             }
-            Call::Upload { owner, scope, file_name, length, streamed } => {
+            Call::Upload { owner, scope, file_name, length, streamed, skips_processing } => {
                 let bytes = Bytes::from(vec![b'u'; length]);
                 let upload = if streamed {
                     let (first, rest) = (bytes.slice(..7), bytes.slice(7..));
@@ -137,7 +137,10 @@ impl Line<'_> {
                 } else {
                     Upload::new(bytes)
                 };
-                let upload = upload.owned_by(&owner).scope(scope).filename(file_name);
+                let mut upload = upload.owned_by(&owner).scope(scope).filename(file_name);
+                if skips_processing {
+                    upload = upload.skip_processing();
+                }
                 let mut answer = answer.clone();
                 // It is told by another hash, for other bytes were sent than recorded.
                 let hash = tower_media::ContentHash::of(&vec![b'u'; length]).to_string();
@@ -170,8 +173,14 @@ impl Line<'_> {
         }
     }
 
-    async fn is_body(&self, remote: &Remote, id: &MediaId, rendition: Rendition, answer: &Answer) {
-        let download = remote.download(id, rendition).await;
+    async fn is_body(
+        &self,
+        remote: &Remote,
+        id: &MediaId,
+        options: DownloadOptions,
+        answer: &Answer,
+    ) {
+        let download = remote.download(id, &options).await;
         assert_eq!(kind(&download), expected::failure(answer, Some(id)), "{self}");
         let Ok(download) = download else { return };
         let content_type = answer.content_type.as_deref().filter(|text| !text.is_empty());
@@ -179,6 +188,8 @@ impl Line<'_> {
         let bytes = answer.bytes();
         let length = (!answer.chunked).then_some(bytes.len() as u64);
         assert_eq!(download.length(), length, "{self}");
+        // The recorded service takes every range for the whole.
+        assert_eq!(download.part(), None, "{self}");
         assert!(download.into_bytes(bytes.len()).await.unwrap() == bytes, "{self}");
     }
 
@@ -204,7 +215,7 @@ impl Line<'_> {
             return vec![1, 1];
         }
         let expected = expected::failure(said, Some(id)).unwrap_or(ErrorKind::NotFound);
-        let download = remote.download(id, variant.into()).await;
+        let download = remote.download(id, &variant.into()).await;
         assert_eq!(kind(&download), Some(expected), "{self}");
         vec![0, 1]
     }

@@ -4,6 +4,8 @@
 mod builder;
 mod checks;
 mod circuit;
+mod ranges;
+mod redirects;
 mod retries;
 mod secrets;
 mod transfers;

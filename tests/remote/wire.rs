@@ -11,7 +11,10 @@ use axum::{
     Router,
     body::{Body, to_bytes},
     extract::{Request, State},
-    http::{Method, Uri, header::CONTENT_TYPE},
+    http::{
+        Method, Uri,
+        header::{CONTENT_TYPE, RANGE},
+    },
     response::Response,
 };
 use bytes::Bytes;
@@ -37,6 +40,7 @@ pub struct Asked {
     /// Names of headers that are not in every request.
     #[serde(default)]
     pub headers: Vec<String>,
+    pub range: Option<String>,
     pub form: Option<Vec<Part>>,
     #[serde(default)]
     pub chunked: bool,
@@ -143,6 +147,7 @@ pub struct Meaning {
     query: BTreeMap<String, Vec<String>>,
     texts: BTreeMap<String, Vec<String>>,
     file_name: Option<String>,
+    range: Option<String>,
 }
 
 /// What the service takes a parameter for that is not given.
@@ -163,6 +168,7 @@ impl Meaning {
             query: BTreeMap::new(),
             texts: BTreeMap::new(),
             file_name: None,
+            range: None,
         };
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             meaning.query.entry(name.into_owned()).or_default().push(value.into_owned());
@@ -178,6 +184,7 @@ impl Meaning {
     fn of_recorded(asked: &Asked) -> Self {
         let query = asked.query.as_deref().unwrap_or_default();
         let mut meaning = Self::new(&asked.method, &asked.path, query);
+        meaning.range = asked.range.clone();
         for part in asked.form.iter().flatten() {
             match &part.value {
                 Some(text) => {
@@ -300,7 +307,9 @@ async fn answer(State(service): State<Service>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, 1 << 20).await.unwrap();
     let content_type = parts.headers.get(CONTENT_TYPE).map_or("", |value| value.to_str().unwrap());
-    let (meaning, file) = Meaning::of_request(&parts.method, &parts.uri, content_type, &body).await;
+    let (mut meaning, file) =
+        Meaning::of_request(&parts.method, &parts.uri, content_type, &body).await;
+    meaning.range = parts.headers.get(RANGE).map(|value| value.to_str().unwrap().to_owned());
     service.shared.lock().unwrap().bodies.push(body);
     // The recorded service has no such route, and says so like this.
     let owned = meaning.method == "POST" && meaning.path.ends_with("/media/owned");

@@ -24,7 +24,8 @@ use super::{GuardedExtractor, MediaIds, Refusal, ViaStream, guarded::limited};
 use crate::{
     error::{Error, ErrorKind, Result},
     ownership::IdCollector,
-    upload::{Upload, collect},
+    pieces::collect,
+    upload::Upload,
 };
 
 /// The most text fields of a form.

@@ -190,7 +190,9 @@ impl World {
                     let owned = if late { self.now() } else { call.owned }[call.owner];
                     let all = (0..IDS).filter(|n| owned[*n]).map(id);
                     let asked = |id: &MediaId| call.ids.contains(id);
-                    let say = |owned, complete, listed| Ok(Answer { owned, complete, listed });
+                    let say = |owned, complete, listed| {
+                        Ok(Answer { owned, complete, listed, unsettled: None })
+                    };
                     let answer = match kind {
                         Kind::Owned => say(all.filter(asked).collect(), false, false),
                         Kind::List => say(all.collect(), true, true),

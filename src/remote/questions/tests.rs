@@ -28,13 +28,13 @@ impl Call {
     /// Answers as `/owned` does: about what was asked and nothing else.
     fn owned(self, owned: &[&str]) {
         let owned = owned.iter().map(|text| id(text)).collect();
-        self.say(Ok(Answer { owned, complete: false, listed: false }));
+        self.say(Ok(Answer { owned, complete: false, listed: false, unsettled: None }));
     }
 
     /// Answers as a list does that was read to its end.
     fn list(self, owned: &[&str]) {
         let owned = owned.iter().map(|text| id(text)).collect();
-        self.say(Ok(Answer { owned, complete: true, listed: true }));
+        self.say(Ok(Answer { owned, complete: true, listed: true, unsettled: None }));
     }
 
     fn say(self, answer: Result<Answer>) {
@@ -187,7 +187,7 @@ async fn g12_who_joins_a_list_that_stopped_early_asks_again() {
     let joined = lab.check(&["b"]).await;
     let missing = lab.check(&["c"]).await;
     let owned_too = [id("a"), id("b")].into();
-    lab.call().say(Ok(Answer { owned: owned_too, complete: false, listed: true }));
+    lab.call().say(Ok(Answer { owned: owned_too, complete: false, listed: true, unsettled: None }));
     assert_eq!((owned(first).await, owned(joined).await), (vec!["a".into()], vec!["b".into()]));
     let call = lab.call();
     assert_eq!(call.ids, [id("c")].into());
@@ -338,6 +338,52 @@ async fn g12_an_error_reaches_all_who_wait_and_the_next_question_is_answered() {
     lab.call().owned(&["b"]);
     assert_eq!(owned(waiting).await, ["b"]);
     lab.learn(&["a"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn g12_an_answer_that_leaves_some_open_is_one_for_those_who_did_not_ask_about_them() {
+    let mut lab = Lab::new(AGE);
+    let first = lab.check(&["first"]).await;
+    let checks = [lab.check(&["a"]).await, lab.check(&["a", "open"]).await];
+    lab.call().owned(&["first"]);
+    owned(first).await;
+    let unsettled = Some(Error::new(ErrorKind::Unavailable, "too many rows"));
+    lab.call().say(Ok(Answer {
+        owned: [id("a")].into(),
+        complete: false,
+        listed: true,
+        unsettled,
+    }));
+    let [settled, open] = checks;
+    assert_eq!(owned(settled).await, ["a"]);
+    assert_eq!(said(open).await.expect_err("refused").kind(), ErrorKind::Unavailable);
+    lab.silent();
+}
+
+#[tokio::test(start_paused = true)]
+async fn g12_an_id_that_cannot_be_asked_about_fails_nobody_elses_question() {
+    let mut lab = Lab::new(AGE);
+    let first = lab.check(&["first"]).await;
+    let checks = [lab.check(&["a"]).await, lab.check(&["bad"]).await];
+    lab.call().owned(&["first"]);
+    owned(first).await;
+    let refused = || Err(Error::new(ErrorKind::InvalidInput, "400"));
+    lab.call().say(refused());
+    settle().await;
+    for _ in 0..2 {
+        let alone = lab.call();
+        assert_eq!(alone.ids.len(), 1);
+        if alone.ids.contains(&id("a")) { alone.owned(&["a"]) } else { alone.say(refused()) }
+    }
+    let [good, bad] = checks;
+    assert_eq!(owned(good).await, ["a"]);
+    assert_eq!(said(bad).await.expect_err("refused").kind(), ErrorKind::InvalidInput);
+
+    // Alone from the beginning, it is asked once.
+    let alone = lab.check(&["bad"]).await;
+    lab.call().say(refused());
+    assert_eq!(said(alone).await.expect_err("refused").kind(), ErrorKind::InvalidInput);
+    lab.silent();
 }
 
 #[tokio::test(start_paused = true)]
@@ -553,7 +599,9 @@ async fn g12_who_comes_as_a_line_of_questions_ends_is_not_lost() {
     let questions = Questions::new(Duration::ZERO);
     let ask: Arc<Ask> = Arc::new(|_, _, ids| {
         let owned = ids.into_iter().collect();
-        Box::pin(async move { Ok(Answer { owned, complete: false, listed: false }) })
+        Box::pin(
+            async move { Ok(Answer { owned, complete: false, listed: false, unsettled: None }) },
+        )
     });
     let checks = (0..8).map(|n| {
         let (questions, ask, mine) = (questions.clone(), Arc::clone(&ask), [id(&format!("m-{n}"))]);

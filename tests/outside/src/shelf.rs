@@ -7,9 +7,9 @@ use std::{
 
 use bytes::Bytes;
 use tower_media::{
-    ContentHash, Download, Error, ErrorKind, ListOptions, Media, MediaBackend, MediaId, MediaStats,
-    MediaStatus, MediaUrls, Owner, Ownership, OwnershipQuestion, Page, Rendition, Result, Scope,
-    Scopes, Upload,
+    ContentHash, Download, DownloadOptions, Error, ErrorKind, ListOptions, Media, MediaBackend,
+    MediaId, MediaStats, MediaStatus, MediaUrls, Owner, Ownership, OwnershipQuestion, Page,
+    Rendition, Result, Scope, Scopes, Upload,
 };
 
 /// Keeps media in a map. Clones share it.
@@ -100,10 +100,10 @@ impl MediaBackend for Shelf {
         Ok(self.items().item(id)?.media.clone())
     }
 
-    async fn download(&self, id: &MediaId, rendition: Rendition) -> Result<Download> {
+    async fn download(&self, id: &MediaId, options: &DownloadOptions) -> Result<Download> {
         let items = self.items();
         let item = items.item(id)?;
-        if rendition != Rendition::Original {
+        if options.rendition() != Rendition::Original {
             return Err(Error::new(ErrorKind::Unsupported, "the shelf has originals only"));
         }
         let download = Download::from_bytes(&item.media.mime_type, item.bytes.clone());

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, time::SystemTime};
 
 use tower_media::{
-    ContentHash, Fit, Format, MediaId, Owner, Rendition, Scope, Scopes, Transform, Variant,
+    ByteRange, ContentHash, DownloadOptions, Fit, Format, MediaId, Owner, Rendition, Scope, Scopes,
+    Transform, Variant,
     remote::{ListAll, SortBy},
 };
 
@@ -14,7 +15,7 @@ pub enum Call {
     Health,
     Get(MediaId),
     ByHash(ContentHash),
-    Download(MediaId, Rendition),
+    Download(MediaId, DownloadOptions),
     Remove(MediaId),
     /// Who owns what, as far as a list of at most so many rows tells.
     Owned(Owner, Scopes, usize),
@@ -25,6 +26,7 @@ pub enum Call {
         file_name: String,
         length: usize,
         streamed: bool,
+        skips_processing: bool,
     },
 }
 
@@ -50,7 +52,13 @@ pub fn call(asked: &Asked) -> Option<Call> {
         ("POST", ["upload"]) => upload(asked),
         (_, _) if !query.is_empty() => None,
         ("GET", [id]) => Some(Call::Get(media_id(id)?)),
-        ("GET", [id, "file"]) => Some(Call::Download(media_id(id)?, Rendition::Original)),
+        ("GET", [id, "file"]) => {
+            let mut options = DownloadOptions::new(Rendition::Original);
+            if let Some(range) = &asked.range {
+                options = options.with_range(byte_range(range)?);
+            }
+            Some(Call::Download(media_id(id)?, options))
+        }
         ("GET", [id, "file", name]) => {
             let variant = Variant::ALL.into_iter().find(|variant| variant.as_str() == *name)?;
             Some(Call::Download(media_id(id)?, variant.into()))
@@ -85,6 +93,14 @@ fn media_id(text: &str) -> Option<MediaId> {
 /// A number as we write it.
 fn number<T: std::str::FromStr + ToString>(text: &str) -> Option<T> {
     text.parse().ok().filter(|number: &T| number.to_string() == text)
+}
+
+fn byte_range(text: &str) -> Option<ByteRange> {
+    Some(match text.strip_prefix("bytes=")?.split_once('-')? {
+        ("", count) => ByteRange::Last(number(count)?),
+        (first, "") => ByteRange::From(number(first)?),
+        (first, last) => (number(first)?..=number(last)?).into(),
+    })
 }
 
 fn owned(query: &BTreeMap<String, String>) -> Option<Call> {
@@ -177,7 +193,8 @@ fn upload(asked: &Asked) -> Option<Call> {
     let text = |name: &str| parts.iter().find(|part| part.name == name)?.value.clone();
     let file = parts.iter().find(|part| part.name == "file")?;
     let file_name = file.filename.clone().filter(|name| is_sent(name))?;
-    if parts.len() != 3 || file.by_hand {
+    let skips_processing = text("skipProcessing").as_deref() == Some("true");
+    if parts.len() != 3 + usize::from(skips_processing) || file.by_hand {
         return None;
     }
     Some(Call::Upload {
@@ -187,6 +204,7 @@ fn upload(asked: &Asked) -> Option<Call> {
         // What is too large for the service need not be sent in full to be told so.
         length: file.length.min(1 << 16),
         streamed: asked.chunked,
+        skips_processing,
     })
 }
 

@@ -172,7 +172,7 @@ async fn p05_original_in_the_place_of_a_variant_is_not_found() {
     *text = text.replace(r#""thumbnail":"#, r#""medium":"x","thumbnail":"#);
     let media = id_in(&file);
     let (service, remote) = serving([file, record]).await;
-    let download = remote.download(&media, Variant::Medium.into()).await;
+    let download = remote.download(&media, &Variant::Medium.into()).await;
     assert_eq!(kind(&download), Some(ErrorKind::NotFound));
     assert_eq!(service.asked(), [1, 1]);
 }
@@ -184,7 +184,7 @@ async fn p05_transform_of_another_type_than_asked_is_refused() {
     let media = id_in(&transform);
     let (_service, remote) = serving([transform]).await;
     let png = Transform::new().with_width(400).with_format(Format::Png);
-    let download = remote.download(&media, png.into()).await;
+    let download = remote.download(&media, &png.into()).await;
     assert_eq!(kind(&download), Some(ErrorKind::Unexpected));
 }
 
@@ -194,7 +194,7 @@ async fn g10_uuid_in_another_spelling_is_unknown_and_not_asked_about() {
     for seq in [5, 6] {
         let media = id_in(&recorded("get", seq));
         assert_eq!(kind(&remote.get(&media).await), Some(ErrorKind::NotFound));
-        let download = remote.download(&media, Rendition::Original).await;
+        let download = remote.download(&media, &Rendition::Original.into()).await;
         assert_eq!(kind(&download), Some(ErrorKind::NotFound));
     }
     assert_eq!(service.strays(), [""; 0]);
@@ -207,7 +207,7 @@ async fn lost_bytes_read_differently_from_an_unknown_record() {
         let file = recorded(topic, seq);
         let media = id_in(&file);
         let (_service, remote) = serving([file]).await;
-        let error = remote.download(&media, Rendition::Original).await.unwrap_err();
+        let error = remote.download(&media, &Rendition::Original.into()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
         said.push(error.to_string());
     }
@@ -281,6 +281,6 @@ async fn answer_without_a_type_is_a_stream_of_bytes() {
     file.answers = vec![Answer { status: 200, length: 20, ..Answer::default() }];
     let media = id_in(&file);
     let (_service, remote) = serving([file]).await;
-    let download = remote.download(&media, Rendition::Original).await.unwrap();
+    let download = remote.download(&media, &Rendition::Original.into()).await.unwrap();
     assert_eq!(download.content_type(), "application/octet-stream");
 }

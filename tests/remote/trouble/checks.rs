@@ -331,28 +331,6 @@ async fn r06_an_answer_about_what_was_not_asked_is_no_answer() {
         .await;
 }
 
-#[tokio::test]
-async fn r06_a_redirect_within_the_service_is_followed() {
-    let elsewhere = http("307 Temporary Redirect", "Location: /elsewhere\r\n", "");
-    let answer = json(&format!(r#"{{"owned":["{ID}"]}}"#));
-    let server = Raw::start(Script::says(elsewhere).with("POST /elsewhere ", Script::says(answer)));
-    let media = MediaState::new(hasty(&server).build().unwrap());
-    verify(&media).await.unwrap();
-    assert_eq!(server.requests("POST /elsewhere "), 1);
-}
-
-#[tokio::test]
-async fn r06_a_redirect_to_another_host_is_not_followed() {
-    let stranger = Raw::start(good());
-    let location = format!("Location: {}/api/v1/media/owned\r\n", stranger.url());
-    for status in ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"] {
-        let server = Raw::start(Script::says(http(status, &location, "")));
-        let media = MediaState::new(hasty(&server).bearer("key").build().unwrap());
-        assert_eq!(verify(&media).await.unwrap_err().kind(), Unexpected, "{status}");
-    }
-    assert_eq!(stranger.connections(), 0);
-}
-
 /// Says what `head` says and goes on with chunks of blanks, up to 10 GB.
 fn endless(head: &'static str) -> Script {
     let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));

@@ -46,6 +46,18 @@ async fn r07_a_service_that_fails_repeatedly_is_left_alone_until_it_is_back() {
 }
 
 #[tokio::test]
+async fn r07_a_call_that_finds_the_circuit_opened_by_itself_says_why() {
+    let server = Raw::start(status("502 Bad Gateway"));
+    let remote = patient(&server).retries(1).build().unwrap();
+    let get = async || within(remote.get(&super::id())).await.unwrap_err();
+    let [_, _, error] = [get().await, get().await, get().await];
+    assert_eq!(server.requests(""), 5, "the third would have been sent once more");
+    assert!(error.to_string().contains("left alone"), "{error}");
+    let cause = std::error::Error::source(&error).expect("the last failure");
+    assert_eq!(cause.to_string(), "the media service answered 502 Bad Gateway");
+}
+
+#[tokio::test]
 async fn r07_many_failures_at_one_moment_are_one_reason_to_pause() {
     let server = Raw::start(reset());
     let remote = patient(&server).build().unwrap();

@@ -49,7 +49,7 @@ async fn r06_what_may_arrive_twice_is_sent_again() {
     }
     for trouble in passing() {
         let server = Raw::start(Script::once(trouble, good()));
-        let begun = within(persistent(&server).download(&id(), Rendition::Original)).await;
+        let begun = within(persistent(&server).download(&id(), &Rendition::Original.into())).await;
         assert!(begun.is_ok());
         assert_eq!(server.requests("GET "), 2);
     }
@@ -68,6 +68,46 @@ async fn r06_an_upload_that_is_at_hand_is_sent_again() {
         within(persistent(&server).upload(upload())).await.unwrap();
         assert_eq!(server.requests("POST /api/v1/media/upload "), 2);
     }
+}
+
+#[tokio::test]
+async fn r06_an_upload_from_a_file_is_read_and_sent_again() {
+    let path = std::env::temp_dir().join(format!("tower-media-{}-again", std::process::id()));
+    std::fs::write(&path, "content").unwrap();
+    let upload = || Upload::from_path(&path).filename("a.txt").owned_by(&ana()).scope("me");
+    for trouble in passing() {
+        let server = Raw::start(Script::once(trouble, good()));
+        within(persistent(&server).upload(upload())).await.unwrap();
+        assert_eq!(server.requests("POST /api/v1/media/upload "), 2);
+        let announced = server.heads().to_lowercase().matches("content-length: ").count();
+        assert_eq!(announced, 2, "{}", server.heads());
+    }
+    // The bytes are compared like any others.
+    std::fs::write(&path, "other bytes").unwrap();
+    let server = Raw::start(good());
+    let error = within(persistent(&server).upload(upload())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Integrity);
+
+    std::fs::remove_file(&path).unwrap();
+    let error = within(persistent(&server).upload(upload())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert_eq!(server.requests("POST "), 1, "nothing is sent of a file that is not there");
+}
+
+#[tokio::test]
+async fn r06_a_file_that_goes_between_two_attempts_is_not_sent_and_says_so() {
+    let path = std::env::temp_dir().join(format!("tower-media-{}-gone", std::process::id()));
+    std::fs::write(&path, "content").unwrap();
+    let gone = path.clone();
+    let trouble = Script::noting(status("503 Service Unavailable"), move || {
+        // Only the first attempt finds it.
+        let _ = std::fs::remove_file(&gone);
+    });
+    let server = Raw::start(trouble);
+    let upload = Upload::from_path(&path).owned_by(&ana()).scope("me");
+    let error = within(persistent(&server).upload(upload)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error:?}");
+    assert!(!format!("{error:?}").contains("tower-media-"), "{error:?}");
 }
 
 #[tokio::test]

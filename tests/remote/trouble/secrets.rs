@@ -10,7 +10,7 @@ use std::{
 use tower_media::{
     Error, MediaBackend as _, MediaState, Owner, Remote, Rendition, Scopes, UnverifiedId,
 };
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::{MakeWriter, format::FmtSpan};
 
 use super::{good, hasty, http, id, status, verify, within};
 use crate::raw::{Conn, Raw, Script};
@@ -77,6 +77,7 @@ async fn g16_neither_errors_nor_logs_tell_keys_or_people() {
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
         .with_ansi(false)
+        .with_span_events(FmtSpan::CLOSE)
         .with_writer(log.clone())
         .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
@@ -111,7 +112,7 @@ async fn g16_neither_errors_nor_logs_tell_keys_or_people() {
             all += &format!("{remote:?} {media:?}");
             let ids = [UnverifiedId::parse("asked-for").unwrap()];
             all += &told(&within(media.verify(&people, Scopes::any(), ids)).await.unwrap_err());
-            match within(remote.download(&id(), Rendition::Original)).await {
+            match within(remote.download(&id(), &Rendition::Original.into())).await {
                 Ok(download) => _ = within(download.into_bytes(10)).await,
                 Err(error) => all += &told(&error),
             }
@@ -124,6 +125,17 @@ async fn g16_neither_errors_nor_logs_tell_keys_or_people() {
 
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(log.contains("the log is heard") && log.contains("asked again"), "{log}");
+    // One span for each call and check, with what came of it.
+    for span in [
+        r#"media.check{ids=1 fresh=false failed=Unavailable}: "#,
+        r#"media.remote{operation="owned" attempts=2 error=Unavailable}: "#,
+        r#"media.remote{operation="owned" attempts=2 status=503}: "#,
+        r#"media.remote{operation="list" attempts=1 status=401}: "#,
+        r#"media.remote{operation="owned" attempts=2 error=Timeout}: "#,
+        r#"media.remote{operation="download" attempts=1 error=Unexpected}: "#,
+    ] {
+        assert!(log.contains(span), "{span} is missing in the log:\n{log}");
+    }
     for secret in ["b3arer", "s3rvice", "lovelace", "asked-for", super::ID] {
         assert!(!all.contains(secret), "{secret} is told:\n{all}");
         assert!(!log.contains(secret), "{secret} is in the log:\n{log}");

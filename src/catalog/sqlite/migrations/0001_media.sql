@@ -1,0 +1,115 @@
+-- "tmed", and the number of the last migration: open.rs looks at both before anything else.
+PRAGMA application_id = 0x746d6564;
+PRAGMA user_version = 1;
+
+-- Times are milliseconds since 1970 in UTC. Texts are compared byte by byte, as SQLite does unless told
+-- otherwise.
+
+CREATE TABLE owners (
+    number   INTEGER PRIMARY KEY,
+    -- '' for none, which no tenant can be. Never joined with the subject into one text.
+    tenant   TEXT    NOT NULL,
+    subject  TEXT    NOT NULL,
+    -- How many media ever came: the last one's arrival. Page tokens are made of it.
+    arrivals INTEGER NOT NULL DEFAULT 0,
+    -- What there is now; kept by the triggers below.
+    count    INTEGER NOT NULL DEFAULT 0,
+    bytes    INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (tenant, subject)
+) STRICT;
+
+CREATE TABLE media (
+    number     INTEGER PRIMARY KEY,
+    id         TEXT    NOT NULL UNIQUE,
+    owner      INTEGER NOT NULL REFERENCES owners,
+    arrival    INTEGER NOT NULL,
+    hash       BLOB    NOT NULL CHECK (length(hash) = 32),
+    size       INTEGER NOT NULL CHECK (size >= 0),
+    mime_type  TEXT    NOT NULL,
+    file_name  TEXT,
+    status     TEXT    NOT NULL CHECK (status IN ('processing', 'ready', 'failed')),
+    width      INTEGER,
+    height     INTEGER,
+    format     TEXT,
+    has_alpha  INTEGER,
+    -- JSON, with the names of the media protocol.
+    exif       TEXT,
+    created_at INTEGER NOT NULL,
+    UNIQUE (owner, arrival),
+    -- One row per owner and content; by the hash alone it tells whether anybody has the content.
+    UNIQUE (hash, owner)
+) STRICT;
+
+CREATE INDEX media_processing ON media (number) WHERE status = 'processing';
+
+CREATE TABLE refs (
+    owner   INTEGER NOT NULL,
+    scope   TEXT    NOT NULL,
+    arrival INTEGER NOT NULL,
+    PRIMARY KEY (owner, scope, arrival),
+    FOREIGN KEY (owner, arrival) REFERENCES media (owner, arrival) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX refs_of_media ON refs (owner, arrival);
+
+-- Contents that nobody has: bytes that are being placed, or that the last holder left.
+CREATE TABLE orphans (
+    hash  BLOB    PRIMARY KEY,
+    since INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX orphans_since ON orphans (since);
+
+-- One row per stored file. It goes with the file, so it can outlive its media: see `removed`.
+CREATE TABLE renditions (
+    media     TEXT    NOT NULL,
+    key       TEXT    NOT NULL,
+    size      INTEGER NOT NULL CHECK (size >= 0),
+    hash      BLOB    NOT NULL CHECK (length(hash) = 32),
+    mime_type TEXT    NOT NULL,
+    width     INTEGER NOT NULL,
+    height    INTEGER NOT NULL,
+    used_at   INTEGER NOT NULL,
+    PRIMARY KEY (media, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX renditions_used ON renditions (used_at);
+
+-- Media that are gone and whose renditions are not.
+CREATE TABLE removed (
+    media TEXT    PRIMARY KEY,
+    since INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX removed_since ON removed (since);
+
+CREATE TABLE totals (
+    rendition_bytes INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO totals VALUES (0);
+
+CREATE TRIGGER media_came AFTER INSERT ON media BEGIN
+    UPDATE owners SET arrivals = new.arrival, count = count + 1, bytes = bytes + new.size
+    WHERE number = new.owner;
+END;
+
+CREATE TRIGGER media_went AFTER DELETE ON media BEGIN
+    UPDATE owners SET count = count - 1, bytes = bytes - old.size WHERE number = old.owner;
+END;
+
+CREATE TRIGGER rendition_came AFTER INSERT ON renditions BEGIN
+    UPDATE totals SET rendition_bytes = rendition_bytes + new.size;
+END;
+
+CREATE TRIGGER rendition_changed AFTER UPDATE OF size ON renditions BEGIN
+    UPDATE totals SET rendition_bytes = rendition_bytes + new.size - old.size;
+END;
+
+CREATE TRIGGER rendition_went AFTER DELETE ON renditions BEGIN
+    UPDATE totals SET rendition_bytes = rendition_bytes - old.size;
+END;
+
+CREATE VIEW records AS
+SELECT media.*, owners.tenant, owners.subject
+FROM media JOIN owners ON owners.number = media.owner;

@@ -1,0 +1,52 @@
+//! No question looks through a table: what it costs does not grow with what there is.
+
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _, query};
+
+use super::{BUSY, contents, listing, open, ownership, renditions};
+
+#[tokio::test]
+async fn every_question_goes_by_an_index() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = open::options(&folder.path().join("catalog"), BUSY);
+    open::prepare(&options).await.expect("a catalog");
+    let mut conn = options.connect().await.expect("a connection");
+    for sql in [
+        ownership::OWNED,
+        ownership::OWNED_IN_SCOPES,
+        ownership::EXPLAIN,
+        listing::GET,
+        listing::OWNER,
+        listing::NEWEST,
+        listing::NEWEST_IN_SCOPES,
+        listing::PROCESSING,
+        contents::ORPHANS,
+        contents::HELD,
+        contents::KNOWN,
+        contents::CONTENTS,
+        renditions::FIND,
+        renditions::LEAST_RECENTLY_USED,
+        renditions::REMOVED,
+        "SELECT * FROM records WHERE hash = ?1 AND owner = ?2",
+        "DELETE FROM media WHERE id = ?1",
+        "DELETE FROM renditions WHERE media = ?1",
+        "SELECT number FROM media WHERE owner = ?1 ORDER BY arrival LIMIT ?2",
+    ] {
+        let plan = query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")))
+            .fetch_all(&mut conn)
+            .await
+            .expect("a plan");
+        let steps: Vec<String> = plan.iter().map(|step| step.get("detail")).collect();
+        // Looking through what was asked about or through a page is no harm, nor is an index in the
+        // order of its columns up to a limit.
+        let harmless = |step: &str| {
+            step.contains("VIRTUAL TABLE")
+                || step.contains("CONSTANT ROW")
+                || step.contains("(subquery") && sql.contains("LIMIT")
+                || step.contains("USING") && sql.contains("LIMIT")
+                || step.contains("B-TREE FOR ORDER BY") && sql.contains("ORDER BY asked.key")
+        };
+        let costly = |step: &&String| step.starts_with("SCAN") || step.contains("TEMP B-TREE");
+        let found = steps.iter().filter(costly).find(|step| !harmless(step));
+        assert_eq!(found, None, "{sql}\n{steps:#?}");
+    }
+}

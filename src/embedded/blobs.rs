@@ -1,0 +1,296 @@
+//! Bytes by key: in a folder of this machine, or in an object store.
+
+use std::{fmt, fs::File, io, ops::Range, path::PathBuf, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream, stream::BoxStream};
+use object_store::{
+    GetOptions, GetRange, GetResultPayload, ObjectMeta, ObjectStore, ObjectStoreExt as _,
+    buffered::BufWriter, local::LocalFileSystem, path::Path,
+};
+use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _};
+use tokio_util::io::ReaderStream;
+
+use super::{
+    blocking,
+    folder::Folder,
+    spool::{Content, not_written},
+};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    id::{ContentHash, MediaId},
+    pieces::Pieces,
+};
+
+/// How much of a file is read at once.
+const PIECE: usize = 128 << 10;
+
+const CONTENTS: &str = "blobs";
+const RENDITIONS: &str = "renditions";
+
+/// Where the bytes of a content are.
+pub(super) fn content_key(hash: ContentHash) -> Path {
+    let hash = hash.to_string();
+    Path::from_iter([CONTENTS, &hash[..2], &hash[2..]])
+}
+
+/// The content that a key is for, if it is one of [`content_key`].
+pub(super) fn content_of(key: &Path) -> Option<ContentHash> {
+    let parts: Vec<_> = key.parts().collect();
+    let [_, first, rest] = &parts[..] else { return None };
+    format!("{}{}", first.as_ref(), rest.as_ref()).parse().ok()
+}
+
+/// Where the renditions of media are.
+pub(super) fn renditions_key(id: &MediaId) -> Path {
+    Path::from_iter([RENDITIONS, id.as_ref()])
+}
+
+/// The media that a key below [`renditions_key`] is for.
+pub(super) fn media_of(key: &Path) -> Option<MediaId> {
+    MediaId::from_trusted(key.parts().nth(1)?.as_ref()).ok()
+}
+
+/// Where all contents are.
+pub(super) fn contents_key() -> Path {
+    Path::from(CONTENTS)
+}
+
+/// Where all renditions are.
+pub(super) fn all_renditions_key() -> Path {
+    Path::from(RENDITIONS)
+}
+
+/// Bytes by key.
+#[derive(Clone)]
+pub(super) struct Blobs {
+    store: Arc<dyn ObjectStore>,
+    /// The same as `store`, where that is a folder.
+    local: Option<LocalFileSystem>,
+    /// How long the store may be silent.
+    patience: Duration,
+}
+
+impl fmt::Debug for Blobs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What a store shows of itself may hold its keys.
+        f.debug_struct("Blobs").field("local", &self.local.is_some()).finish_non_exhaustive()
+    }
+}
+
+/// Bytes that were found.
+pub(super) struct Found {
+    /// Of the whole, in bytes.
+    pub(super) size: u64,
+    /// Those of them that were asked for.
+    pub(super) pieces: Pieces,
+}
+
+impl Blobs {
+    pub(super) fn in_folder(folder: &Folder, patience: Duration) -> Result<Self> {
+        let local = LocalFileSystem::new_with_prefix(folder.root()).map_err(failed)?;
+        Ok(Self { store: Arc::new(local.clone()), local: Some(local), patience })
+    }
+
+    pub(super) fn in_store(store: Arc<dyn ObjectStore>, patience: Duration) -> Self {
+        Self { store, local: None, patience }
+    }
+
+    /// Puts bytes in their place, whatever was there before. Once this has returned they are durable.
+    pub(super) async fn place(&self, key: &Path, content: Content) -> Result<()> {
+        match &self.local {
+            Some(local) => {
+                let place = local.path_to_filesystem(key).map_err(failed)?;
+                let incoming = local.path_to_filesystem(&Path::from("incoming")).map_err(failed)?;
+                blocking(move || place_file(content, &incoming, &place)).await?.map_err(not_written)
+            }
+            None => match content {
+                Content::Memory(bytes) => {
+                    self.soon(self.store.put(key, bytes.into())).await.map(drop)
+                }
+                Content::File(path) => self.send(key, path.to_path_buf()).await,
+            },
+        }
+    }
+
+    /// Sends a file in parts.
+    async fn send(&self, key: &Path, path: PathBuf) -> Result<()> {
+        let mut file = tokio::fs::File::open(path).await.map_err(not_written)?;
+        let mut writer = BufWriter::new(self.store.clone(), key.clone());
+        let sent = async {
+            let mut piece = vec![0; PIECE];
+            loop {
+                match file.read(&mut piece).await.map_err(not_written)? {
+                    0 => break self.soon_io(writer.shutdown()).await,
+                    read => self.soon_io(writer.write_all(&piece[..read])).await?,
+                }
+            }
+        };
+        let sent = sent.await;
+        if sent.is_err() {
+            // What was sent stays without a name if this fails as well; stores throw such parts away.
+            let _ = tokio::time::timeout(self.patience, writer.abort()).await;
+        }
+        sent
+    }
+
+    /// The file that lies under the key, if this is a folder.
+    pub(super) fn file(&self, key: &Path) -> Result<Option<PathBuf>> {
+        let Some(local) = &self.local else { return Ok(None) };
+        let path = local.path_to_filesystem(key).map_err(failed)?;
+        refuse_link(&path)?;
+        Ok(Some(path))
+    }
+
+    /// Opens what lies under the key, or a part of it; nothing if there is nothing.
+    pub(super) async fn open(
+        &self,
+        key: &Path,
+        range: Option<Range<u64>>,
+    ) -> Result<Option<Found>> {
+        self.file(key)?;
+        let options = GetOptions::new().with_range(range.map(GetRange::Bounded));
+        let got = match self.soon(self.store.get_opts(key, options)).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            got => got?,
+        };
+        let (size, range) = (got.meta.size, got.range);
+        let pieces = match got.payload {
+            GetResultPayload::File(file, _) => read_file(file, &range).await?,
+            GetResultPayload::Stream(stream) => self.patient(stream),
+        };
+        Ok(Some(Found { size, pieces }))
+    }
+
+    /// A stream that fails when nothing comes for too long.
+    fn patient(&self, stream: BoxStream<'static, object_store::Result<Bytes>>) -> Pieces {
+        let patience = self.patience;
+        stream::unfold(Some(stream), move |stream| async move {
+            let mut stream = stream?;
+            match tokio::time::timeout(patience, stream.next()).await {
+                Ok(None) => None,
+                Ok(Some(Ok(piece))) => Some((Ok(piece), Some(stream))),
+                Ok(Some(Err(error))) => Some((Err(failed(error)), None)),
+                Err(_) => Some((Err(Error::timeout("the object store", patience)), None)),
+            }
+        })
+        .boxed()
+    }
+
+    /// Deletes what lies under the key, if anything does.
+    pub(super) async fn delete(&self, key: &Path) -> Result<()> {
+        match self.soon(self.store.delete(key)).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            deleted => deleted,
+        }
+    }
+
+    /// Deletes everything below the key.
+    pub(super) async fn delete_all(&self, below: &Path) -> Result<()> {
+        let keys: Vec<ObjectMeta> = self.list(below).try_collect().await?;
+        for found in keys {
+            self.delete(&found.location).await?;
+        }
+        if let Some(local) = &self.local {
+            // The folder itself; it is no matter if somebody is just putting something into it.
+            let path = local.path_to_filesystem(below).map_err(failed)?;
+            let _ = tokio::fs::remove_dir(path).await;
+        }
+        Ok(())
+    }
+
+    /// Lists everything below the key.
+    pub(super) fn list(&self, below: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.store.list(Some(below)).map_err(failed).boxed()
+    }
+
+    async fn soon<T>(&self, call: impl Future<Output = object_store::Result<T>>) -> Result<T> {
+        match tokio::time::timeout(self.patience, call).await {
+            Ok(answer) => answer.map_err(failed),
+            Err(_) => Err(Error::timeout("the object store", self.patience)),
+        }
+    }
+
+    async fn soon_io<T>(&self, call: impl Future<Output = io::Result<T>>) -> Result<T> {
+        match tokio::time::timeout(self.patience, call).await {
+            Ok(answer) => answer.map_err(not_written),
+            Err(_) => Err(Error::timeout("the object store", self.patience)),
+        }
+    }
+}
+
+/// Puts a file in its place, so that neither it nor its name can be lost any more.
+fn place_file(
+    content: Content,
+    incoming: &std::path::Path,
+    place: &std::path::Path,
+) -> io::Result<()> {
+    let file = match content {
+        Content::File(file) => file,
+        Content::Memory(bytes) => {
+            let mut file = tempfile::NamedTempFile::new_in(incoming)?;
+            io::Write::write_all(&mut file, &bytes)?;
+            file.into_temp_path()
+        }
+    };
+    File::open(&file)?.sync_all()?;
+    let folder = place.parent().expect("a key has a folder");
+    let made = !folder.exists();
+    if made {
+        std::fs::create_dir_all(folder)?;
+    }
+    file.persist(place).map_err(|error| error.error)?;
+    sync_folder(folder)?;
+    if made {
+        // Two levels at most are new: the folder, and that of all such folders.
+        for above in folder.ancestors().skip(1).take(2) {
+            sync_folder(above)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn sync_folder(folder: &std::path::Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Elsewhere a folder cannot be opened, and its entries are as durable as the system makes them.
+#[cfg(not(unix))]
+fn sync_folder(_: &std::path::Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Nothing that this crate puts into the folder is a link (promise P9).
+fn refuse_link(path: &std::path::Path) -> Result<()> {
+    match path.symlink_metadata() {
+        Ok(found) if found.is_symlink() => {
+            let what = "a link lies in the media folder where media should be; it is not followed";
+            Err(Error::new(ErrorKind::Integrity, what))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn read_file(file: File, range: &Range<u64>) -> Result<Pieces> {
+    let not_read =
+        |error| Error::new(ErrorKind::Unavailable, "the media cannot be read").with_source(error);
+    let mut file = tokio::fs::File::from_std(file);
+    file.set_max_buf_size(PIECE);
+    if range.start > 0 {
+        file.seek(io::SeekFrom::Start(range.start)).await.map_err(not_read)?;
+    }
+    let part = file.take(range.end - range.start);
+    Ok(ReaderStream::with_capacity(part, PIECE).map_err(not_read).boxed())
+}
+
+fn failed(error: object_store::Error) -> Error {
+    let kind = match &error {
+        object_store::Error::NotFound { .. } => ErrorKind::NotFound,
+        object_store::Error::NotSupported { .. } | object_store::Error::NotImplemented { .. } => {
+            ErrorKind::Unsupported
+        }
+        _ => ErrorKind::Unavailable,
+    };
+    Error::new(kind, "the store of the media's bytes failed").with_source(error)
+}

@@ -1,0 +1,268 @@
+#![doc = include_str!("../docs/embedded.md")]
+
+mod blobs;
+mod builder;
+mod care;
+mod flights;
+mod folder;
+mod intake;
+mod processing;
+mod quota;
+mod renditions;
+mod spool;
+mod store;
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use futures_util::{
+    StreamExt as _, TryStreamExt as _,
+    stream::{self, Fuse},
+};
+use sha2::{Digest as _, Sha256};
+
+use self::{blobs::content_key, renditions::lost, store::Store};
+pub use self::{
+    builder::{EmbeddedBuilder, MakeVariants},
+    care::{Swept, Verification},
+};
+use crate::{
+    backend::MediaBackend,
+    catalog::{Listing, Row},
+    download::{Download, DownloadOptions},
+    error::{Error, ErrorKind, Result},
+    id::{ContentHash, MediaId},
+    list::{ListOptions, MediaStats, Page},
+    media::{Media, MediaUrls},
+    owner::Owner,
+    ownership::{Ownership, OwnershipQuestion, Standing},
+    pieces::Pieces,
+    upload::Upload,
+};
+
+/// A backend that keeps media in a folder of this machine, with nothing to install and nothing lost.
+///
+/// Bytes lie in files named by their SHA-256, rows in a SQLite database beside them. The
+/// [module](crate::embedded) tells what lies where, what happens to an upload, and how to back up.
+///
+/// - Once [`upload`](MediaBackend::upload) has returned, bytes and row are on the disk and survive a
+///   `kill -9` or a loss of power; an upload that was cut leaves nothing (promises R1, R2).
+/// - Equal bytes are kept once. Each owner has a record and a random id of their own for them, and
+///   nothing tells of the other (promise P15).
+/// - What is read whole is hashed on the way; bytes that are damaged end in
+///   [`ErrorKind::Integrity`] instead of being delivered (promise R5).
+/// - Pictures get three variants and any [`Transform`](crate::Transform), upright, in sRGB and without
+///   metadata, made once and kept as long as there is room.
+///
+/// Cloning is cheap; clones share everything. The folder belongs to one process at a time, and is free
+/// when the last clone is gone.
+///
+/// # Example
+///
+/// ```
+/// use tower_media::{Embedded, MediaState, Owner, Rendition, Upload};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> tower_media::Result<()> {
+/// # let folder = tempfile::tempdir().expect("a folder");
+/// # let folder = folder.path();
+/// let media = MediaState::new(Embedded::open(folder).await?);
+/// let ana = Owner::new("ana")?;
+/// let stored = media.upload(Upload::new("hello").owned_by(&ana).scope("notes")).await?;
+/// drop(media);
+///
+/// let media = MediaState::new(Embedded::open(folder).await?);
+/// let bytes = media.download(&stored.id, Rendition::Original).await?.into_bytes(100).await?;
+/// assert_eq!(&bytes[..], b"hello");
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Embedded(Arc<Store>);
+
+impl Embedded {
+    /// Opens the folder with the defaults of [`EmbeddedBuilder`]. It is made if need be.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`EmbeddedBuilder::open`].
+    pub async fn open(folder: impl AsRef<Path>) -> Result<Self> {
+        Self::builder().open(folder).await
+    }
+
+    /// Begins to configure a store.
+    pub fn builder() -> EmbeddedBuilder {
+        EmbeddedBuilder::default()
+    }
+
+    fn start(store: Store) -> Self {
+        let store = Arc::new(store);
+        if store.settings.variants == MakeVariants::Ahead {
+            store.tasks.spawn(processing::work(Arc::downgrade(&store)));
+        }
+        Self(store)
+    }
+
+    /// Deletes bytes that nobody has referred to for the [grace period](EmbeddedBuilder::grace). What it
+    /// costs depends on how many those are, not on how many there are.
+    ///
+    /// # Errors
+    ///
+    /// What rows or bytes fail with. What was not swept then is swept the next time.
+    pub async fn sweep(&self) -> Result<Swept> {
+        self.0.sweep().await
+    }
+
+    /// Sweeps again and again in the background, as long as the store is open. Failures are logged.
+    pub fn spawn_sweep(&self, every: Duration) {
+        let (store, closing) = (Arc::downgrade(&self.0), self.0.closing.clone());
+        self.0.tasks.spawn(closing.run_until_cancelled_owned(async move {
+            loop {
+                tokio::time::sleep(every).await;
+                let Some(store) = store.upgrade() else { return };
+                if let Err(error) = store.sweep().await {
+                    tracing::error!(error = &error as &dyn std::error::Error, "the sweep failed");
+                }
+            }
+        }));
+    }
+
+    /// Removes everything that an owner has, and returns how many media those were. Bytes that nobody
+    /// else has go with a [`sweep`](Self::sweep) after the grace period.
+    ///
+    /// # Errors
+    ///
+    /// What rows or bytes fail with. The rows are gone at once or not at all.
+    pub async fn erase_owner(&self, owner: &Owner) -> Result<u64> {
+        self.0.erase_owner(owner).await
+    }
+
+    /// Reads and hashes every content that media refer to, and looks for files that nothing refers to:
+    /// those are left to the sweep. This reads everything there is.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Integrity`] if the rows do not fit together, and what rows or bytes fail with.
+    /// Damaged bytes are no error but told in the answer.
+    pub async fn verify(&self) -> Result<Verification> {
+        self.0.verify().await
+    }
+
+    /// Refuses new uploads, finishes those that are complete, stops what goes on in the background, and
+    /// frees the folder's database (promise R8). The folder itself is free when the last clone is gone.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be closed in order. It is repaired when it is opened again.
+    pub async fn close(&self) -> Result<()> {
+        self.0.closing.cancel();
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+        self.0.catalog.close().await
+    }
+
+    async fn row(&self, id: &MediaId) -> Result<Row> {
+        let none = || Error::new(ErrorKind::NotFound, "there is no such media");
+        self.0.catalog.get(id).await?.ok_or_else(none)
+    }
+
+    async fn original(&self, row: Row, options: &DownloadOptions) -> Result<Download> {
+        let part = options.part_of(row.size)?;
+        let range = part.map(|part| part.range());
+        let found = self.0.blobs.open(&content_key(row.hash), range).await?;
+        let found = found.ok_or_else(|| lost(&row))?;
+        if found.size != row.size {
+            return Err(damaged());
+        }
+        let download = match part {
+            Some(part) => Download::from_stream(row.mime_type, found.pieces).with_part(part),
+            None => Download::from_stream(row.mime_type, checked(found.pieces, row.hash))
+                .with_length(row.size)
+                .accepting_ranges(),
+        };
+        let download = download.with_hash(row.hash).with_last_modified(row.created_at);
+        Ok(match row.file_name {
+            Some(name) => download.with_file_name(name),
+            None => download,
+        })
+    }
+}
+
+/// The same pieces, but the last of them only if all together have this hash.
+fn checked(pieces: Pieces, hash: ContentHash) -> Pieces {
+    let begin = (pieces.fuse(), Sha256::new(), None);
+    let next = move |(mut pieces, mut hasher, mut held): (Fuse<Pieces>, Sha256, Option<_>)| async move {
+        loop {
+            let next = pieces.try_next().await?;
+            if let Some(piece) = &next {
+                hasher.update(piece);
+            } else if held.is_none() {
+                return Ok(None);
+            } else if ContentHash::from_bytes(hasher.clone().finalize().into()) != hash {
+                return Err(damaged());
+            }
+            if let Some(piece) = std::mem::replace(&mut held, next) {
+                return Ok(Some((piece, (pieces, hasher, held))));
+            }
+        }
+    };
+    stream::try_unfold(begin, next).boxed()
+}
+
+fn damaged() -> Error {
+    Error::new(ErrorKind::Integrity, "the media's bytes are not those that were uploaded")
+}
+
+/// Runs what blocks where it does no harm.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|panic| {
+        Error::new(ErrorKind::Internal, "work on the media broke off").with_source(panic)
+    })
+}
+
+impl Ownership for Embedded {
+    async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
+        self.0.catalog.owned(question).await
+    }
+
+    async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<Standing>> {
+        self.0.catalog.explain(question).await
+    }
+}
+
+impl MediaBackend for Embedded {
+    async fn upload(&self, upload: Upload) -> Result<Media> {
+        Ok(self.0.record(self.0.upload(upload).await?))
+    }
+
+    async fn get(&self, id: &MediaId) -> Result<Media> {
+        Ok(self.0.record(self.row(id).await?))
+    }
+
+    async fn download(&self, id: &MediaId, options: &DownloadOptions) -> Result<Download> {
+        let row = self.row(id).await?;
+        match options.rendition().transform() {
+            None => self.original(row, options).await,
+            Some(transform) => self.0.rendition(row, transform, options).await,
+        }
+    }
+
+    async fn list(&self, owner: &Owner, options: &ListOptions) -> Result<Page> {
+        let Listing { rows, next } = self.0.catalog.list(owner, options).await?;
+        Ok(Page::new(rows.into_iter().map(|row| self.0.record(row)).collect(), next))
+    }
+
+    async fn stats(&self, owner: &Owner) -> Result<MediaStats> {
+        self.0.catalog.stats(owner).await
+    }
+
+    async fn remove(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
+        let removed = self.0.catalog.remove(owner, id).await?.is_some();
+        if removed {
+            self.0.drop_removed(id).await;
+        }
+        Ok(removed)
+    }
+
+    fn urls(&self, id: &MediaId) -> MediaUrls {
+        self.0.urls(id)
+    }
+}

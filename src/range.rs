@@ -1,0 +1,156 @@
+//! A part of the bytes, as it is asked for and as it is delivered.
+
+use std::{
+    fmt,
+    ops::{Range, RangeFrom, RangeInclusive},
+};
+
+/// A part of the bytes, before it is known how many there are: one range of RFC 9110, section
+/// 14.1.2.
+///
+/// ```
+/// use tower_media::ByteRange;
+///
+/// assert_eq!(ByteRange::from(10..=19).resolve(100), Some(10..20));
+/// assert_eq!(ByteRange::from(90..).resolve(100), Some(90..100));
+/// assert_eq!(ByteRange::Last(10).resolve(100), Some(90..100));
+/// assert_eq!(ByteRange::from(100..).resolve(100), None);
+/// assert_eq!(ByteRange::from(0..=9).to_string(), "bytes=0-9");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ByteRange {
+    /// From one byte to another, both included; the first byte of all is 0.
+    Between {
+        /// The first byte.
+        first: u64,
+        /// The last byte.
+        last: u64,
+    },
+    /// From one byte to the end.
+    From(u64),
+    /// So many bytes at the end.
+    Last(u64),
+}
+
+impl ByteRange {
+    /// Returns which bytes these are where there are `total`, or `None` if there are none of them:
+    /// the range begins at the end or beyond, ends before it begins, or is the last 0 bytes.
+    ///
+    /// What reaches beyond the end ends there, and the last more than there are is all.
+    pub fn resolve(self, total: u64) -> Option<Range<u64>> {
+        let range = match self {
+            Self::Between { first, last } => first..last.saturating_add(1).min(total),
+            Self::From(first) => first..total,
+            Self::Last(count) => total.saturating_sub(count)..total,
+        };
+        (!range.is_empty()).then_some(range)
+    }
+}
+
+impl From<RangeInclusive<u64>> for ByteRange {
+    fn from(range: RangeInclusive<u64>) -> Self {
+        let (first, last) = range.into_inner();
+        Self::Between { first, last }
+    }
+}
+
+impl From<RangeFrom<u64>> for ByteRange {
+    fn from(range: RangeFrom<u64>) -> Self {
+        Self::From(range.start)
+    }
+}
+
+impl fmt::Display for ByteRange {
+    /// The value of a `Range` header.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Between { first, last } => write!(f, "bytes={first}-{last}"),
+            Self::From(first) => write!(f, "bytes={first}-"),
+            Self::Last(count) => write!(f, "bytes=-{count}"),
+        }
+    }
+}
+
+/// Which part of the bytes is delivered, and of how many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ContentRange {
+    first: u64,
+    last: u64,
+    total: u64,
+}
+
+impl ContentRange {
+    /// Names a part of `total` bytes; `None` if it is empty or is not within them.
+    pub fn new(range: Range<u64>, total: u64) -> Option<Self> {
+        let within = !range.is_empty() && range.end <= total;
+        within.then(|| Self { first: range.start, last: range.end - 1, total })
+    }
+
+    /// Returns the first byte of the part, of which the first of all is 0.
+    pub fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// Returns the last byte of the part, which is included.
+    pub fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// Returns how many bytes there are in all.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Returns the bytes of the part, for slicing.
+    pub fn range(&self) -> Range<u64> {
+        self.first..self.last + 1
+    }
+
+    /// Returns how many bytes the part has. It is never empty.
+    #[expect(clippy::len_without_is_empty, reason = "there is always a first and a last byte")]
+    pub fn len(&self) -> u64 {
+        self.last - self.first + 1
+    }
+}
+
+impl fmt::Display for ContentRange {
+    /// The value of a `Content-Range` header.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "bytes {}-{}/{}", self.first, self.last, self.total)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p13_a_range_is_clamped_to_what_there_is_or_is_nothing() {
+        for (range, total, resolved) in [
+            (ByteRange::from(0..=0), 1, Some(0..1)),
+            (ByteRange::from(2..=99), 10, Some(2..10)),
+            (ByteRange::from(0..=u64::MAX), 10, Some(0..10)),
+            (ByteRange::from(9..), 10, Some(9..10)),
+            (ByteRange::from(10..), 10, None),
+            (ByteRange::from(u64::MAX..), 10, None),
+            (ByteRange::Between { first: 5, last: 4 }, 10, None),
+            (ByteRange::Last(3), 10, Some(7..10)),
+            (ByteRange::Last(u64::MAX), 10, Some(0..10)),
+            (ByteRange::Last(0), 10, None),
+            (ByteRange::from(0..), 0, None),
+            (ByteRange::Last(1), 0, None),
+        ] {
+            assert_eq!(range.resolve(total), resolved, "{range} of {total}");
+        }
+    }
+
+    #[test]
+    fn a_part_is_within_the_whole() {
+        let part = ContentRange::new(2..5, 10).expect("a part");
+        assert_eq!((part.first(), part.last(), part.len(), part.range()), (2, 4, 3, 2..5));
+        assert_eq!(part.to_string(), "bytes 2-4/10");
+        assert_eq!(ContentRange::new(0..11, 10), None);
+        assert_eq!(ContentRange::new(3..3, 10), None);
+    }
+}

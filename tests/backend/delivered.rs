@@ -1,0 +1,234 @@
+//! Media as responses, over a real socket.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::{Router, body::to_bytes, http::HeaderMap, response::IntoResponse, routing::get};
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use tower_media::{
+    ContentHash, Download, DownloadOptions, Error, ErrorKind, Exif, MediaState, Rendition, Result,
+    Upload,
+};
+
+use super::support::owner;
+
+const PNG: &[u8] = include_bytes!("../fixtures/images/one-pixel.png");
+
+/// Serves what `answer` gives, and returns the URL.
+async fn serve<A, R>(answer: impl Fn() -> A + Clone + Send + Sync + 'static) -> String
+where
+    A: Future<Output = R> + Send + 'static,
+    R: IntoResponse + 'static,
+{
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let app = Router::new().route("/", get(answer));
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    url
+}
+
+async fn answer_to<R: IntoResponse + Send + 'static>(
+    answer: impl Fn() -> R + Clone + Send + Sync + 'static,
+) -> reqwest::Response {
+    let url = serve(move || std::future::ready(answer())).await;
+    reqwest::get(url).await.unwrap()
+}
+
+/// What a state answers of a picture that was uploaded as `cat.png`.
+async fn cat(options: DownloadOptions) -> reqwest::Response {
+    let media = MediaState::in_memory();
+    let upload = Upload::new(PNG).filename("cat.png").owned_by(&owner("ana")).scope("me");
+    let id = media.upload(upload).await.unwrap().id;
+    let url = serve(move || {
+        let (media, id) = (media.clone(), id.clone());
+        async move { media.download(&id, options).await }
+    });
+    reqwest::get(url.await).await.unwrap()
+}
+
+fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    assert!(headers.get_all(name).iter().count() < 2, "{name} is there twice");
+    headers.get(name).map(|value| value.to_str().unwrap())
+}
+
+fn is_safe(headers: &HeaderMap) {
+    assert_eq!(header(headers, "x-content-type-options"), Some("nosniff"));
+    assert_eq!(header(headers, "content-security-policy"), Some("default-src 'none'; sandbox"));
+    assert_eq!(header(headers, "cross-origin-resource-policy"), Some("same-origin"));
+    assert_eq!(header(headers, "cache-control"), Some("private, no-cache"));
+}
+
+#[tokio::test]
+async fn p08_the_whole_is_200_with_safe_headers_and_validators() {
+    let response = cat(Rendition::Original.into()).await;
+    assert_eq!(response.status(), 200);
+    let headers = response.headers().clone();
+    is_safe(&headers);
+    assert_eq!(header(&headers, "content-type"), Some("image/png"));
+    assert_eq!(header(&headers, "content-length"), Some(PNG.len().to_string().as_str()));
+    assert_eq!(header(&headers, "content-disposition"), Some("inline; filename=\"cat.png\""));
+    assert_eq!(header(&headers, "accept-ranges"), Some("bytes"));
+    assert_eq!(header(&headers, "content-range"), None);
+    let etag = format!("\"{}\"", ContentHash::of(PNG));
+    assert_eq!(header(&headers, "etag"), Some(etag.as_str()));
+    assert!(header(&headers, "last-modified").unwrap().ends_with(" GMT"));
+    assert_eq!(response.bytes().await.unwrap(), PNG);
+}
+
+#[tokio::test]
+async fn p08_a_part_is_206_and_says_which() {
+    let response = cat(DownloadOptions::new(Rendition::Original).with_range(1..=3)).await;
+    assert_eq!(response.status(), 206);
+    let headers = response.headers().clone();
+    is_safe(&headers);
+    assert_eq!(header(&headers, "content-length"), Some("3"));
+    let range = format!("bytes 1-3/{}", PNG.len());
+    assert_eq!(header(&headers, "content-range"), Some(range.as_str()));
+    // Those of the whole, so that parts can be put together (RFC 9110, section 15.3.7).
+    let etag = format!("\"{}\"", ContentHash::of(PNG));
+    assert_eq!(header(&headers, "etag"), Some(etag.as_str()));
+    assert_eq!(response.bytes().await.unwrap(), "PNG");
+}
+
+#[tokio::test]
+async fn p13_a_range_without_bytes_is_416_and_says_how_many_there_are() {
+    let response = cat(DownloadOptions::new(Rendition::Original).with_range(1_000..)).await;
+    assert_eq!(response.status(), 416);
+    let range = format!("bytes */{}", PNG.len());
+    assert_eq!(header(response.headers(), "content-range"), Some(range.as_str()));
+}
+
+#[tokio::test]
+async fn p08_only_raster_images_are_shown() {
+    for (content_type, served, kind) in [
+        ("image/webp", "image/webp", "inline"),
+        ("image/PNG; charset=x", "image/png; charset=x", "inline"),
+        ("text/html", "text/html", "attachment"),
+        ("image/svg+xml", "image/svg+xml", "attachment"),
+        ("Image/SVG+XML; charset=utf-8", "image/svg+xml; charset=utf-8", "attachment"),
+        ("application/xhtml+xml", "application/xhtml+xml", "attachment"),
+        ("application/pdf", "application/pdf", "attachment"),
+        ("text/javascript", "text/javascript", "attachment"),
+        ("image", "application/octet-stream", "attachment"),
+        ("", "application/octet-stream", "attachment"),
+        ("text/html\r\nx: y", "application/octet-stream", "attachment"),
+    ] {
+        let response = answer_to(move || Download::from_bytes(content_type, Bytes::new())).await;
+        let headers = response.headers();
+        is_safe(headers);
+        assert_eq!(header(headers, "content-type"), Some(served), "{content_type:?}");
+        assert_eq!(header(headers, "content-disposition"), Some(kind), "{content_type:?}");
+    }
+}
+
+#[tokio::test]
+async fn p08_file_names_arrive_whole_and_break_nothing() {
+    for (name, sent) in [
+        ("report.txt", r#"filename="report.txt""#),
+        ("a;b=c, d.txt", r#"filename="a;b=c, d.txt""#),
+        (
+            r#"a".html; x="y"#,
+            r#"filename="a_.html; x=_y"; filename*=UTF-8''a%22.html%3B%20x%3D%22y"#,
+        ),
+        (r"C:\dir\a%20b.txt", r#"filename="a_20b.txt"; filename*=UTF-8''a%2520b.txt"#),
+        ("a\r\nset-cookie: b.txt", r#"filename="aset-cookie: b.txt""#),
+        ("🐈.txt", r#"filename="_.txt"; filename*=UTF-8''%F0%9F%90%88.txt"#),
+        ("gr\u{f6}\u{df}e.txt", r#"filename="gr__e.txt"; filename*=UTF-8''gr%C3%B6%C3%9Fe.txt"#),
+        // Looks like exe.txt and is not one.
+        ("a\u{202e}txt.exe", r#"filename="atxt.exe""#),
+        ("שלום.txt", r#"filename="____.txt"; filename*=UTF-8''%D7%A9%D7%9C%D7%95%D7%9D.txt"#),
+        ("it's (1)*.txt", r#"filename="it's (1)*.txt""#),
+    ] {
+        let text = move || Download::from_bytes("text/plain", "hello".into()).with_file_name(name);
+        let response = answer_to(text).await;
+        let disposition = header(response.headers(), "content-disposition");
+        assert_eq!(disposition, Some(format!("attachment; {sent}").as_str()), "{name:?}");
+        assert_eq!(response.headers().get("set-cookie"), None);
+        assert_eq!(response.text().await.unwrap(), "hello");
+    }
+    let unnamed = || Download::from_bytes("text/plain", Bytes::new()).with_file_name("../..");
+    let response = answer_to(unnamed).await;
+    assert_eq!(header(response.headers(), "content-disposition"), Some("attachment"));
+}
+
+#[tokio::test]
+async fn p08_validators_that_are_none_are_left_out() {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    let of = |etag: &'static str, modified: SystemTime| async move {
+        answer_to(move || {
+            let text = Download::from_bytes("text/plain", Bytes::new());
+            text.with_etag(etag).with_last_modified(modified)
+        })
+        .await
+    };
+    for (etag, sent) in [
+        ("\"v1-800\"", Some("\"v1-800\"")),
+        ("W/\"v1\"", Some("W/\"v1\"")),
+        ("v1", None),
+        ("\"a\"b\"", None),
+        ("\"a\r\nx: y\"", None),
+        ("\"", None),
+        ("", None),
+    ] {
+        let response = of(etag, UNIX_EPOCH).await;
+        assert_eq!(header(response.headers(), "etag"), sent, "{etag:?}");
+    }
+    for (time, sent) in [
+        (UNIX_EPOCH, Some("Thu, 01 Jan 1970 00:00:00 GMT")),
+        (UNIX_EPOCH - YEAR, None),
+        (UNIX_EPOCH + 10_000 * YEAR, None),
+    ] {
+        let response = of("", time).await;
+        assert_eq!(header(response.headers(), "last-modified"), sent, "{time:?}");
+    }
+}
+
+#[tokio::test]
+async fn p08_what_breaks_off_never_looks_whole() {
+    let pieces = |broken: bool| {
+        let end = broken.then(|| Err(Error::new(ErrorKind::Unavailable, "gone")));
+        let pieces = ["hello", "world"].map(|piece| Ok(Bytes::from(piece)));
+        stream::iter(pieces.into_iter().chain(end)).boxed()
+    };
+    let download = move |broken: bool, length: Option<u64>| {
+        let download = Download::from_stream("text/plain", pieces(broken));
+        match length {
+            Some(length) => download.with_length(length),
+            None => download,
+        }
+    };
+    for (broken, length, is_whole) in [
+        (false, None, true),
+        (false, Some(10), true),
+        (true, None, false),
+        (true, Some(20), false),
+        (false, Some(11), false),
+        (false, Some(9), false),
+    ] {
+        // The head is of no use either where the body breaks off at once.
+        let url = serve(move || std::future::ready(download(broken, length))).await;
+        let read = async { reqwest::get(url).await?.error_for_status()?.bytes().await }.await;
+        assert_eq!(read.is_ok(), is_whole, "broken: {broken}, of {length:?}: {read:?}");
+    }
+}
+
+#[tokio::test]
+async fn p07_a_record_as_a_response_tells_no_place_and_its_owners_view_does() {
+    let media = MediaState::in_memory();
+    let upload = Upload::new(PNG).filename("cat.png").owned_by(&owner("ana")).scope("me");
+    let mut record = media.upload(upload).await.unwrap();
+    let mut exif = Exif::default();
+    exif.gps_latitude = Some("47.6603".to_owned());
+    record.exif = Some(exif);
+
+    let read = async |response: axum::response::Response| -> Result<String> {
+        assert_eq!(response.headers()["content-type"], "application/json");
+        let bytes = to_bytes(response.into_body(), 1 << 16).await.unwrap();
+        Ok(String::from_utf8(bytes.to_vec()).unwrap())
+    };
+    let owners = read(record.for_owner().into_response()).await.unwrap();
+    assert!(owners.contains("47.6603"), "{owners}");
+    let public = read(record.into_response()).await.unwrap();
+    assert!(public.contains("cat.png") && !public.contains("47.6603"), "{public}");
+    assert!(!public.contains("exif"), "{public}");
+}

@@ -1,0 +1,149 @@
+//! Sweeping, erasing a person, and finding damage.
+
+use std::{fs, time::Duration};
+
+use tower_media::{Embedded, ErrorKind, ListOptions, MediaBackend, Rendition, Variant};
+
+use crate::support::{Home, keep, owner, picture, read};
+
+async fn without_grace() -> Home {
+    Home::with(Embedded::builder().grace(Duration::ZERO)).await
+}
+
+#[tokio::test]
+async fn r02_bytes_go_once_nobody_has_them_and_not_before() {
+    let home = without_grace().await;
+    let (ana, bob) = (owner("ana"), owner("bob"));
+    let hers = keep(&home.store, "the same", &ana).await;
+    let his = keep(&home.store, "the same", &bob).await;
+    assert_eq!(home.files("blobs").len(), 1);
+
+    assert!(home.store.remove(&ana, &hers.id).await.unwrap());
+    assert_eq!(home.store.sweep().await.unwrap().contents, 0);
+    assert_eq!(read(&home.store, &his.id, Rendition::Original).await.unwrap(), "the same");
+
+    assert!(home.store.remove(&bob, &his.id).await.unwrap());
+    assert_eq!(home.store.sweep().await.unwrap().contents, 1);
+    assert!(home.files("blobs").is_empty());
+}
+
+#[tokio::test]
+async fn r02_bytes_stay_for_the_time_of_grace() {
+    let home = Home::new().await;
+    let ana = owner("ana");
+    let kept = keep(&home.store, "bytes", &ana).await;
+    home.store.remove(&ana, &kept.id).await.unwrap();
+    assert_eq!(home.store.sweep().await.unwrap().contents, 0);
+    assert_eq!(home.files("blobs").len(), 1);
+}
+
+#[tokio::test]
+async fn r02_a_file_without_a_row_is_found_and_swept() {
+    let home = without_grace().await;
+    let kept = keep(&home.store, "bytes", &owner("ana")).await;
+    let stray = home.folder.path().join("blobs/00").join("0".repeat(62));
+    fs::create_dir_all(stray.parent().unwrap()).unwrap();
+    fs::write(&stray, "left by a crash").unwrap();
+
+    let found = home.store.verify().await.unwrap();
+    assert_eq!((found.is_sound(), found.strays), (true, 1));
+    assert_eq!(home.store.sweep().await.unwrap().contents, 1);
+    assert!(!stray.exists());
+    assert_eq!(read(&home.store, &kept.id, Rendition::Original).await.unwrap(), "bytes");
+}
+
+#[tokio::test]
+async fn r05_a_flipped_bit_is_never_delivered_whole() {
+    let home = Home::new().await;
+    let ana = owner("ana");
+    for bytes in [vec![7; 10], vec![7; 1_000_000]] {
+        let kept = keep(&home.store, bytes.clone(), &ana).await;
+        let hash = kept.hash.to_string();
+        let file = home.folder.path().join("blobs").join(&hash[..2]).join(&hash[2..]);
+        let mut flipped = bytes.clone();
+        flipped[bytes.len() / 2] ^= 1;
+        fs::write(&file, &flipped).unwrap();
+
+        let refused = read(&home.store, &kept.id, Rendition::Original).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Integrity, "{} bytes", bytes.len());
+        let found = home.store.verify().await.unwrap();
+        assert_eq!(found.damaged, [kept.hash]);
+        assert!(!found.is_sound());
+
+        // The same bytes, uploaded again, restore it.
+        assert_eq!(keep(&home.store, bytes.clone(), &ana).await.id, kept.id);
+        assert_eq!(read(&home.store, &kept.id, Rendition::Original).await.unwrap(), bytes);
+        assert!(home.store.verify().await.unwrap().is_sound());
+    }
+}
+
+#[tokio::test]
+async fn r05_a_file_that_is_cut_or_gone_is_found() {
+    let home = Home::new().await;
+    let ana = owner("ana");
+    let cut = keep(&home.store, vec![1; 1000], &ana).await;
+    let gone = keep(&home.store, vec![2; 1000], &ana).await;
+    for (kept, is_gone) in [(&cut, false), (&gone, true)] {
+        let hash = kept.hash.to_string();
+        let file = home.folder.path().join("blobs").join(&hash[..2]).join(&hash[2..]);
+        if is_gone { fs::remove_file(file).unwrap() } else { fs::write(file, [1; 999]).unwrap() }
+    }
+    let kind = |result: tower_media::Result<_>| result.unwrap_err().kind();
+    assert_eq!(kind(read(&home.store, &cut.id, Rendition::Original).await), ErrorKind::Integrity);
+    assert_eq!(kind(read(&home.store, &gone.id, Rendition::Original).await), ErrorKind::NotFound);
+    let found = home.store.verify().await.unwrap();
+    assert_eq!((found.damaged, found.missing), (vec![cut.hash], vec![gone.hash]));
+}
+
+#[tokio::test]
+async fn a_person_who_is_erased_leaves_nothing_and_takes_nothing_from_others() {
+    let home = without_grace().await;
+    let (ana, bob) = (owner("ana"), owner("bob"));
+    let photo = picture("quad-noexif.jpg");
+    let hers = keep(&home.store, photo.clone(), &ana).await;
+    let his = keep(&home.store, photo.clone(), &bob).await;
+    keep(&home.store, "her diary", &ana).await;
+    for id in [&hers.id, &his.id] {
+        read(&home.store, id, Variant::Thumbnail).await.unwrap();
+    }
+
+    assert_eq!(home.store.erase_owner(&ana).await.unwrap(), 2);
+    home.store.sweep().await.unwrap();
+    assert!(home.store.list(&ana, &ListOptions::new()).await.unwrap().items.is_empty());
+    assert_eq!(home.store.stats(&ana).await.unwrap(), Default::default());
+    assert_eq!(home.files("blobs").len(), 1, "the photo that he has as well");
+    let renditions = home.files("renditions");
+    assert!(renditions.iter().all(|path| path.to_str().unwrap().contains(his.id.as_ref())));
+    assert_eq!(read(&home.store, &his.id, Rendition::Original).await.unwrap(), photo);
+    assert_eq!(home.store.erase_owner(&ana).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn r08_closing_finishes_what_is_complete_and_refuses_the_rest() {
+    let home = Home::new().await;
+    let ana = owner("ana");
+    let uploads: Vec<_> = (0..16)
+        .map(|n| {
+            let (store, ana) = (home.store.clone(), ana.clone());
+            tokio::spawn(async move {
+                store.upload(crate::support::upload(vec![n; 300_000], &ana)).await
+            })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    home.store.close().await.unwrap();
+    let mut acknowledged = Vec::new();
+    for upload in uploads {
+        match upload.await.unwrap() {
+            Ok(media) => acknowledged.push(media.id),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}"),
+        }
+    }
+    let Home { folder, store } = home;
+    drop(store);
+    let store = Embedded::open(folder.path()).await.unwrap();
+    for id in &acknowledged {
+        assert_eq!(read(&store, id, Rendition::Original).await.unwrap().len(), 300_000);
+    }
+    assert!(store.verify().await.unwrap().is_sound());
+}

@@ -1,0 +1,106 @@
+//! An object store that fails on command.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+};
+
+use futures_util::{StreamExt as _, stream, stream::BoxStream};
+use object_store::{
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, memory::InMemory,
+    path::Path,
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Fault {
+    #[default]
+    None,
+    /// Answers 500.
+    Errs,
+    /// Does not answer.
+    Hangs,
+}
+
+/// Objects in memory, behind a fault that can be set and lifted.
+#[derive(Debug, Clone, Default)]
+pub struct FaultyStore {
+    objects: Arc<InMemory>,
+    fault: Arc<Mutex<Fault>>,
+}
+
+impl FaultyStore {
+    pub fn set(&self, fault: Fault) {
+        *self.fault.lock().unwrap() = fault;
+    }
+
+    async fn pass(&self) -> Result<()> {
+        let fault = *self.fault.lock().unwrap();
+        match fault {
+            Fault::None => Ok(()),
+            Fault::Errs => Err(broken()),
+            Fault::Hangs => std::future::pending().await,
+        }
+    }
+}
+
+fn broken() -> Error {
+    Error::Generic { store: "faulty", source: "500 from https://key:secret@store".into() }
+}
+
+impl fmt::Display for FaultyStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FaultyStore")
+    }
+}
+
+#[async_trait::async_trait]
+impl ObjectStore for FaultyStore {
+    async fn put_opts(
+        &self,
+        key: &Path,
+        body: PutPayload,
+        options: PutOptions,
+    ) -> Result<PutResult> {
+        self.pass().await?;
+        self.objects.put_opts(key, body, options).await
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        key: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        self.pass().await?;
+        self.objects.put_multipart_opts(key, options).await
+    }
+
+    async fn get_opts(&self, key: &Path, options: GetOptions) -> Result<GetResult> {
+        self.pass().await?;
+        self.objects.get_opts(key, options).await
+    }
+
+    fn delete_stream(
+        &self,
+        keys: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
+        let fault = *self.fault.lock().unwrap();
+        match fault {
+            Fault::None => self.objects.delete_stream(keys),
+            Fault::Errs => stream::iter([Err(broken())]).boxed(),
+            Fault::Hangs => stream::pending().boxed(),
+        }
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.objects.list(prefix)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.objects.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.objects.copy_opts(from, to, options).await
+    }
+}

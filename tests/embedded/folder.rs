@@ -1,0 +1,84 @@
+//! A folder in use, of a newer version, or damaged; names and links in it.
+
+use std::fs;
+
+use tower_media::{Embedded, ErrorKind, MediaBackend, Rendition};
+
+use crate::support::{Home, keep, owner, picture, read};
+
+#[tokio::test]
+async fn a_folder_in_use_says_so_and_is_free_afterwards() {
+    let home = Home::new().await;
+    let refused = Embedded::open(home.folder.path()).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unavailable);
+    assert!(refused.to_string().contains("in use by another process"), "{refused}");
+
+    let Home { folder, store } = home;
+    let kept = keep(&store, "hello", &owner("ana")).await;
+    drop(store);
+    let store = Embedded::open(folder.path()).await.unwrap();
+    assert_eq!(store.get(&kept.id).await.unwrap(), kept);
+}
+
+#[tokio::test]
+async fn a_folder_whose_database_is_damaged_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(
+        folder.path().join("catalog.sqlite"),
+        "this is not a database, but it is long enough",
+    )
+    .unwrap();
+    let refused = Embedded::open(folder.path()).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Integrity, "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_place_where_no_folder_can_be_is_refused() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let refused = Embedded::open(file.path().join("below")).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unavailable);
+}
+
+#[tokio::test]
+async fn p09_no_file_in_the_folder_is_named_by_a_client() {
+    let home = Home::new().await;
+    let ana = owner("ana/../bob");
+    let names = ["../../evil.jpg", "con", "a\0b", "\u{202e}gpj.exe", "🐈.jpg", &"x".repeat(10_000)];
+    for (byte, name) in names.iter().enumerate() {
+        let upload = crate::support::upload(vec![byte as u8; 10], &ana).filename(name);
+        home.store.upload(upload.content_type("image/../../x")).await.unwrap();
+    }
+    let kept = home.files("");
+    assert_eq!(
+        kept.iter()
+            .filter(|path| path.components().any(|part| part.as_os_str() == "blobs"))
+            .count(),
+        names.len()
+    );
+    for path in kept {
+        let name = path
+            .strip_prefix(home.folder.path().canonicalize().unwrap())
+            .or(path.strip_prefix(home.folder.path()))
+            .unwrap();
+        let plain =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"/.-".contains(&byte);
+        assert!(name.to_str().unwrap().bytes().all(plain), "{name:?}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn p09_a_link_in_place_of_media_is_not_followed() {
+    let home = Home::new().await;
+    let kept = keep(&home.store, picture("quad-noexif.jpg"), &owner("ana")).await;
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    fs::write(secret.path(), picture("quad-noexif.jpg")).unwrap();
+    let [file] = &home.files("blobs")[..] else { panic!("there is one file") };
+    fs::remove_file(file).unwrap();
+    std::os::unix::fs::symlink(secret.path(), file).unwrap();
+
+    let refused = read(&home.store, &kept.id, Rendition::Original).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Integrity);
+    let refused = read(&home.store, &kept.id, Rendition::png(10)).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Integrity);
+}

@@ -1,0 +1,118 @@
+//! Bounds that hold while an upload is read, and what a refused one leaves: nothing.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use tower_media::{Embedded, Error, ErrorKind, ListOptions, MediaBackend, Owner, Upload};
+
+use crate::support::{Home, keep, owner, upload};
+
+const MIB: usize = 1 << 20;
+
+fn pieces(count: usize, of: usize) -> impl futures_util::Stream<Item = Result<Bytes, Error>> {
+    stream::iter((0..count).map(move |n| Ok(Bytes::from(vec![n as u8; of]))))
+}
+
+fn streamed(
+    stream: impl futures_util::Stream<Item = Result<Bytes, Error>> + Send + 'static,
+    owner: &Owner,
+) -> Upload {
+    Upload::from_stream(stream).owned_by(owner).scope("me")
+}
+
+async fn assert_nothing_of(home: &Home, owner: &Owner) {
+    assert!(home.files("incoming").is_empty() && home.files("blobs").is_empty());
+    assert!(home.store.list(owner, &ListOptions::new()).await.unwrap().items.is_empty());
+    assert_eq!(home.store.stats(owner).await.unwrap().bytes, 0);
+}
+
+#[tokio::test]
+async fn p10_an_upload_beyond_the_limit_is_refused_while_it_is_read() {
+    let home = Home::with(Embedded::builder().max_bytes(3 * MIB as u64)).await;
+    let ana = owner("ana");
+    // Without an end: only a limit that holds while reading can refuse it.
+    let endless = stream::repeat_with(|| Ok(Bytes::from(vec![0; 100_000])));
+    let refused = home.store.upload(streamed(endless, &ana)).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::TooLarge);
+    let refused = home.store.upload(upload(vec![0; 3 * MIB + 1], &ana)).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::TooLarge);
+    assert_nothing_of(&home, &ana).await;
+    let most = home.store.upload(streamed(pieces(3, MIB), &ana)).await.unwrap();
+    assert_eq!(most.size, 3 * MIB as u64);
+}
+
+#[tokio::test]
+async fn p10_an_upload_that_breaks_off_anywhere_leaves_nothing() {
+    let home = Home::new().await;
+    let ana = owner("ana");
+    for whole in 0..40 {
+        let broken = pieces(whole, 64 << 10).chain(stream::once(async {
+            Err(Error::new(ErrorKind::InvalidInput, "the client went away"))
+        }));
+        home.store.upload(streamed(broken, &ana)).await.unwrap_err();
+    }
+    assert_nothing_of(&home, &ana).await;
+}
+
+#[tokio::test]
+async fn p10_an_upload_that_is_dropped_anywhere_leaves_nothing() {
+    let home = Home::new().await;
+    let ana = owner("ana");
+    for whole in 0..40 {
+        let stalled = pieces(whole, 64 << 10).chain(stream::pending());
+        let upload = home.store.upload(streamed(stalled, &ana));
+        assert!(tokio::time::timeout(Duration::from_millis(5), upload).await.is_err());
+    }
+    // What was being written when its upload was dropped is deleted by whoever wrote it.
+    while !home.files("incoming").is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_nothing_of(&home, &ana).await;
+}
+
+#[tokio::test]
+async fn p10_an_upload_that_stands_still_is_ended() {
+    let home = Home::with(Embedded::builder().idle_timeout(Duration::from_millis(20))).await;
+    let ana = owner("ana");
+    let stalled = pieces(10, 64 << 10).chain(stream::pending());
+    let ended = home.store.upload(streamed(stalled, &ana)).await.unwrap_err();
+    assert_eq!(ended.kind(), ErrorKind::InvalidInput);
+    assert!(ended.to_string().contains("20ms"), "{ended}");
+    assert_nothing_of(&home, &ana).await;
+}
+
+#[tokio::test]
+async fn r07_more_uploads_at_once_than_allowed_are_refused_at_once() {
+    let home = Home::with(Embedded::builder().max_uploads(2)).await;
+    let ana = owner("ana");
+    let stalled = || home.store.upload(streamed(stream::pending().boxed(), &ana));
+    let (mut first, mut second) = (Box::pin(stalled()), Box::pin(stalled()));
+    assert!(futures_util::poll!(&mut first).is_pending());
+    assert!(futures_util::poll!(&mut second).is_pending());
+    let refused = home.store.upload(upload("third", &ana)).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unavailable);
+    drop(first);
+    keep(&home.store, "third", &ana).await;
+}
+
+#[tokio::test]
+async fn a_quota_is_shared_by_uploads_at_once_and_is_each_owners_own() {
+    let home = Home::with(Embedded::builder().quota(MIB as u64)).await;
+    let (ana, bob) = (owner("ana"), owner("bob"));
+    let uploads = (0..8).map(|n| home.store.upload(upload(vec![n; MIB / 4], &ana)));
+    let results = futures_util::future::join_all(uploads).await;
+    let refused: Vec<_> = results.iter().filter_map(|result| result.as_ref().err()).collect();
+    assert!(refused.iter().all(|error| error.kind() == ErrorKind::TooLarge), "{refused:?}");
+    let used = home.store.stats(&ana).await.unwrap().bytes;
+    assert!(used <= MIB as u64 && used > 0, "{used}");
+    keep(&home.store, vec![9; MIB], &bob).await;
+
+    // What was removed is free again.
+    for media in home.store.list(&ana, &ListOptions::new()).await.unwrap().items {
+        home.store.remove(&ana, &media.id).await.unwrap();
+    }
+    keep(&home.store, vec![8; MIB], &ana).await;
+    let refused = home.store.upload(upload("one more", &ana)).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::TooLarge);
+}

@@ -1,0 +1,62 @@
+//! The same bytes of two people: neither learns of the other (promise P15).
+
+use tower_media::{Media, MediaBackend, Rendition, Variant};
+
+use crate::support::{Home, keep, owner, picture, read, upload};
+
+/// A record without what must differ.
+fn shape(mut media: Media) -> serde_json::Value {
+    let id = media.id.to_string();
+    media.created_at = std::time::SystemTime::UNIX_EPOCH;
+    serde_json::from_str(&serde_json::to_string(&media.for_owner()).unwrap().replace(&id, "ID"))
+        .unwrap()
+}
+
+#[tokio::test]
+async fn p15_the_first_and_the_second_owner_of_the_same_bytes_get_the_same_answer() {
+    let home = Home::new().await;
+    for photo in [picture("exif-gps.jpg"), picture("garbage.jpg"), "text".into()] {
+        let (ana, bob) = (owner("ana"), owner("bob"));
+        let by = |who, name: &str| upload(photo.clone(), who).filename(name);
+        let first = home.store.upload(by(&ana, "her-cat.jpg")).await.unwrap();
+        read(&home.store, &first.id, Variant::Thumbnail).await.ok();
+        let second = home.store.upload(by(&bob, "his.jpg")).await.unwrap();
+        assert_ne!(first.id, second.id);
+        assert_eq!(second.original_name.as_deref(), Some("his.jpg"));
+        assert!(second.created_at >= first.created_at);
+
+        let named = |mut media: Media| {
+            media.original_name = None;
+            shape(media)
+        };
+        assert_eq!(named(first), named(second));
+    }
+}
+
+#[tokio::test]
+async fn p15_renditions_that_one_owner_had_made_are_not_the_others() {
+    let home = Home::new().await;
+    let (ana, bob) = (owner("ana"), owner("bob"));
+    let photo = picture("plain-1000x700.jpg");
+    let hers = keep(&home.store, photo.clone(), &ana).await;
+    let his = keep(&home.store, photo, &bob).await;
+    read(&home.store, &hers.id, Variant::Thumbnail).await.unwrap();
+    let of = |media: &Media| {
+        let id = media.id.to_string();
+        home.files("renditions").iter().filter(|path| path.to_str().unwrap().contains(&id)).count()
+    };
+    assert_eq!((of(&hers), of(&his)), (3, 0));
+}
+
+#[tokio::test]
+async fn p15_what_one_owner_removes_stays_with_the_other() {
+    let home = Home::new().await;
+    let (ana, bob) = (owner("ana"), owner("bob"));
+    let photo = picture("quad-noexif.jpg");
+    let hers = keep(&home.store, photo.clone(), &ana).await;
+    let his = keep(&home.store, photo.clone(), &bob).await;
+    read(&home.store, &his.id, Variant::Thumbnail).await.unwrap();
+    assert!(home.store.remove(&ana, &hers.id).await.unwrap());
+    assert_eq!(read(&home.store, &his.id, Rendition::Original).await.unwrap(), photo);
+    read(&home.store, &his.id, Variant::Thumbnail).await.unwrap();
+}

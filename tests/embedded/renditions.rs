@@ -1,0 +1,146 @@
+//! Renditions: made once, kept, bounded, and never the original.
+
+use std::{fs, time::Duration};
+
+use tower_media::{
+    ByteRange, DownloadOptions, Embedded, ErrorKind, MakeVariants, MediaBackend,
+    MediaBackendExt as _, MediaStatus, Rendition, Transform, Variant,
+};
+
+use crate::support::{Home, keep, owner, picture, read};
+
+#[tokio::test]
+async fn a_rendition_is_made_once_and_then_read() {
+    let home = Home::new().await;
+    let kept = keep(&home.store, picture("plain-1000x700.jpg"), &owner("ana")).await;
+    let ask = || read(&home.store, &kept.id, Variant::Medium);
+    let asked = futures_util::future::join_all((0..16).map(|_| ask())).await;
+    let first = asked[0].as_ref().unwrap().clone();
+    assert!(asked.into_iter().all(|answer| answer.unwrap() == first));
+    let made = home.files("renditions");
+    assert_eq!(made.len(), 3, "all variants come from one decoding");
+
+    // It is read from where it was kept: the original is not needed any more.
+    fs::remove_dir_all(home.folder.path().join("blobs")).unwrap();
+    assert_eq!(ask().await.unwrap(), first);
+    read(&home.store, &kept.id, Variant::Thumbnail).await.unwrap();
+    assert_eq!(
+        read(&home.store, &kept.id, Rendition::png(9)).await.unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
+}
+
+#[tokio::test]
+async fn a_rendition_that_is_lost_or_cut_is_made_anew() {
+    let home = Home::new().await;
+    let kept = keep(&home.store, picture("plain-1000x700.jpg"), &owner("ana")).await;
+    let whole = read(&home.store, &kept.id, Variant::Medium).await.unwrap();
+    for file in home.files("renditions") {
+        fs::write(file, "cut").unwrap();
+    }
+    assert_eq!(read(&home.store, &kept.id, Variant::Medium).await.unwrap(), whole);
+    fs::remove_dir_all(home.folder.path().join("renditions")).unwrap();
+    assert_eq!(read(&home.store, &kept.id, Variant::Medium).await.unwrap(), whole);
+}
+
+#[tokio::test]
+async fn a_part_of_a_rendition_is_that_part() {
+    let home = Home::new().await;
+    let kept = keep(&home.store, picture("plain-1000x700.jpg"), &owner("ana")).await;
+    let whole = read(&home.store, &kept.id, Variant::Medium).await.unwrap();
+    let options = DownloadOptions::from(Variant::Medium).with_range(ByteRange::Last(10));
+    let part = home.store.download(&kept.id, &options).await.unwrap();
+    assert_eq!(part.part().unwrap().total(), whole.len() as u64);
+    assert_eq!(part.into_bytes(10).await.unwrap(), whole.slice(whole.len() - 10..));
+}
+
+#[tokio::test]
+async fn p12_renditions_are_bounded_and_the_least_used_go_first() {
+    let home = Home::with(Embedded::builder().max_rendition_bytes(20_000)).await;
+    let kept = keep(&home.store, picture("plain-1000x700.jpg"), &owner("ana")).await;
+    for side in 100..160 {
+        read(&home.store, &kept.id, Transform::new().with_width(side)).await.unwrap();
+    }
+    let bytes: u64 =
+        home.files("renditions").iter().map(|path| path.metadata().unwrap().len()).sum();
+    assert!(bytes <= 20_000, "{bytes}");
+    assert!(home.store.verify().await.unwrap().strays == 0);
+}
+
+#[tokio::test]
+async fn p12_equal_meaning_is_one_stored_rendition() {
+    let home = Home::new().await;
+    let kept = keep(&home.store, picture("plain-1000x700.jpg"), &owner("ana")).await;
+    let png = |quality| {
+        Transform::new().with_width(50).with_format(tower_media::Format::Png).with_quality(quality)
+    };
+    for quality in [1, 50, 100] {
+        read(&home.store, &kept.id, png(quality)).await.unwrap();
+    }
+    assert_eq!(home.files("renditions").len(), 1);
+}
+
+#[tokio::test]
+async fn p05_no_rendition_is_ever_the_original() {
+    let home = Home::new().await;
+    let ana = owner("ana");
+    for (name, kind) in [
+        ("garbage.jpg", ErrorKind::Failed),
+        ("truncated-header.jpg", ErrorKind::Failed),
+        ("document.pdf", ErrorKind::Unsupported),
+        ("drawing.svg", ErrorKind::Unsupported),
+        ("text.txt", ErrorKind::Unsupported),
+    ] {
+        let kept = keep(&home.store, picture(name), &ana).await;
+        assert_eq!(kept.urls.thumbnail, None, "{name}");
+        for what in [Variant::Thumbnail.into(), Variant::Large.into(), Rendition::png(10)] {
+            let refused = read(&home.store, &kept.id, what).await.unwrap_err();
+            assert_eq!(refused.kind(), kind, "{name}: {what:?}");
+        }
+        assert_eq!(read(&home.store, &kept.id, Rendition::Original).await.unwrap(), picture(name));
+    }
+    let tiny = picture("one-pixel.png");
+    let kept = keep(&home.store, tiny.clone(), &ana).await;
+    for variant in Variant::ALL {
+        let rendition = read(&home.store, &kept.id, variant).await.unwrap();
+        assert!(rendition.starts_with(b"RIFF") && rendition != tiny);
+    }
+}
+
+#[tokio::test]
+async fn variants_made_ahead_are_there_once_it_is_ready() {
+    let home = Home::with(Embedded::builder().variants(MakeVariants::Ahead)).await;
+    let ana = owner("ana");
+    let photo = keep(&home.store, picture("plain-1000x700.jpg"), &ana).await;
+    let broken = keep(&home.store, picture("truncated-half.jpg"), &ana).await;
+    let text = keep(&home.store, "text", &ana).await;
+    assert_eq!((photo.status, text.status), (MediaStatus::Processing, MediaStatus::Ready));
+    assert_eq!(photo.urls.thumbnail, None);
+
+    let deadline = Duration::from_secs(60);
+    let ready = home.store.wait_until_ready(&photo.id, deadline).await.unwrap();
+    assert!(
+        ready.urls.thumbnail.is_some() && ready.urls.medium.is_some() && ready.urls.large.is_none()
+    );
+    assert_eq!(home.files("renditions").len(), 3);
+    let failed = home.store.wait_until_ready(&broken.id, deadline).await.unwrap_err();
+    assert_eq!(failed.kind(), ErrorKind::Failed);
+}
+
+#[tokio::test]
+async fn variants_that_a_stopped_process_left_undone_are_made_by_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let builder = Embedded::builder().variants(MakeVariants::Ahead);
+    let store = builder.clone().open(folder.path()).await.unwrap();
+    let mut kept = Vec::new();
+    for name in ["plain-1000x700.jpg", "plain-2400x1600.jpg", "alpha.png"] {
+        kept.push(keep(&store, picture(name), &owner("ana")).await);
+    }
+    store.close().await.unwrap();
+    drop(store);
+    let store = builder.open(folder.path()).await.unwrap();
+    for media in kept {
+        let ready = store.wait_until_ready(&media.id, Duration::from_secs(60)).await.unwrap();
+        assert!(ready.urls.thumbnail.is_some());
+    }
+}

@@ -1,0 +1,65 @@
+//! A store in a folder of its own, people, and pictures.
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use tempfile::TempDir;
+use tower_media::{
+    Embedded, EmbeddedBuilder, Media, MediaBackend, MediaId, Owner, Rendition, Result, Upload,
+};
+
+/// A store that vanishes with this.
+pub struct Home {
+    pub folder: TempDir,
+    pub store: Embedded,
+}
+
+impl Home {
+    pub async fn new() -> Self {
+        Self::with(Embedded::builder()).await
+    }
+
+    pub async fn with(builder: EmbeddedBuilder) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = builder.open(folder.path()).await.unwrap();
+        Self { folder, store }
+    }
+
+    /// Every file below a folder of the store, but for the database.
+    pub fn files(&self, below: &str) -> Vec<PathBuf> {
+        files(&self.folder.path().join(below))
+    }
+}
+
+pub fn files(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut found: Vec<_> = entries
+        .flat_map(|entry| {
+            let path = entry.unwrap().path();
+            if path.is_dir() { files(&path) } else { vec![path] }
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+pub fn owner(name: &str) -> Owner {
+    Owner::new(name).unwrap()
+}
+
+pub fn upload(bytes: impl Into<Bytes>, owner: &Owner) -> Upload {
+    Upload::new(bytes).owned_by(owner).scope("me")
+}
+
+pub fn picture(name: &str) -> Bytes {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/images/");
+    std::fs::read(format!("{folder}{name}")).unwrap().into()
+}
+
+pub async fn keep(store: &Embedded, bytes: impl Into<Bytes>, owner: &Owner) -> Media {
+    store.upload(upload(bytes, owner)).await.unwrap()
+}
+
+pub async fn read(store: &Embedded, id: &MediaId, what: impl Into<Rendition>) -> Result<Bytes> {
+    store.download(id, &what.into().into()).await?.into_bytes(1 << 30).await
+}
