@@ -1,6 +1,6 @@
 //! No question looks through a table: what it costs does not grow with what there is.
 
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _, query};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _, SqliteConnection, query};
 
 use super::{BUSY, contents, listing, open, ownership, renditions};
 
@@ -28,14 +28,11 @@ async fn every_question_goes_by_an_index() {
         renditions::REMOVED,
         "SELECT * FROM records WHERE hash = ?1 AND owner = ?2",
         "DELETE FROM media WHERE id = ?1",
+        "DELETE FROM refs WHERE media = ?1",
         "DELETE FROM renditions WHERE media = ?1",
         "SELECT number FROM media WHERE owner = ?1 ORDER BY arrival LIMIT ?2",
     ] {
-        let plan = query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")))
-            .fetch_all(&mut conn)
-            .await
-            .expect("a plan");
-        let steps: Vec<String> = plan.iter().map(|step| step.get("detail")).collect();
+        let steps = plan(&mut conn, sql).await;
         // Looking through what was asked about or through a page is no harm, nor is an index in the
         // order of its columns up to a limit.
         let harmless = |step: &str| {
@@ -49,4 +46,16 @@ async fn every_question_goes_by_an_index() {
         let found = steps.iter().filter(costly).find(|step| !harmless(step));
         assert_eq!(found, None, "{sql}\n{steps:#?}");
     }
+    for sql in [ownership::OWNED, ownership::OWNED_IN_SCOPES] {
+        let steps = plan(&mut conn, sql).await;
+        let by_id = |step: &String| step.contains("refs") && step.contains("(media=?");
+        assert!(steps.iter().any(by_id), "{sql}\n{steps:#?}");
+    }
+}
+
+/// How SQLite would go about it.
+async fn plan(conn: &mut SqliteConnection, sql: &str) -> Vec<String> {
+    let explain = query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")));
+    let steps = explain.fetch_all(conn).await.expect("a plan");
+    steps.iter().map(|step| step.get("detail")).collect()
 }

@@ -29,7 +29,7 @@ pub(super) async fn grow(path: &Path, rows: i64) -> Vec<MediaId> {
                     substr(lower(hex(randomblob(2))), 2), substr(lower(hex(randomblob(2))), 2),
                     lower(hex(randomblob(6)))),
              1, n + 1, randomblob(32), 1000, 'image/jpeg', 'IMG_0001.JPG', 'ready', n FROM new",
-        "INSERT INTO refs SELECT 1, 'me', arrival FROM media WHERE owner = 1 AND arrival > 1",
+        "INSERT INTO refs SELECT id, 'me', 1, arrival FROM media WHERE owner = 1 AND arrival > 1",
     ] {
         query(sql).bind(rows).execute(&mut conn).await.expect("rows");
     }
