@@ -74,7 +74,7 @@ export function facts({ metadata, size, exif = {}, createdAt }) {
   return [
     ["Size", `${metadata.width} × ${metadata.height}, ${bytes(size)}, ${metadata.format?.toUpperCase() ?? "picture"}`],
     ["Camera", cameraOf(exif)],
-    ["Taken", exif.dateTaken],
+    ["Taken", exif.dateTaken?.replace("T", " ")],
     ["Exposure", [exif.exposureTime && `${exif.exposureTime} s`, exif.aperture, exif.focalLength, exif.iso && `ISO ${exif.iso}`].filter(Boolean).join(", ")],
     ["Place", place],
     ["Uploaded", new Date(createdAt).toLocaleString()],

@@ -15,8 +15,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use image::{
-    DynamicImage, ImageError, ImageFormat, Rgb, RgbImage,
-    imageops::{FilterType, replace},
+    DynamicImage, ImageError, ImageFormat, Rgba, RgbaImage,
+    imageops::{FilterType, overlay},
 };
 use serde::Deserialize;
 use tower_media::{
@@ -27,24 +27,24 @@ use tower_media::{
 /// The side of a tile, and the gap around it, in pixels.
 const TILE: u32 = 400;
 const GAP: u32 = 16;
-const PAPER: Rgb<u8> = Rgb([250, 248, 244]);
+const PAPER: Rgba<u8> = Rgba([250, 248, 244, 255]);
 
 /// What a client sends. A new field that holds ids is verified as well, or does not compile.
 #[derive(Deserialize, MediaIds)]
-pub struct Collage {
+pub(crate) struct Collage {
     references: Vec<UnverifiedId>,
 }
 
 /// How often the handler was entered, for the page to show.
 #[derive(Debug, Clone, Default)]
-pub struct Entered(Arc<AtomicU64>);
+pub(crate) struct Entered(Arc<AtomicU64>);
 
-pub async fn entered(State(entered): State<Entered>) -> Json<u64> {
+pub(crate) async fn entered(State(entered): State<Entered>) -> Json<u64> {
     Json(entered.0.load(Ordering::Relaxed))
 }
 
 /// Runs only if the caller owns every reference.
-pub async fn make(
+pub(crate) async fn make(
     State(entered): State<Entered>,
     VerifiedMedia(Json(request), owned): VerifiedMedia<Json<Collage>>,
     media: MediaState,
@@ -62,39 +62,33 @@ pub async fn make(
     Ok((StatusCode::CREATED, stored.for_owner()).into_response())
 }
 
-/// Puts pictures into rows, on paper.
+/// Puts pictures into rows, on paper. There is at least one.
 fn compose(pictures: &[Picture]) -> Result<Vec<u8>, ImageError> {
-    let tiles = pictures.iter().map(tile).collect::<Result<Vec<_>, _>>()?;
-    let columns = tiles.len().isqrt() + usize::from(tiles.len().isqrt().pow(2) < tiles.len());
-    let rows = tiles.len().div_ceil(columns);
+    let columns = (pictures.len() - 1).isqrt() + 1;
+    let rows = pictures.len().div_ceil(columns);
     let side = |tiles: usize| tiles as u32 * (TILE + GAP) + GAP;
 
-    let mut paper = RgbImage::from_pixel(side(columns), side(rows), PAPER);
-    for (y, row) in tiles.chunks(columns).enumerate() {
+    let mut paper = RgbaImage::from_pixel(side(columns), side(rows), PAPER);
+    for (y, row) in pictures.chunks(columns).enumerate() {
         // The last row may be shorter, and is in the middle then.
         let left = (side(columns) - side(row.len())) / 2;
-        for (x, tile) in row.iter().enumerate() {
-            let at = |tiles: usize| i64::from(side(tiles));
-            replace(&mut paper, tile, i64::from(left) + at(x), at(y));
+        for (x, picture) in row.iter().enumerate() {
+            overlay(&mut paper, &tile(picture)?, (left + side(x)).into(), side(y).into());
         }
     }
     let mut png = Cursor::new(Vec::new());
-    paper.write_to(&mut png, ImageFormat::Png)?;
+    DynamicImage::from(paper).into_rgb8().write_to(&mut png, ImageFormat::Png)?;
     Ok(png.into_inner())
 }
 
-/// One picture as a square, its transparent parts filled with paper.
-fn tile(picture: &Picture) -> Result<RgbImage, ImageError> {
+/// One picture as a square.
+fn tile(picture: &Picture) -> Result<RgbaImage, ImageError> {
     #[expect(
         clippy::disallowed_methods,
         reason = "not a stranger's bytes: a PNG of bounded size that the store has just encoded"
     )]
     let decoded = image::load_from_memory_with_format(&picture.bytes, ImageFormat::Png)?;
-    let square = decoded.resize_to_fill(TILE, TILE, FilterType::Triangle);
-    let paper = RgbImage::from_pixel(TILE, TILE, PAPER);
-    let mut tile = DynamicImage::from(paper).into_rgba8();
-    image::imageops::overlay(&mut tile, &square.into_rgba8(), 0, 0);
-    Ok(DynamicImage::from(tile).into_rgb8())
+    Ok(decoded.resize_to_fill(TILE, TILE, FilterType::Triangle).into_rgba8())
 }
 
 /// A text that was uploaded has no rendition: that is for the client to mend.

@@ -43,7 +43,7 @@ const TYPES: [&str; 8] = [
 ];
 
 /// Opens the store in a folder, with its pictures on the walls.
-pub async fn open(
+pub(crate) async fn open(
     folder: impl AsRef<std::path::Path>,
     links: UrlSigner,
 ) -> Result<MediaState, Box<dyn std::error::Error>> {
@@ -54,7 +54,7 @@ pub async fn open(
     Ok(media)
 }
 
-pub fn app(media: &MediaState) -> Router {
+pub(crate) fn app(media: &MediaState) -> Router {
     let references =
         VerifyMediaLayer::<Json<Collage>, _>::new(media.clone()).scopes([SCOPE]).ids(1..=8);
     let by_path = VerifyMediaLayer::<Path<UnverifiedId>, _>::new(media.clone()).scopes([SCOPE]);

@@ -72,7 +72,8 @@ async function signIn(person) {
   await ask("POST", "/session", { person });
   at("wire").replaceChildren();
   await start();
-  say(`Signed in as ${NAMES[person]}.`);
+  // This is read out, and says who it is.
+  say("");
   at("pictures-title").focus();
 }
 

@@ -11,7 +11,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
                       connect-src 'self'; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'none'; require-trusted-types-for 'script'";
 
-pub fn routes() -> Router {
+pub(crate) fn routes() -> Router {
     Router::new()
         .route("/", get(|| file("text/html; charset=utf-8", include_str!("page.html"))))
         .route("/page.css", get(|| file("text/css; charset=utf-8", include_str!("page.css"))))

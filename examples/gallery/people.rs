@@ -17,15 +17,15 @@ const PERSON: &str = "person";
 /// Everybody there is.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Person {
+pub(crate) enum Person {
     Ana,
     Bob,
 }
 
 impl Person {
-    pub const ALL: [Self; 2] = [Self::Ana, Self::Bob];
+    pub(crate) const ALL: [Self; 2] = [Self::Ana, Self::Bob];
 
-    pub fn owner(self) -> Owner {
+    pub(crate) fn owner(self) -> Owner {
         let subject = match self {
             Self::Ana => "ana",
             Self::Bob => "bob",
@@ -42,7 +42,7 @@ impl Person {
 }
 
 /// Tells the layers and handlers inside of it whose session this is: all that tower-media needs.
-pub async fn identify(
+pub(crate) async fn identify(
     session: Session,
     mut request: Request,
     next: Next,
@@ -55,15 +55,15 @@ pub async fn identify(
 
 /// Who a session belongs to.
 #[derive(Serialize, Deserialize)]
-pub struct SignedIn {
+pub(crate) struct SignedIn {
     person: Option<Person>,
 }
 
-pub async fn who(session: Session) -> Result<Json<SignedIn>, NoSession> {
+pub(crate) async fn who(session: Session) -> Result<Json<SignedIn>, NoSession> {
     Ok(Json(SignedIn { person: session.get(PERSON).await? }))
 }
 
-pub async fn sign_in(
+pub(crate) async fn sign_in(
     session: Session,
     Json(asked): Json<SignedIn>,
 ) -> Result<Json<SignedIn>, NoSession> {
@@ -73,14 +73,17 @@ pub async fn sign_in(
     Ok(Json(asked))
 }
 
-pub async fn sign_out(session: Session) -> Result<StatusCode, NoSession> {
+pub(crate) async fn sign_out(session: Session) -> Result<StatusCode, NoSession> {
     session.flush().await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// The ids of the other person's pictures. Stands for all the ways in which ids become known, such as
 /// logs, links and screenshots; no real application has this route.
-pub async fn leaked(session: Session, media: MediaState) -> Result<Json<Vec<MediaId>>, Response> {
+pub(crate) async fn leaked(
+    session: Session,
+    media: MediaState,
+) -> Result<Json<Vec<MediaId>>, Response> {
     let person = session.get::<Person>(PERSON).await.map_err(|e| NoSession(e).into_response())?;
     let person = person.ok_or_else(|| StatusCode::UNAUTHORIZED.into_response())?;
     let page = media.list(&person.other().owner(), &ListOptions::new()).await;
@@ -89,7 +92,7 @@ pub async fn leaked(session: Session, media: MediaState) -> Result<Json<Vec<Medi
 }
 
 /// The store of sessions failed.
-pub struct NoSession(session::Error);
+pub(crate) struct NoSession(session::Error);
 
 impl From<session::Error> for NoSession {
     fn from(error: session::Error) -> Self {

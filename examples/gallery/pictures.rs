@@ -16,11 +16,11 @@ use tower_media::{
 
 /// For how long a link opens at least, and how much longer it may.
 const LINK: Duration = Duration::from_secs(10 * 60);
-pub const LINK_WINDOW: Duration = Duration::from_secs(60);
+pub(crate) const LINK_WINDOW: Duration = Duration::from_secs(60);
 
 /// Where a page of the list begins.
 #[derive(Deserialize)]
-pub struct From {
+pub(crate) struct From {
     after: Option<String>,
 }
 
@@ -32,7 +32,11 @@ struct Owned<'a> {
 }
 
 /// Lists the caller's own. There is no id in the request, so there is nothing to guard.
-pub async fn list(owner: Owner, media: MediaState, Query(from): Query<From>) -> Result<Response> {
+pub(crate) async fn list(
+    owner: Owner,
+    media: MediaState,
+    Query(from): Query<From>,
+) -> Result<Response> {
     let mut options = ListOptions::new().with_scopes(Scopes::of([super::SCOPE])?);
     if let Some(after) = from.after {
         options = options.with_after(after);
@@ -44,12 +48,12 @@ pub async fn list(owner: Owner, media: MediaState, Query(from): Query<From>) -> 
 
 /// A link for somebody who is not signed in.
 #[derive(Serialize)]
-pub struct Shared {
+pub(crate) struct Shared {
     url: String,
 }
 
 /// Makes a link to a version without metadata: it opens that and nothing else, and ends.
-pub async fn share(
+pub(crate) async fn share(
     VerifiedMedia(Path(id), owned): VerifiedMedia<Path<UnverifiedId>>,
     media: MediaState,
 ) -> Result<Json<Shared>> {
@@ -57,7 +61,7 @@ pub async fn share(
     Ok(Json(Shared { url: media.signed_url(&owned[&id], version, LINK)? }))
 }
 
-pub async fn remove(
+pub(crate) async fn remove(
     VerifiedMedia(Path(id), owned): VerifiedMedia<Path<UnverifiedId>>,
     media: MediaState,
 ) -> Result<StatusCode> {

@@ -50,7 +50,7 @@ const MEADOW: Landscape = Landscape {
 };
 
 /// Gives pictures to whoever has none.
-pub async fn hang(media: &MediaState) -> Result<(), Box<dyn std::error::Error>> {
+pub(crate) async fn hang(media: &MediaState) -> Result<(), Box<dyn std::error::Error>> {
     for (person, landscapes) in Person::ALL.into_iter().zip([[DUNES, LAKE], [NIGHT, MEADOW]]) {
         if media.stats(&person.owner()).await?.count > 0 {
             continue;

@@ -59,12 +59,17 @@ impl Browser {
     }
 
     pub async fn click(&self, css: &str) {
+        // Chromedriver does not scroll to what is within the window, though behind a bar that sticks.
+        let script = "document.querySelector(arguments[0])?.scrollIntoView({ block: 'center' })";
+        self.post("/execute/sync", json!({ "script": script, "args": [css] })).await;
         self.to_element(css, "click", json!({})).await;
     }
 
     /// Presses a key, wherever the focus is.
     pub async fn press(&self, key: char) {
-        self.to_element(":focus, body:not(:has(:focus))", "value", json!({ "text": key })).await;
+        let actions = ["keyDown", "keyUp"].map(|kind| json!({ "type": kind, "value": key }));
+        let source = json!({ "type": "key", "id": "keyboard", "actions": actions });
+        self.post("/actions", json!({ "actions": [source] })).await;
     }
 
     /// Chooses files in the file field.
@@ -111,11 +116,13 @@ impl Browser {
 
     /// Keeps a picture of what is seen in the target folder.
     pub async fn shoot(&self, name: &str) {
-        let shot = self.devtools("Page.captureScreenshot", json!({ "format": "png" })).await;
+        let shot = self
+            .devtools("Page.captureScreenshot", json!({ "format": "webp", "quality": 75 }))
+            .await;
         let bytes = STANDARD.decode(shot["data"].as_str().unwrap()).unwrap();
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("gallery");
         std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join(format!("{name}.png")), bytes).unwrap();
+        std::fs::write(folder.join(format!("{name}.webp")), bytes).unwrap();
     }
 
     /// What of the page can be operated and has no name that a screen reader could say.

@@ -70,7 +70,7 @@ async fn pictures_are_uploaded_seen_and_made_into_a_collage() {
     ana.click(&format!("{} .open", card("exif-gps.jpg"))).await;
     ana.until("document.querySelector('#view[open] img').naturalWidth === 320").await;
     assert!(ana.text("#view-facts").await.contains("47.6603, 9.1758 (only you see this)"));
-    ana.shoot("light-box-1280").await;
+    ana.shoot("light-box").await;
     ana.press(ESCAPE).await;
 
     for name in ["dunes.png", "lake.png", "plain-2400x1600.jpg", "exif-gps.jpg"] {
@@ -80,6 +80,10 @@ async fn pictures_are_uploaded_seen_and_made_into_a_collage() {
     ana.click("#make").await;
     all_ready(&ana, 7).await;
     assert_eq!(ana.text("#status").await, "collage.png is made, 848 × 848.");
+    ana.eval("scrollTo(0, 0)").await;
+    ana.shoot("collage").await;
+    ana.resize(390, 844).await;
+    ana.shoot("collage-telephone").await;
     assert_eq!(ana.complaints().await, [""; 0]);
 }
 
@@ -101,6 +105,12 @@ async fn g05_foreign_ids_are_refused_and_the_handler_is_never_entered() {
     let answered = ana.text("#answered").await;
     assert!(answered.contains("urn:problem:tower-media:media-not-found"), "{answered}");
 
+    ana.eval("scrollTo(0, 0)").await;
+    ana.shoot("desktop").await;
+    ana.resize(390, 844).await;
+    ana.eval("document.querySelector('.refusal').scrollIntoView()").await;
+    ana.shoot("telephone").await;
+
     // Both of Bob's are named as missing, and Ana's own is not.
     let (_, problem) = answered.split_once("\n\n").unwrap();
     let problem: serde_json::Value = serde_json::from_str(problem).unwrap();
@@ -110,7 +120,6 @@ async fn g05_foreign_ids_are_refused_and_the_handler_is_never_entered() {
     let ids =
         bob.eval("[...document.querySelectorAll('.card')].map((card) => card.dataset.id)").await;
     assert_eq!(ids.as_array(), Some(&missing));
-    ana.shoot("refused-1280").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -178,7 +187,7 @@ async fn p14_a_link_opens_for_a_stranger_and_ends() {
     let left = "new Date(document.getElementById('share-until').dateTime) - Date.now()";
     let minutes = ana.eval(left).await.as_f64().unwrap() / 60_000.0;
     assert!((9.0..=11.0).contains(&minutes), "{minutes}");
-    ana.shoot("share-1280").await;
+    ana.shoot("share").await;
 
     let stranger = Browser::open().await;
     stranger.goto(link.as_str().unwrap()).await;
