@@ -70,12 +70,19 @@ function summary({ metadata, size, exif }) {
 
 /// All that is known, as pairs, for the light box.
 export function facts({ metadata, size, exif = {}, createdAt }) {
-  const place = exif.gpsLatitude && exif.gpsLongitude && `${exif.gpsLatitude}, ${exif.gpsLongitude} (only you see this)`;
+  const degrees = [exif.gpsLatitude, exif.gpsLongitude].filter(Boolean).map((text) => Number(text).toFixed(4));
+  const place = degrees.length === 2 && `${degrees.join(", ")} (only you see this)`;
+  const exposure = [
+    exif.exposureTime && `${exif.exposureTime} s`,
+    exif.aperture && `f/${exif.aperture}`,
+    exif.focalLength,
+    exif.iso && `ISO ${exif.iso}`,
+  ];
   return [
     ["Size", `${metadata.width} × ${metadata.height}, ${bytes(size)}, ${metadata.format?.toUpperCase() ?? "picture"}`],
     ["Camera", cameraOf(exif)],
-    ["Taken", exif.dateTaken?.replace("T", " ")],
-    ["Exposure", [exif.exposureTime && `${exif.exposureTime} s`, exif.aperture, exif.focalLength, exif.iso && `ISO ${exif.iso}`].filter(Boolean).join(", ")],
+    ["Taken", exif.dateTaken?.slice(0, 16).replace("T", " ")],
+    ["Exposure", exposure.filter(Boolean).join(", ")],
     ["Place", place],
     ["Uploaded", new Date(createdAt).toLocaleString()],
   ].filter(([, text]) => text);
@@ -86,6 +93,7 @@ function cameraOf(exif = {}) {
 }
 
 function bytes(count) {
+  if (count < 1e3) return `${count} bytes`;
   const [unit, size] = count < 1e6 ? ["kB", count / 1e3] : ["MB", count / 1e6];
   return `${size < 10 ? size.toFixed(1) : Math.round(size)} ${unit}`;
 }

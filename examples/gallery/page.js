@@ -36,6 +36,7 @@ function on(element, event, act) {
     if (event === "submit") details.preventDefault();
     if (runs) return;
     runs = true;
+    say("");
     try {
       await act(details);
     } catch (error) {

@@ -3,6 +3,8 @@
 //!
 //! Screenshots are left in the folder `tmp/gallery` of the target folder.
 
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "tests")]
+
 mod browser;
 #[allow(dead_code, reason = "its `main` is for the command line")]
 #[path = "../../examples/gallery/main.rs"]
@@ -69,7 +71,8 @@ async fn pictures_are_uploaded_seen_and_made_into_a_collage() {
     ana.click("#view button").await;
     ana.click(&format!("{} .open", card("exif-gps.jpg"))).await;
     ana.until("document.querySelector('#view[open] img').naturalWidth === 320").await;
-    assert!(ana.text("#view-facts").await.contains("47.6603, 9.1758 (only you see this)"));
+    let facts = ana.text("#view-facts").await;
+    assert!(facts.contains("47.6603, 9.1758 (only you see this)"), "{facts}");
     ana.shoot("light-box").await;
     ana.press(ESCAPE).await;
 
@@ -153,7 +156,7 @@ async fn p08_uploaded_pages_and_drawings_do_not_run() {
     let files = [
         site.write("page.html", &page()),
         site.write("drawing.svg", &drawing()),
-        site.write("script.js", script),
+        site.write("script.txt", script),
     ];
     ana.choose(&files).await;
     all_ready(&ana, 5).await;
