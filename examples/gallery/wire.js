@@ -67,6 +67,9 @@ function log(line, status, request, response) {
     shown.textContent = text;
   }
   const wire = document.getElementById("wire");
+  // The same question again and again, such as whether all is ready by now, is shown once.
+  entry.dataset.line = line;
+  if (line.startsWith("GET ") && wire.firstElementChild?.dataset.line === line) wire.firstElementChild.remove();
   wire.prepend(entry);
   while (wire.children.length > SHOWN) wire.lastElementChild.remove();
 }

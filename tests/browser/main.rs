@@ -96,7 +96,9 @@ async fn g05_foreign_ids_are_refused_and_the_handler_is_never_entered() {
     let site = Site::open().await;
     let ana = signed_in(&site, "ana").await;
 
-    ana.click(&format!("{} [type=checkbox]", card("lake.png"))).await;
+    for name in ["dunes.png", "lake.png"] {
+        ana.click(&format!("{} [type=checkbox]", card(name))).await;
+    }
     ana.click("#make").await;
     all_ready(&ana, 3).await;
     ana.click("#steal").await;
@@ -111,7 +113,7 @@ async fn g05_foreign_ids_are_refused_and_the_handler_is_never_entered() {
     ana.eval("scrollTo(0, 0)").await;
     ana.shoot("desktop").await;
     ana.resize(390, 844).await;
-    ana.eval("document.querySelector('.refusal').scrollIntoView()").await;
+    ana.eval("scrollTo(0, document.querySelector('.refusal').offsetTop - 8)").await;
     ana.shoot("telephone").await;
 
     // Both of Bob's are named as missing, and Ana's own is not.
