@@ -172,7 +172,7 @@ async fn callers_who_go_away_leave_changes_whole_or_absent() {
 async fn readers_who_go_away_leave_the_connections_usable() {
     let (lab, ana) = (Lab::new().await, owner("ana"));
     let row = lab.insert(&entry(&ana, "cat")).await;
-    let turns = |n: usize| if n % 2 == 0 { usize::MAX } else { n % 13 };
+    let turns = |n: usize| if n.is_multiple_of(2) { usize::MAX } else { n % 13 };
     let reads = (0..400).map(async |n| give_up_after(turns(n), lab.catalog.get(&row.id)).await);
     let answers = future::join_all(reads).await;
     assert!(answers.iter().any(Option::is_none), "nobody went away");
