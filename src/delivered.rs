@@ -79,7 +79,8 @@ pub(crate) fn headers_of(download: &Download) -> HeaderMap {
     headers
 }
 
-fn is_http_date(time: std::time::SystemTime) -> bool {
+/// Whether a time can be written as a date of HTTP.
+pub(crate) fn is_http_date(time: std::time::SystemTime) -> bool {
     const YEAR_10000: u64 = 253_402_300_800;
     let since = time.duration_since(std::time::UNIX_EPOCH);
     since.is_ok_and(|since| since.as_secs() < YEAR_10000)
@@ -87,7 +88,8 @@ fn is_http_date(time: std::time::SystemTime) -> bool {
 
 /// Whether a browser shows the bytes or saves them, and under which name (RFC 6266).
 fn disposition(download: &Download) -> String {
-    let kind = if is_raster_image(download.content_type()) { "inline" } else { "attachment" };
+    let shown = is_raster_image(download.content_type()) && !download.is_attachment();
+    let kind = if shown { "inline" } else { "attachment" };
     let Some(name) = download.file_name() else { return kind.to_owned() };
     // For clients that know ASCII only, and those that decode what they should not.
     let plain = |c: char| match c {

@@ -109,6 +109,7 @@ pub struct Download {
     etag: Option<String>,
     last_modified: Option<SystemTime>,
     file_name: Option<String>,
+    attachment: bool,
     body: BoxStream<'static, Result<Bytes>>,
 }
 
@@ -127,6 +128,7 @@ impl Download {
             etag: None,
             last_modified: None,
             file_name: None,
+            attachment: false,
             body,
         }
     }
@@ -184,6 +186,12 @@ impl Download {
         self
     }
 
+    /// Makes a browser save the bytes, even if they are a picture that it could show.
+    pub fn as_attachment(mut self) -> Self {
+        self.attachment = true;
+        self
+    }
+
     /// Returns the MIME type.
     pub fn content_type(&self) -> &str {
         &self.content_type
@@ -222,6 +230,11 @@ impl Download {
     /// Returns the name under which the bytes are saved, if there is one.
     pub fn file_name(&self) -> Option<&str> {
         self.file_name.as_deref()
+    }
+
+    /// Returns whether a browser saves the bytes whatever they are.
+    pub fn is_attachment(&self) -> bool {
+        self.attachment
     }
 
     /// Returns the bytes as they come.

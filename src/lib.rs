@@ -24,6 +24,8 @@ mod problem;
 mod range;
 mod raster;
 mod rendition;
+#[cfg(feature = "routes")]
+mod signing;
 mod state;
 mod upload;
 
@@ -33,6 +35,8 @@ pub mod embedded;
 pub mod extract;
 #[cfg(feature = "remote")]
 pub mod remote;
+#[cfg(feature = "routes")]
+pub mod routes;
 pub mod verify;
 
 #[doc = include_str!("docs/promises.md")]
@@ -50,6 +54,8 @@ pub use self::{
     embedded::{Embedded, EmbeddedBuilder, MakeVariants},
     pictures::PictureLimits,
 };
+#[cfg(feature = "routes")]
+pub use self::signing::{LinkOptions, UrlSigner};
 #[cfg(feature = "derive")]
 pub use tower_media_derive::MediaIds;
 

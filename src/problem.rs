@@ -11,7 +11,7 @@ use serde::Serialize;
 /// Problem details as RFC 9457 defines them: the body of every refusal and error of this crate.
 ///
 /// It is served as `application/problem+json` and is never stored by caches: whether an id is found
-/// depends on who asks and when. A 503 carries `Retry-After: 1`.
+/// depends on who asks and when. A 429 and a 503 carry `Retry-After: 1`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[non_exhaustive]
@@ -82,7 +82,7 @@ impl IntoResponse for Problem {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         // RFC 9110, section 15.5.5: a 404 may be stored and reused unless told otherwise.
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+        if matches!(self.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response

@@ -65,6 +65,8 @@ struct Inner {
     ownership: Arc<dyn DynOwnership>,
     check_timeout: Duration,
     download_limit: usize,
+    #[cfg(feature = "routes")]
+    url_signer: Option<crate::signing::UrlSigner>,
     #[cfg(feature = "testkit")]
     guards: crate::declared::Registry,
 }
@@ -146,6 +148,8 @@ impl MediaState {
             backend,
             check_timeout: Duration::from_secs(10),
             download_limit: 64 << 20,
+            #[cfg(feature = "routes")]
+            url_signer: None,
         }
     }
 
@@ -449,6 +453,11 @@ impl MediaState {
         Ok(ids.as_slice().iter().map(UnverifiedId::from_candidate).zip(standings).collect())
     }
 
+    #[cfg(feature = "routes")]
+    pub(crate) fn url_signer(&self) -> Option<&crate::signing::UrlSigner> {
+        self.0.url_signer.as_ref()
+    }
+
     #[cfg(feature = "testkit")]
     pub(crate) fn guards(&self) -> &crate::declared::Registry {
         &self.0.guards
@@ -487,6 +496,8 @@ pub struct MediaStateBuilder {
     ownership: Arc<dyn DynOwnership>,
     check_timeout: Duration,
     download_limit: usize,
+    #[cfg(feature = "routes")]
+    url_signer: Option<crate::signing::UrlSigner>,
 }
 
 impl MediaStateBuilder {
@@ -512,6 +523,13 @@ impl MediaStateBuilder {
         self
     }
 
+    /// Sets the keys for URLs that open media to whoever holds them. Without, there are none.
+    #[cfg(feature = "routes")]
+    pub fn url_signer(mut self, signer: crate::signing::UrlSigner) -> Self {
+        self.url_signer = Some(signer);
+        self
+    }
+
     /// Makes the state.
     pub fn build(self) -> MediaState {
         MediaState(Arc::new(Inner {
@@ -519,6 +537,8 @@ impl MediaStateBuilder {
             ownership: self.ownership,
             check_timeout: self.check_timeout,
             download_limit: self.download_limit,
+            #[cfg(feature = "routes")]
+            url_signer: self.url_signer,
             #[cfg(feature = "testkit")]
             guards: Default::default(),
         }))

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use reqwest::{Response, StatusCode, header};
 
-use super::{About, Remote, answer::text, observe, wire};
+use super::{About, Remote, answer::text, observe};
 use crate::{
     download::{Download, DownloadOptions},
     error::{Error, ErrorKind, Result},
@@ -68,7 +68,7 @@ impl Remote {
         transform: Transform,
         range: Option<ByteRange>,
     ) -> Result<Response> {
-        let query = wire::transform_query(&transform);
+        let query = transform.to_query();
         let response = match self.fetch(id, &["transform"], &query, range).await {
             Err(error) if error.kind() == ErrorKind::InvalidInput => {
                 let what = "only pictures can be transformed";

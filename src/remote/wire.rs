@@ -8,7 +8,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     id::MediaId,
     media::{Exif, Media, MediaStatus, MediaUrls, Metadata},
-    rendition::{Transform, Variant},
+    rendition::Variant,
 };
 
 /// A record, as upload, get, hash and lists give it.
@@ -117,21 +117,6 @@ fn nonsense(what: &str) -> Error {
         ErrorKind::Unexpected,
         format!("the media service sent a record without a valid {what}"),
     )
-}
-
-/// A transform as the service's query.
-pub(super) fn transform_query(transform: &Transform) -> String {
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    query.append_pair("format", transform.format().as_str());
-    if let Some(width) = transform.width() {
-        query.append_pair("w", &width.to_string());
-    }
-    if let Some(height) = transform.height() {
-        query.append_pair("h", &height.to_string());
-    }
-    query.append_pair("fit", transform.fit().as_str());
-    query.append_pair("q", &transform.quality().to_string());
-    query.finish()
 }
 
 /// What is read of a record in a list, to know what is owned.

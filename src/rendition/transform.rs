@@ -23,6 +23,10 @@ pub enum Fit {
 }
 
 impl Fit {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Inside, Self::Cover, Self::Contain, Self::Fill, Self::Outside];
+
     /// Returns the name in queries of the media protocol.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -51,6 +55,9 @@ pub enum Format {
 }
 
 impl Format {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::WebP, Self::Jpeg, Self::Png, Self::Avif];
+
     /// Returns the name in queries of the media protocol.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -226,5 +233,21 @@ impl Transform {
             parts.push(format!("q{quality}"));
         }
         parts.join("-")
+    }
+
+    /// Returns the query of the media protocol that asks for it: one text for each meaning.
+    #[cfg(any(feature = "remote", feature = "routes"))]
+    pub(crate) fn to_query(self) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("format", self.format().as_str());
+        if let Some(width) = self.width() {
+            query.append_pair("w", &width.to_string());
+        }
+        if let Some(height) = self.height() {
+            query.append_pair("h", &height.to_string());
+        }
+        query.append_pair("fit", self.fit().as_str());
+        query.append_pair("q", &self.quality().to_string());
+        query.finish()
     }
 }

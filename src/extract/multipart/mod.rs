@@ -11,7 +11,7 @@ use std::{
 use axum::{
     body::Body,
     extract::FromRequestParts,
-    http::{HeaderValue, header, request::Parts},
+    http::{HeaderMap, HeaderValue, header, request::Parts},
     response::IntoResponse as _,
 };
 use bytes::Bytes;
@@ -19,7 +19,8 @@ use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use multer::Field;
 use serde::de::DeserializeOwned;
 
-use self::reader::{Part, Reader, invalid};
+use self::reader::invalid;
+pub(crate) use self::reader::{Part, Reader};
 use super::{GuardedExtractor, MediaIds, Refusal, ViaStream, guarded::limited};
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -233,7 +234,7 @@ where
 
 /// Whether a part has a file name, be it one that multer cannot read: not in UTF-8, `filename*`, or cut
 /// short. Otherwise a file would be taken for text, and a field that nobody asks for is not missed.
-fn is_file(head: &Field<'static>) -> bool {
+pub(crate) fn is_file(head: &Field<'static>) -> bool {
     let disposition = head.headers().get(header::CONTENT_DISPOSITION);
     let mut parameters =
         disposition.map_or(&b""[..], HeaderValue::as_bytes).split(|byte| *byte == b';');
@@ -245,11 +246,9 @@ fn is_file(head: &Field<'static>) -> bool {
         })
 }
 
-async fn read_fields<T: DeserializeOwned>(
-    parts: &mut Parts,
-    body: Body,
-) -> Result<MultipartForm<T>> {
-    let content_type = parts.headers.get(header::CONTENT_TYPE);
+/// Reads a body as the form that the headers say it is.
+pub(crate) fn reader(headers: &HeaderMap, body: Body) -> Result<Reader> {
+    let content_type = headers.get(header::CONTENT_TYPE);
     let boundary = content_type
         .and_then(|value| value.to_str().ok())
         .and_then(|value| multer::parse_boundary(value).ok())
@@ -258,8 +257,15 @@ async fn read_fields<T: DeserializeOwned>(
             let length = format!("1 to {MAX_BOUNDARY} bytes");
             invalid(format!("the request is not multipart/form-data with a boundary of {length}"))
         })?;
-    let body = limited(parts, body).into_data_stream();
-    let mut reader = Reader::new(body, boundary);
+    Ok(Reader::new(body.into_data_stream(), boundary))
+}
+
+async fn read_fields<T: DeserializeOwned>(
+    parts: &mut Parts,
+    body: Body,
+) -> Result<MultipartForm<T>> {
+    let body = limited(parts, body);
+    let mut reader = reader(&parts.headers, body)?;
 
     let mut pairs = Vec::new();
     let mut size = 0;

@@ -29,7 +29,7 @@ const MAX_HEAD: usize = 16 << 10;
 const MAX_PIECE: usize = 16 << 10;
 
 /// Reads the parts of a form, one after the other.
-pub(super) struct Reader {
+pub(crate) struct Reader {
     parts: multer::Multipart<'static>,
     tap: Tap,
     unread: Unread,
@@ -46,7 +46,7 @@ impl Reader {
     }
 
     /// Goes on to the next part, which skips what is left of the one before.
-    pub(super) async fn next(&mut self) -> Result<Option<Part>> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Part>> {
         let unread = lock(&self.unread).take();
         if let Some(field) = unread {
             // As a part, so that it is put back if this future is dropped.
@@ -75,7 +75,7 @@ impl Reader {
 }
 
 /// One part: what its head says, and a stream of its bytes.
-pub(super) struct Part {
+pub(crate) struct Part {
     // Until its end.
     field: Option<Field<'static>>,
     tap: Tap,
@@ -84,7 +84,7 @@ pub(super) struct Part {
 
 impl Part {
     /// Returns the head, while the part has not been read to its end.
-    pub(super) fn head(&self) -> Option<&Field<'static>> {
+    pub(crate) fn head(&self) -> Option<&Field<'static>> {
         self.field.as_ref()
     }
 }

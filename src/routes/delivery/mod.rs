@@ -1,0 +1,10 @@
+//! Delivery to owners and to holders of signed URLs.
+
+mod address;
+mod answer;
+mod conditions;
+mod observe;
+mod routes;
+mod transform;
+
+pub use self::routes::{DeliveryRoutes, ResourcePolicy};

@@ -1,0 +1,303 @@
+//! The routes, and what can be set on them.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use axum::{
+    Router,
+    extract::{RawQuery, Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode},
+    middleware::{Next, from_fn_with_state},
+    response::{IntoResponse as _, Response},
+    routing::get,
+};
+
+use super::{
+    address::{Address, no_such_media},
+    answer::{Access, Order},
+    transform::transform,
+};
+use crate::{
+    delivered::make_safe,
+    error::{Error, ErrorKind, Result},
+    extract::{OwnerExtension, OwnerFrom, OwnerSource, VerifiedMedia, ViaParts},
+    owner::{InvalidOwner, InvalidScope, Owner, Scope},
+    problem::Problem,
+    rendition::{Rendition, Transform, Variant},
+    signing::{Grant, LinkOptions, NotSigned},
+    state::MediaState,
+    verify::VerifyMediaLayer,
+};
+
+/// Routes that deliver media to its owner, and to whoever holds a signed URL.
+///
+/// | path | delivers | to |
+/// |---|---|---|
+/// | `/media/{id}/file` | the original | owner, link |
+/// | `/media/{id}/file/{name}` | `thumb`, `medium`, `large`, or a transform that was given this name | owner, link |
+/// | `/media/{id}/transform?w&h&fit&format&q` | any transform | link |
+///
+/// # Default
+///
+/// The owner is the [`Owner`] in the request's extensions, and owns the media in any scope. There are no
+/// named transforms. Links work once the state has a
+/// [`url_signer`](crate::MediaStateBuilder::url_signer), and what they open is not for pages of other
+/// origins.
+///
+/// See the [module docs](crate::routes) for what is answered.
+///
+/// ```
+/// use axum::Router;
+/// use tower_media::{Fit, MediaState, Transform, routes::DeliveryRoutes};
+///
+/// let media = MediaState::in_memory();
+/// let avatar = Transform::new().with_width(96).with_height(96).with_fit(Fit::Cover);
+/// let app: Router = Router::new().merge(
+///     DeliveryRoutes::new(media).transform("avatar", avatar)?.scopes(["me"]).into_router(),
+/// );
+/// # Ok::<_, tower_media::Error>(())
+/// ```
+#[must_use = "the routes are made by `into_router`"]
+pub struct DeliveryRoutes<S = (), O = OwnerExtension> {
+    guard: VerifyMediaLayer<Address, ViaParts, S, O>,
+    delivery: Delivery,
+}
+
+/// Pages of which origins may embed what a signed URL opens: `Cross-Origin-Resource-Policy`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum ResourcePolicy {
+    /// Of the origin that delivers it.
+    #[default]
+    SameOrigin,
+    /// Of the same site, such as `app.example.org` for `media.example.org`.
+    SameSite,
+    /// Of every origin.
+    CrossOrigin,
+}
+
+#[derive(Clone)]
+struct Delivery {
+    media: MediaState,
+    transforms: BTreeMap<String, Transform>,
+    links_embedded_by: ResourcePolicy,
+}
+
+/// Where the path says which rendition it is.
+#[derive(Debug, Clone, Copy)]
+enum Naming {
+    File,
+    Transform,
+}
+
+impl DeliveryRoutes {
+    /// Begins with the defaults.
+    pub fn new(media: MediaState) -> Self {
+        Self {
+            guard: VerifyMediaLayer::new(media.clone()).ids(1..=1),
+            delivery: Delivery {
+                media,
+                transforms: BTreeMap::new(),
+                links_embedded_by: ResourcePolicy::default(),
+            },
+        }
+    }
+}
+
+impl<S, O> DeliveryRoutes<S, O> {
+    /// Delivers a transform under a name, so that owners can ask for it without a signature.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] unless the name is 1 to 64 bytes of `A-Z a-z 0-9 - _`, and neither
+    /// taken nor that of a variant.
+    pub fn transform(mut self, name: impl Into<String>, transform: Transform) -> Result<Self> {
+        let name = name.into();
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if !(1..=64).contains(&name.len()) || !name.bytes().all(is_name) {
+            let what = "the name of a transform is 1 to 64 bytes of `A-Z a-z 0-9 - _`";
+            return Err(Error::new(ErrorKind::InvalidInput, what));
+        }
+        if self.delivery.named(&name).is_some() {
+            let what = format!("there is a rendition named {name} already");
+            return Err(Error::new(ErrorKind::InvalidInput, what));
+        }
+        self.delivery.transforms.insert(name, transform);
+        Ok(self)
+    }
+
+    /// Sets the scopes that count for owners: media must be owned in one of them. Links are not asked.
+    ///
+    /// A text that is no scope, and an empty list, make the routes answer 500 and say so.
+    pub fn scopes<I>(mut self, scopes: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: TryInto<Scope, Error: Into<InvalidScope>>,
+    {
+        self.guard = self.guard.scopes(scopes);
+        self
+    }
+
+    /// Sets pages of which origins may embed what links open. What owners get with a cookie is for this
+    /// origin only.
+    pub fn links_embedded_by(mut self, policy: ResourcePolicy) -> Self {
+        self.delivery.links_embedded_by = policy;
+        self
+    }
+
+    /// Gives the extractor of [`owner_from`](Self::owner_from) the state that it needs.
+    pub fn with_state<S2>(self, state: S2) -> DeliveryRoutes<S2, O> {
+        DeliveryRoutes { guard: self.guard.with_state(state), delivery: self.delivery }
+    }
+
+    /// Takes the owner from the extractor `X`, like
+    /// [`VerifyMediaLayer::owner_from`](crate::VerifyMediaLayer::owner_from).
+    pub fn owner_from<X>(
+        self,
+        owner: impl Fn(X) -> Result<Owner, InvalidOwner> + Send + Sync + 'static,
+    ) -> DeliveryRoutes<S, OwnerFrom<X>> {
+        DeliveryRoutes { guard: self.guard.owner_from(owner), delivery: self.delivery }
+    }
+
+    /// Makes the routes, for a router of any state.
+    pub fn into_router<T>(self) -> Router<T>
+    where
+        T: Clone + Send + Sync + 'static,
+        S: Clone + Send + Sync + 'static,
+        O: OwnerSource<S>,
+    {
+        let delivery = Arc::new(self.delivery);
+        let link = |naming| from_fn_with_state((Arc::clone(&delivery), naming), by_link);
+        let file = get(by_owner).route_layer(self.guard).layer(link(Naming::File));
+        let transform = get(unsigned_transform).layer(link(Naming::Transform));
+        Router::new()
+            .route("/media/{media_id}/file", file.clone())
+            .route("/media/{media_id}/file/{rendition}", file)
+            .route("/media/{media_id}/transform", transform)
+            .with_state(delivery)
+    }
+}
+
+impl<S, O: fmt::Debug> fmt::Debug for DeliveryRoutes<S, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeliveryRoutes")
+            .field("guard", &self.guard)
+            .field("transforms", &self.delivery.transforms)
+            .field("links_embedded_by", &self.delivery.links_embedded_by)
+            .finish()
+    }
+}
+
+impl ResourcePolicy {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::SameOrigin => "same-origin",
+            Self::SameSite => "same-site",
+            Self::CrossOrigin => "cross-origin",
+        }
+    }
+}
+
+impl Delivery {
+    fn named(&self, name: &str) -> Option<Rendition> {
+        let variant = Variant::ALL.into_iter().find(|variant| variant.as_str() == name);
+        let transform = || self.transforms.get(name).copied().map(Rendition::Transform);
+        variant.map(Rendition::Variant).or_else(transform)
+    }
+
+    /// What a file's path names, or `None` if there is no rendition of that name.
+    fn rendition(&self, address: &Address) -> Option<Rendition> {
+        match &address.rendition {
+            None => Some(Rendition::Original),
+            Some(name) => self.named(name),
+        }
+    }
+
+    /// Whether the request's URL has been signed, and for what.
+    fn link(
+        &self,
+        naming: Naming,
+        address: &Address,
+        query: &str,
+    ) -> Result<(Rendition, Access), NotSigned> {
+        let rendition = match naming {
+            Naming::File => self.rendition(address),
+            Naming::Transform => transform(query).ok().map(Rendition::Transform),
+        };
+        let (Some(signer), Some(rendition)) = (self.media.url_signer(), rendition) else {
+            return Err(NotSigned::Unsigned);
+        };
+        let grant = Grant { id: address.id.text(), options: LinkOptions::new(rendition) };
+        let (options, left) = signer.verify(grant, query)?;
+        Ok((rendition, Access::Link { left, attachment: options.is_attachment() }))
+    }
+}
+
+/// Answers a request whose URL is signed; any other goes on to the guard.
+async fn by_link(
+    State((delivery, naming)): State<(Arc<Delivery>, Naming)>,
+    address: Result<Address>,
+    RawQuery(query): RawQuery,
+    request: Request,
+    next: Next,
+) -> Response {
+    let query = query.unwrap_or_default();
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let link = match &address {
+        Ok(address) if reads => delivery.link(naming, address, &query),
+        _ => Err(NotSigned::Unsigned),
+    };
+    let mut policy = ResourcePolicy::default();
+    let mut response = match (link, address) {
+        (Ok((rendition, access)), Ok(address)) => {
+            policy = delivery.links_embedded_by;
+            // The signature is the proof: it was made for a `MediaId`.
+            let id = address.id.to_candidate();
+            let order = Order { id: &id, rendition, access };
+            order.answer(&delivery.media, request.method(), request.headers()).await
+        }
+        (link, _) => {
+            let response = next.run(request).await;
+            let nobody = response.status() == StatusCode::UNAUTHORIZED;
+            let expired = matches!(link, Err(NotSigned::Invalid));
+            if nobody && expired { invalid_link() } else { response }
+        }
+    };
+    make_safe(response.headers_mut());
+    response.headers_mut().insert(
+        HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderValue::from_static(policy.as_str()),
+    );
+    response
+}
+
+/// Delivers to an owner: what the guard has verified.
+async fn by_owner(
+    State(delivery): State<Arc<Delivery>>,
+    VerifiedMedia(address, owned): VerifiedMedia<Address>,
+    method: Method,
+    headers: HeaderMap,
+) -> Response {
+    let Some(rendition) = delivery.rendition(&address) else {
+        let detail = "There is no rendition of this name.";
+        return Problem::new(StatusCode::NOT_FOUND, "no-such-rendition", detail).into_response();
+    };
+    let order = Order { id: &owned[&address.id], rendition, access: Access::Owner };
+    order.answer(&delivery.media, &method, &headers).await
+}
+
+/// Refuses a transform that nobody has signed: how many there are must be the application's decision
+/// (promise P12).
+async fn unsigned_transform(address: Result<Address>, RawQuery(query): RawQuery) -> Response {
+    if address.is_err() {
+        return no_such_media().into_response();
+    }
+    match transform(&query.unwrap_or_default()) {
+        Ok(_) => invalid_link(),
+        Err(error) => error.into_response(),
+    }
+}
+
+fn invalid_link() -> Response {
+    let detail = "The link has expired, or it is not one that was given out.";
+    Problem::new(StatusCode::FORBIDDEN, "invalid-link", detail).into_response()
+}

@@ -1,0 +1,107 @@
+//! The parameters of a transform as a client writes them (promise P12).
+
+use std::borrow::Cow;
+
+use crate::{
+    error::{Error, ErrorKind, Result},
+    rendition::{Fit, Format, Transform},
+};
+
+/// Reads `w`, `h`, `fit`, `format` and `q` of a query; other parameters are not looked at.
+///
+/// As in the media protocol, one that is empty or 0 is as good as absent. Numbers beyond the bounds of
+/// [`Transform`] are clamped to them. What is no number, a name that is not in the list, and a parameter
+/// that is given twice are refused, and the refusal names the parameter.
+pub(crate) fn transform(query: &str) -> Result<Transform> {
+    let mut transform = Transform::new();
+    let mut seen = Vec::new();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        if !matches!(&*name, "w" | "h" | "fit" | "format" | "q") {
+            continue;
+        }
+        if seen.contains(&name) {
+            return Err(invalid(format!("the parameter `{name}` is given more than once")));
+        }
+        transform = with(transform, &name, &value)?;
+        seen.push(name);
+    }
+    Ok(transform)
+}
+
+fn with(transform: Transform, name: &str, value: &str) -> Result<Transform> {
+    if value.is_empty() {
+        return Ok(transform);
+    }
+    Ok(match name {
+        "fit" => transform.with_fit(named(name, value, &Fit::ALL, Fit::as_str)?),
+        "format" => transform.with_format(named(name, value, &Format::ALL, Format::as_str)?),
+        _ => match (name, number(name, value)?) {
+            (_, 0) => transform,
+            ("w", pixels) => transform.with_width(pixels),
+            ("h", pixels) => transform.with_height(pixels),
+            (_, quality) => transform.with_quality(quality),
+        },
+    })
+}
+
+/// A number of digits alone; beyond what fits it is as large as can be.
+fn number(name: &str, value: &str) -> Result<u32> {
+    if !value.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(invalid(format!(
+            "the parameter `{name}` is a number without sign or fraction"
+        )));
+    }
+    Ok(value.parse().unwrap_or(u32::MAX))
+}
+
+fn named<T: Copy>(name: &str, value: &str, all: &[T], text: fn(T) -> &'static str) -> Result<T> {
+    all.iter().copied().find(|item| text(*item) == value).ok_or_else(|| {
+        let all: Vec<&str> = all.iter().copied().map(text).collect();
+        invalid(format!("the parameter `{name}` is one of {}", all.join(", ")))
+    })
+}
+
+fn invalid(what: impl Into<Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::InvalidInput, what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p12_equal_meaning_is_one_transform() {
+        let square = Transform::new().with_width(300).with_height(300).with_fit(Fit::Cover);
+        for query in [
+            "w=300&h=300&fit=cover",
+            "fit=cover&h=300&w=0300&q=0&format=",
+            "h=300&w=300&fit=cover&format=webp&q=85&utm=x",
+        ] {
+            assert_eq!(transform(query).expect(query), square, "{query}");
+        }
+        let huge = transform("w=1000000000&h=99999999999999999999&q=1000").expect("clamped");
+        assert_eq!(
+            (huge.width(), huge.height(), huge.quality()),
+            (Some(16_384), Some(16_384), 100)
+        );
+        assert_eq!(transform("w=0&h=0").expect("free"), Transform::new());
+    }
+
+    #[test]
+    fn p12_what_is_not_understood_is_refused_and_named() {
+        for (query, parameter) in [
+            ("w=-1", "`w`"),
+            ("h=1e3", "`h`"),
+            ("w=%2B5", "`w`"),
+            ("w=1&w=1", "`w`"),
+            ("fit=COVER", "`fit`"),
+            ("format=jpg", "`format`"),
+            ("format=svg", "`format`"),
+            ("q=85.5", "`q`"),
+            ("q=%D9%A3", "`q`"),
+        ] {
+            let refused = transform(query).expect_err(query).to_string();
+            assert!(refused.contains(parameter), "{query}: {refused}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! A body that must keep coming, and whose sender gets to see the answer.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::body::{Body, BodyDataStream};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _};
+use http_body_util::Limited;
+use tokio::{
+    runtime::Handle,
+    time::{Instant, Sleep, sleep, sleep_until, timeout},
+};
+
+use super::UploadRejection;
+
+/// For how long what a refused client goes on sending is thrown away.
+const LINGER: Duration = Duration::from_secs(3);
+
+/// What a body is held to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    pub(super) bytes: u64,
+    /// Between one piece and the next.
+    pub(super) idle: Duration,
+    /// For all of it.
+    pub(super) whole: Duration,
+}
+
+/// Holds a body to `pace`. Only waiting for the client counts as idle, not waiting for the backend.
+pub(super) fn paced(body: Body, pace: Pace) -> Body {
+    let limit = usize::try_from(pace.bytes).unwrap_or(usize::MAX);
+    let paced = Paced {
+        body: Some(Body::new(Limited::new(body, limit)).into_data_stream()),
+        pace,
+        idle: Box::pin(sleep(pace.idle)),
+        deadline: Box::pin(sleep_until(Instant::now() + pace.whole)),
+        waits: false,
+    };
+    Body::from_stream(paced)
+}
+
+struct Paced {
+    // Until its end.
+    body: Option<BodyDataStream>,
+    pace: Pace,
+    idle: Pin<Box<Sleep>>,
+    deadline: Pin<Box<Sleep>>,
+    waits: bool,
+}
+
+impl Stream for Paced {
+    type Item = Result<Bytes, axum::Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let paced = &mut *self;
+        let Some(body) = &mut paced.body else { return Poll::Ready(None) };
+        if let Poll::Ready(next) = body.poll_next_unpin(cx) {
+            paced.waits = false;
+            if !matches!(next, Some(Ok(_))) {
+                paced.body = None;
+            }
+            return Poll::Ready(next);
+        }
+        if !paced.waits {
+            paced.waits = true;
+            paced.idle.as_mut().reset(Instant::now() + paced.pace.idle);
+        }
+        let late = paced.idle.as_mut().poll(cx).is_ready();
+        if late || paced.deadline.as_mut().poll(cx).is_ready() {
+            paced.body = None;
+            return Poll::Ready(Some(Err(axum::Error::new(UploadRejection::TooSlow))));
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Paced {
+    /// A server that closes while the client still sends makes many clients lose the answer, which was
+    /// to tell them why. So the rest is read for a moment, and thrown away.
+    fn drop(&mut self) {
+        let (Some(body), Ok(runtime)) = (self.body.take(), Handle::try_current()) else { return };
+        runtime.spawn(timeout(
+            LINGER,
+            body.take_while(|piece| {
+                let goes_on = piece.is_ok();
+                async move { goes_on }
+            })
+            .for_each(|_| async {}),
+        ));
+    }
+}

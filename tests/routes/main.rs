@@ -1,0 +1,12 @@
+//! What the routes promise, one file for each number of the contract.
+
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+mod g05_no_oracle;
+mod g08_seeing_grants_nothing;
+mod p08_safe_headers;
+mod p12_parameters;
+mod p13_ranges;
+mod p14_signed_urls;

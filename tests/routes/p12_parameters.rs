@@ -1,0 +1,100 @@
+//! P12: a transform is what the application decided on: by name for owners, by signature for others.
+
+use axum::{Router, http::StatusCode};
+use tower_media::{
+    ErrorKind, Fit, Format, MediaState, Rendition, Transform, Variant, routes::DeliveryRoutes,
+};
+
+use super::support::{World, ana, developed, get, nobody, signed_in};
+
+fn avatar() -> Transform {
+    Transform::new().with_width(96).with_height(96).with_fit(Fit::Cover).with_format(Format::Png)
+}
+
+fn app(media: &MediaState) -> Router {
+    let routes = DeliveryRoutes::new(media.clone()).transform("avatar", avatar()).unwrap();
+    signed_in(routes.into_router())
+}
+
+#[tokio::test]
+async fn p12_owners_get_the_renditions_that_have_names() {
+    let world = World::new();
+    let (app, id) = (app(&world.media), world.picture().await);
+    for (name, rendition) in [
+        ("thumb", Rendition::from(Variant::Thumbnail)),
+        ("medium", Variant::Medium.into()),
+        ("large", Variant::Large.into()),
+        ("avatar", avatar().into()),
+    ] {
+        let answer = get(&app, ana(format!("/media/{id}/file/{name}"))).await;
+        assert_eq!(
+            (answer.status, &answer.body[..]),
+            (StatusCode::OK, developed(rendition).as_bytes())
+        );
+        assert_eq!(answer.header("content-type"), "image/webp");
+    }
+    for name in ["huge", "THUMB", "toString", "__proto__", "thumbnail", "original", "avatar%20"] {
+        let answer = get(&app, ana(format!("/media/{id}/file/{name}"))).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{name}");
+        assert_eq!(answer.json()["type"], "urn:problem:tower-media:no-such-rendition", "{name}");
+    }
+}
+
+#[tokio::test]
+async fn p12_any_other_transform_needs_a_signature_even_of_its_owner() {
+    let world = World::new();
+    let (app, id) = (app(&world.media), world.picture().await);
+    for query in ["", "?w=300", "?w=300&h=300&fit=cover&format=png&q=85"] {
+        for request in [ana, nobody] {
+            let answer = get(&app, request(format!("/media/{id}/transform{query}"))).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{query}");
+        }
+    }
+    assert_eq!(world.backend.questions(), 0);
+}
+
+#[tokio::test]
+async fn p12_a_parameter_that_is_not_understood_is_422_and_named() {
+    let world = World::new();
+    let (app, id) = (app(&world.media), world.picture().await);
+    for (query, named) in [
+        ("w=-1", "`w`"),
+        ("h=ten", "`h`"),
+        ("w=1&w=2", "`w`"),
+        ("fit=stretch", "`fit` is one of inside, cover, contain, fill, outside"),
+        ("format=gif", "`format` is one of webp, jpeg, png, avif"),
+        ("q=1.5", "`q`"),
+    ] {
+        let answer = get(&app, nobody(format!("/media/{id}/transform?{query}"))).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{query}");
+        let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains(named), "{query}: {detail}");
+    }
+}
+
+#[tokio::test]
+async fn p05_what_is_no_picture_has_no_rendition_and_never_the_original_instead() {
+    let world = World::new();
+    let app = app(&world.media);
+    let id = world.store(&world.ana, "just a text", "a.txt").await;
+    for name in ["thumb", "medium", "large", "avatar"] {
+        let answer = get(&app, ana(format!("/media/{id}/file/{name}"))).await;
+        assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{name}");
+        assert_eq!(answer.header("content-type"), "application/problem+json");
+        assert!(!answer.without("").contains("just a text"));
+    }
+    let linked = get(&app, nobody(world.link(&id, avatar()))).await;
+    assert_eq!(linked.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert_eq!(linked.header("cache-control"), "no-store");
+}
+
+#[test]
+fn p12_a_transform_has_one_name_that_fits_into_a_path() {
+    let media = MediaState::in_memory();
+    for name in ["", "thumb", "large", "a/b", "a.b", "ü", &"a".repeat(65)] {
+        let refused = DeliveryRoutes::new(media.clone()).transform(name, avatar()).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::InvalidInput, "{name}");
+    }
+    let once = DeliveryRoutes::new(media).transform("avatar", avatar()).unwrap();
+    assert!(once.transform("avatar", avatar()).is_err());
+}
