@@ -49,13 +49,13 @@ pub mod testkit;
 
 #[cfg(feature = "remote")]
 pub use self::remote::{Remote, RemoteBuilder};
+#[cfg(feature = "routes")]
+pub use self::signing::{LinkOptions, UrlSigner};
 #[cfg(feature = "embedded")]
 pub use self::{
     embedded::{Embedded, EmbeddedBuilder, MakeVariants},
     pictures::PictureLimits,
 };
-#[cfg(feature = "routes")]
-pub use self::signing::{LinkOptions, UrlSigner};
 #[cfg(feature = "derive")]
 pub use tower_media_derive::MediaIds;
 

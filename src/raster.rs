@@ -1,6 +1,5 @@
 //! Which bytes and which MIME types are pictures made of pixels.
 
-use bytes::Bytes;
 
 /// Returns whether a MIME type names a picture that is safe to treat as pixels.
 ///
@@ -40,7 +39,7 @@ pub fn is_raster_image(mime_type: &str) -> bool {
 /// What a file is, by its first bytes, with the client's word as a hint where they say nothing.
 ///
 /// A hint may name a document, never a picture: a picture that its own bytes do not show is none.
-pub(crate) fn media_type(bytes: &Bytes, hint: Option<&str>) -> String {
+pub(crate) fn media_type(bytes: &[u8], hint: Option<&str>) -> String {
     if let Some(kind) = infer::get(bytes) {
         return kind.mime_type().to_owned();
     }
@@ -51,6 +50,8 @@ pub(crate) fn media_type(bytes: &Bytes, hint: Option<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     #[test]

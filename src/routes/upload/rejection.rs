@@ -128,7 +128,7 @@ impl UploadRejection {
     }
 
     /// What reading the form failed with.
-    pub(super) fn of_form(error: Error, limit: u64) -> Self {
+    pub(in crate::routes) fn of_form(error: Error, limit: u64) -> Self {
         match Self::among(&error) {
             Some(rejection) => rejection,
             None if is_over_limit(&error) => Self::TooLarge(limit),
