@@ -1,6 +1,5 @@
 //! Which bytes and which MIME types are pictures made of pixels.
 
-
 /// Returns whether a MIME type names a picture that is safe to treat as pixels.
 ///
 /// The type is parsed and its essence compared without regard to case, so parameters and spelling
