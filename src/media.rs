@@ -8,7 +8,10 @@ use axum::{
 };
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::id::{ContentHash, MediaId};
+use crate::{
+    id::{ContentHash, MediaId},
+    rendition::Variant,
+};
 
 /// The record of one piece of media.
 ///
@@ -159,6 +162,27 @@ impl MediaUrls {
     /// Begins with the URL of the original and no variants.
     pub fn new(original: impl Into<String>) -> Self {
         Self { original: original.into(), thumbnail: None, medium: None, large: None }
+    }
+
+    /// All that the media protocol has, below a base without a slash at its end.
+    pub(crate) fn all(base: &str, id: &MediaId) -> Self {
+        let variant = |variant: Variant| Some(format!("{base}/media/{id}/file/{variant}"));
+        Self {
+            original: format!("{base}/media/{id}/file"),
+            thumbnail: variant(Variant::Thumbnail),
+            medium: variant(Variant::Medium),
+            large: variant(Variant::Large),
+        }
+    }
+
+    /// Without those of variants that a picture of this size, or what is no picture, has not: as in the
+    /// media protocol, one that would not be smaller than the picture.
+    pub(crate) fn that_exist(mut self, picture: Option<&Metadata>) -> Self {
+        let longest = picture.map_or(0, |picture| picture.width.max(picture.height));
+        self.thumbnail.take_if(|_| picture.is_none());
+        self.medium.take_if(|_| longest <= 800);
+        self.large.take_if(|_| longest <= 1920);
+        self
     }
 }
 

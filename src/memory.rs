@@ -1,5 +1,7 @@
 //! Media in this process's memory: for examples, tests, and the first five minutes.
 
+mod darkroom;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -7,17 +9,16 @@ use std::{
 
 use bytes::Bytes;
 
+use self::darkroom::{Darkroom, Described};
 use crate::{
     backend::MediaBackend,
     download::{Download, DownloadOptions},
     error::{Error, ErrorKind, Result},
     id::{ContentHash, MediaId},
     list::{ListOptions, MediaStats, Page},
-    media::{Media, MediaStatus, MediaUrls},
+    media::{Media, MediaUrls},
     owner::{Owner, Scope, Scopes},
     ownership::{Ownership, OwnershipQuestion, Standing},
-    raster,
-    rendition::Rendition,
     upload::{Upload, UploadClaims},
 };
 
@@ -26,14 +27,17 @@ const MAX_UPLOAD: usize = 100 << 20;
 
 /// A backend that keeps bytes, records and references in memory, and forgets them with the process.
 ///
-/// It does all that a backend does, except that it makes no renditions: anything but
-/// [`Rendition::Original`] is [`ErrorKind::Unsupported`]. Equal bytes are kept once, whoever
-/// uploaded them; each owner has an id of their own for them, which nobody can guess. An upload is
-/// at most 100 MiB.
+/// It does all that a backend does. With the feature `embedded` it tells of pictures and makes
+/// renditions of them as [`Embedded`](crate::Embedded) does, each time anew; without it anything but the
+/// original is [`ErrorKind::Unsupported`]. Equal bytes are kept once, whoever uploaded them; each owner
+/// has an id of their own for them, which nobody can guess. An upload is at most 100 MiB.
 ///
 /// Cloning is cheap; clones share what they keep.
 #[derive(Debug, Clone, Default)]
-pub struct InMemory(Arc<Mutex<Shelf>>);
+pub struct InMemory {
+    shelf: Arc<Mutex<Shelf>>,
+    darkroom: Darkroom,
+}
 
 #[derive(Default)]
 struct Shelf {
@@ -89,15 +93,15 @@ impl InMemory {
 
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
         // Nothing panics half way through a change, so what a panic elsewhere left is whole.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Shelf {
-    fn store(&mut self, bytes: Bytes, claims: UploadClaims) -> Media {
-        let UploadClaims { file_name, content_type, owner, scope, .. } = claims;
+    fn store(&mut self, bytes: Bytes, described: Described, claims: UploadClaims) -> Media {
+        let UploadClaims { file_name, owner, scope, .. } = claims;
+        let Described { mime_type, status, metadata, exif } = described;
         let hash = ContentHash::of(&bytes);
-        let mime_type = raster::media_type(&bytes, content_type.as_deref());
         let content =
             self.contents.entry(hash).or_insert_with(|| Content { bytes, holders: HashMap::new() });
         if let Some(id) = content.holders.get(&owner) {
@@ -107,16 +111,10 @@ impl Shelf {
         }
 
         let id = MediaId::random();
-        let urls = urls(&id);
-        let mut media = Media::new(
-            id.clone(),
-            MediaStatus::Ready,
-            mime_type,
-            content.bytes.len() as u64,
-            hash,
-            urls,
-        );
-        media.original_name = file_name;
+        let urls = MediaUrls::all("", &id).that_exist(metadata.as_ref());
+        let size = content.bytes.len() as u64;
+        let mut media = Media::new(id.clone(), status, mime_type, size, hash, urls);
+        (media.original_name, media.metadata, media.exif) = (file_name, metadata, exif);
         content.holders.insert(owner.clone(), id.clone());
         let library = self.libraries.entry(owner.clone()).or_default();
         library.arrivals += 1;
@@ -185,10 +183,6 @@ impl Item {
     }
 }
 
-fn urls(id: &MediaId) -> MediaUrls {
-    MediaUrls::new(format!("/media/{id}/file"))
-}
-
 impl Ownership for InMemory {
     async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
         let shelf = self.shelf();
@@ -206,7 +200,8 @@ impl MediaBackend for InMemory {
     async fn upload(&self, upload: Upload) -> Result<Media> {
         let (body, claims) = upload.into_parts()?;
         let bytes = body.into_bytes(MAX_UPLOAD).await?;
-        Ok(self.shelf().store(bytes, claims))
+        let described = self.darkroom.describe(&bytes, claims.content_type.as_deref()).await?;
+        Ok(self.shelf().store(bytes, described, claims))
     }
 
     async fn get(&self, id: &MediaId) -> Result<Media> {
@@ -214,13 +209,15 @@ impl MediaBackend for InMemory {
     }
 
     async fn download(&self, id: &MediaId, options: &DownloadOptions) -> Result<Download> {
-        let shelf = self.shelf();
-        let media = &shelf.item(id)?.media;
-        if options.rendition() != Rendition::Original {
-            let what = "media in memory is delivered as the original only";
-            return Err(Error::new(ErrorKind::Unsupported, what));
+        let (media, bytes) = {
+            let shelf = self.shelf();
+            let media = shelf.item(id)?.media.clone();
+            let bytes = shelf.contents[&media.hash].bytes.clone();
+            (media, bytes)
+        };
+        if let Some(transform) = options.rendition().transform() {
+            return self.darkroom.develop(bytes, transform).await;
         }
-        let bytes = shelf.contents[&media.hash].bytes.clone();
         let download = match options.part_of(media.size)? {
             None => Download::from_bytes(&media.mime_type, bytes).accepting_ranges(),
             Some(part) => {
@@ -268,6 +265,6 @@ impl MediaBackend for InMemory {
     }
 
     fn urls(&self, id: &MediaId) -> MediaUrls {
-        urls(id)
+        MediaUrls::all("", id)
     }
 }

@@ -13,8 +13,7 @@ use crate::{
     catalog::{Entry, Row},
     error::{Error, ErrorKind, Result},
     media::MediaStatus,
-    pictures::{PictureSource, Probe},
-    raster::media_type,
+    pictures::PictureSource,
     upload::{Upload, UploadClaims},
 };
 
@@ -45,34 +44,23 @@ impl Store {
 
     /// Finds out what it is.
     async fn describe(&self, spooled: &Spooled, claims: UploadClaims) -> Result<Entry> {
-        let probe = match self.pictures.probe(source(&spooled.content)).await {
-            // It begins like a picture and is none.
-            Err(error) if error.kind() == ErrorKind::Failed => None,
-            probed => Some(probed?),
-        };
+        let hint = claims.content_type.as_deref();
+        let found = self.pictures.identify(source(&spooled.content), &spooled.head, hint).await?;
         let ahead = self.settings.variants == MakeVariants::Ahead && !claims.skips_processing;
-        let status = match &probe {
-            None => MediaStatus::Failed,
-            Some(Some(_)) if ahead => MediaStatus::Processing,
-            Some(_) => MediaStatus::Ready,
+        let status = match found.is_picture() && ahead {
+            true => MediaStatus::Processing,
+            false => found.status(),
         };
-        let mime_type = match probe {
-            // Nothing shall show it as a picture (promise P4).
-            None => mime::APPLICATION_OCTET_STREAM.to_string(),
-            Some(_) => media_type(&spooled.head, claims.content_type.as_deref()),
-        };
-        let (metadata, exif) =
-            probe.flatten().map(|Probe { metadata, exif }| (metadata, exif)).unzip();
         Ok(Entry {
             owner: claims.owner,
             scope: claims.scope,
             hash: spooled.hash,
             size: spooled.size,
-            mime_type,
+            mime_type: found.mime_type,
             file_name: claims.file_name,
             status,
-            metadata,
-            exif: exif.flatten(),
+            metadata: found.metadata,
+            exif: found.exif,
         })
     }
 

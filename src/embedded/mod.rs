@@ -1,4 +1,4 @@
-//! A real media store in the application's own process: bytes by their content, rows in SQL, pictures.
+#![doc = include_str!("../docs/embedded.md")]
 
 mod blobs;
 mod builder;
@@ -36,37 +36,25 @@ use crate::{
     owner::Owner,
     ownership::{Ownership, OwnershipQuestion, Standing},
     pieces::Pieces,
-    rendition::Variant,
     upload::Upload,
 };
 
 /// A backend that keeps media in a folder of this machine, with nothing to install and nothing lost.
 ///
-/// Bytes lie in files named by their SHA-256, rows in a SQLite database beside them. The folder belongs
-/// to one process at a time.
+/// Bytes lie in files named by their SHA-256, rows in a SQLite database beside them. The
+/// [module](crate::embedded) tells what lies where, what happens to an upload, and how to back up.
 ///
-/// - An upload streams: it is hashed, limited and looked into while it is written. Once
-///   [`upload`](MediaBackend::upload) has returned, bytes and row are on the disk and survive a
-///   `kill -9` or a loss of power; one that was cut leaves nothing (promises R1, R2).
+/// - Once [`upload`](MediaBackend::upload) has returned, bytes and row are on the disk and survive a
+///   `kill -9` or a loss of power; an upload that was cut leaves nothing (promises R1, R2).
 /// - Equal bytes are kept once. Each owner has a record and a random id of their own for them, and
 ///   nothing tells of the other (promise P15).
 /// - What is read whole is hashed on the way; bytes that are damaged end in
 ///   [`ErrorKind::Integrity`] instead of being delivered (promise R5).
-/// - Pictures get three variants and any [`Transform`](crate::Transform), upright, in sRGB and without metadata, made once
-///   and kept as long as there is room.
+/// - Pictures get three variants and any [`Transform`](crate::Transform), upright, in sRGB and without
+///   metadata, made once and kept as long as there is room.
 ///
-/// Cloning is cheap; clones share everything. A folder is freed when the last clone is gone, or by
-/// [`close`](Self::close).
-///
-/// # Care
-///
-/// Call [`sweep`](Self::sweep) now and then, or [`spawn_sweep`](Self::spawn_sweep) once: it deletes
-/// bytes that nobody refers to.
-///
-/// To back up, copy `catalog.sqlite` first, by SQLite's own means (`sqlite3 catalog.sqlite "VACUUM INTO
-/// 'copy'"`), and then the folder `blobs`; all within the [grace period](EmbeddedBuilder::grace), so that
-/// every row of the copy finds its bytes. `renditions` and `incoming` need no copy. To restore, put both
-/// into an empty folder.
+/// Cloning is cheap; clones share everything. The folder belongs to one process at a time, and is free
+/// when the last clone is gone.
 ///
 /// # Example
 ///
@@ -303,11 +291,6 @@ impl MediaBackend for Embedded {
     }
 
     fn urls(&self, id: &MediaId) -> MediaUrls {
-        let mut urls = MediaUrls::new(self.0.url(id, None));
-        let url = |variant| Some(self.0.url(id, Some(variant)));
-        urls.thumbnail = url(Variant::Thumbnail);
-        urls.medium = url(Variant::Medium);
-        urls.large = url(Variant::Large);
-        urls
+        self.0.urls(id)
     }
 }

@@ -146,10 +146,10 @@ impl Store {
     /// The original as a file, and what keeps the file there.
     async fn source(&self, row: &Row) -> Result<(PictureSource, Option<TempPath>)> {
         let key = content_key(row.hash);
+        let mut found = self.blobs.open(&key, None).await?.ok_or_else(|| lost(row))?;
         if let Some(path) = self.blobs.file(&key)? {
             return Ok((PictureSource::File(path), None));
         }
-        let mut found = self.blobs.open(&key, None).await?.ok_or_else(|| lost(row))?;
         let file = NamedTempFile::new_in(self.folder.incoming()).map_err(not_written)?;
         let (file, path) = file.into_parts();
         let mut file = tokio::fs::File::from_std(file);

@@ -13,12 +13,7 @@ use crate::{
     id::MediaId,
     media::{Media, MediaStatus, MediaUrls},
     pictures::{Pictures, Rendered},
-    rendition::Variant,
 };
-
-/// The longest side of a picture up to which it has no variant of its own.
-const MEDIUM: u32 = 800;
-const LARGE: u32 = 1920;
 
 #[derive(Debug)]
 pub(super) struct Store {
@@ -62,16 +57,10 @@ impl Store {
         }
     }
 
-    /// The record of a row. Its variants are those that differ from each other.
+    /// The record of a row.
     pub(super) fn record(&self, row: Row) -> Media {
-        let mut urls = MediaUrls::new(self.url(&row.id, None));
-        if let (Some(picture), MediaStatus::Ready) = (&row.metadata, row.status) {
-            let longest = picture.width.max(picture.height);
-            let url = |variant| Some(self.url(&row.id, Some(variant)));
-            urls.thumbnail = url(Variant::Thumbnail);
-            urls.medium = url(Variant::Medium).filter(|_| longest > MEDIUM);
-            urls.large = url(Variant::Large).filter(|_| longest > LARGE);
-        }
+        let picture = row.metadata.as_ref().filter(|_| row.status == MediaStatus::Ready);
+        let urls = self.urls(&row.id).that_exist(picture);
         let mut media = Media::new(row.id, row.status, row.mime_type, row.size, row.hash, urls);
         media.original_name = row.file_name;
         media.metadata = row.metadata;
@@ -80,12 +69,8 @@ impl Store {
         media
     }
 
-    pub(super) fn url(&self, id: &MediaId, variant: Option<Variant>) -> String {
-        let base = &self.settings.public_url;
-        match variant {
-            None => format!("{base}/media/{id}/file"),
-            Some(variant) => format!("{base}/media/{id}/file/{variant}"),
-        }
+    pub(super) fn urls(&self, id: &MediaId) -> MediaUrls {
+        MediaUrls::all(&self.settings.public_url, id)
     }
 }
 

@@ -99,7 +99,7 @@ fn unreadable(error: axum::Error) -> Refusal {
 }
 
 /// Whether axum's body limit is what a body failed with: it is somewhere along the chain.
-pub(crate) fn is_over_limit(error: &(dyn Error + 'static)) -> bool {
+pub(super) fn is_over_limit(error: &(dyn Error + 'static)) -> bool {
     iter::successors(Some(error), |&error| error.source())
         .any(|error| error.is::<LengthLimitError>())
 }

@@ -14,10 +14,7 @@ mod rejection;
 mod verified;
 
 #[cfg(feature = "routes")]
-pub(crate) use self::{
-    guarded::is_over_limit,
-    multipart::{Part, Reader, is_file, reader},
-};
+pub(crate) use self::multipart::{Part, Reader, is_file, reader};
 pub use self::{
     guarded::{GuardedExtractor, ViaBody, ViaParts, ViaStream},
     ids::MediaIds,

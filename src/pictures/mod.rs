@@ -10,6 +10,7 @@ mod decode;
 mod encode;
 mod exif;
 mod header;
+mod identity;
 mod input;
 mod jpeg;
 mod limits;

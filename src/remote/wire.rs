@@ -8,7 +8,6 @@ use crate::{
     error::{Error, ErrorKind, Result},
     id::MediaId,
     media::{Exif, Media, MediaStatus, MediaUrls, Metadata},
-    rendition::Variant,
 };
 
 /// A record, as upload, get, hash and lists give it.
@@ -67,11 +66,7 @@ impl PublicUrls {
     /// The URLs of `id` under `base`, every variant included.
     pub(super) fn all(&self, id: &MediaId, otherwise: &str) -> MediaUrls {
         let base = self.0.as_deref().unwrap_or(otherwise);
-        let mut urls = MediaUrls::new(format!("{base}/media/{id}/file"));
-        let variant = |variant: Variant| Some(format!("{}/{variant}", urls.original));
-        let [thumbnail, medium, large] = Variant::ALL.map(variant);
-        (urls.thumbnail, urls.medium, urls.large) = (thumbnail, medium, large);
-        urls
+        MediaUrls::all(base, id)
     }
 
     fn of(&self, id: &MediaId, given: Urls) -> MediaUrls {

@@ -235,7 +235,7 @@ impl Transform {
         parts.join("-")
     }
 
-    /// Returns the query of the media protocol that asks for it: one text for each meaning.
+    /// Returns the query of the media protocol that asks for it.
     #[cfg(any(feature = "remote", feature = "routes"))]
     pub(crate) fn to_query(self) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());

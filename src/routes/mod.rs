@@ -1,4 +1,4 @@
-//! (docs)
+#![doc = include_str!("../docs/routes.md")]
 
 mod delivery;
 mod service;

@@ -73,7 +73,7 @@ impl Grant<'_> {
         match self.options.rendition {
             Rendition::Original => "original".to_owned(),
             Rendition::Variant(variant) => format!("variant {variant}"),
-            Rendition::Transform(transform) => format!("transform {}", transform.to_query()),
+            Rendition::Transform(transform) => format!("transform {}", transform.key()),
         }
     }
 
@@ -84,7 +84,7 @@ impl Grant<'_> {
     /// The part of the query that stands before the signature's own.
     pub(super) fn query(&self) -> String {
         let mut query = match self.options.rendition {
-            Rendition::Transform(transform) => transform.to_query() + "&",
+            Rendition::Transform(transform) => transform.canonical().to_query() + "&",
             _ => String::new(),
         };
         if self.options.attachment {

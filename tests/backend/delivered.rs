@@ -12,7 +12,7 @@ use tower_media::{
 
 use super::support::owner;
 
-const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR and the rest of it";
+const PNG: &[u8] = include_bytes!("../fixtures/images/one-pixel.png");
 
 /// Serves what `answer` gives, and returns the URL.
 async fn serve<A, R>(answer: impl Fn() -> A + Clone + Send + Sync + 'static) -> String

@@ -60,8 +60,10 @@ async fn urls_are_built_without_asking_the_backend() {
     let uploaded = media.upload(Upload::new("cat").owned_by(&owner("ana")).scope("me")).await;
     let uploaded = uploaded.unwrap();
     backend.set(Fault::Panic);
-    assert_eq!(media.urls(&uploaded.id), uploaded.urls);
-    assert_eq!(media.urls(&uploaded.id).original, format!("/media/{}/file", uploaded.id));
+    let urls = media.urls(&uploaded.id);
+    assert_eq!(urls.original, uploaded.urls.original);
+    assert_eq!(urls.original, format!("/media/{}/file", uploaded.id));
+    assert_eq!(urls.thumbnail.unwrap(), format!("/media/{}/file/thumb", uploaded.id));
 }
 
 // The token counts what everybody has uploaded: whoever lists twice learns how much came in between.

@@ -111,7 +111,9 @@ async fn g16_file_names_and_bytes_stay_out_of_logs() {
 async fn p04_the_bytes_decide_the_type_and_a_hint_makes_no_picture() {
     let (media, ana) = (MediaState::in_memory(), owner("ana"));
     for (bytes, hint, mime_type) in [
-        (&b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"[..], "text/html", "image/png"),
+        (&include_bytes!("../fixtures/images/one-pixel.png")[..], "text/html", "image/png"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "image/png", "application/octet-stream"),
+        (b"GIF89a=1;/*", "image/gif", "application/octet-stream"),
         (b"plain", "text/plain", "text/plain"),
         (b"just text", "image/png", "application/octet-stream"),
         (b"more text", "no type", "application/octet-stream"),

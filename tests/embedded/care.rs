@@ -131,7 +131,7 @@ async fn r08_closing_finishes_what_is_complete_and_refuses_the_rest() {
         })
         .collect();
     tokio::task::yield_now().await;
-    home.store.close().await;
+    home.store.close().await.unwrap();
     let mut acknowledged = Vec::new();
     for upload in uploads {
         match upload.await.unwrap() {

@@ -136,7 +136,7 @@ async fn variants_that_a_stopped_process_left_undone_are_made_by_the_next() {
     for name in ["plain-1000x700.jpg", "plain-2400x1600.jpg", "alpha.png"] {
         kept.push(keep(&store, picture(name), &owner("ana")).await);
     }
-    store.close().await;
+    store.close().await.unwrap();
     drop(store);
     let store = builder.open(folder.path()).await.unwrap();
     for media in kept {

@@ -6,7 +6,12 @@ mod support;
 
 mod g05_no_oracle;
 mod g08_seeing_grants_nothing;
+mod g09_owner;
 mod p08_safe_headers;
+mod p10_limits;
 mod p12_parameters;
 mod p13_ranges;
 mod p14_signed_urls;
+mod p16_cross_site;
+mod r07_overload;
+mod uploads;

@@ -4,9 +4,9 @@ use axum::{
     body::Body,
     http::{Method, Request, StatusCode, header},
 };
-use tower_media::{MediaId, Variant};
+use tower_media::{Embedded, MediaId, MediaState, Upload, Variant};
 
-use super::support::{World, ana, get, http_date, nobody, png, send};
+use super::support::{World, ana, get, http_date, owner, png, send, signed_in};
 
 const LENGTH: usize = 1000;
 
@@ -144,16 +144,22 @@ async fn p13_if_range_gives_a_part_only_of_what_the_client_has() {
 }
 
 #[tokio::test]
-async fn p13_renditions_have_ranges_and_tags_of_their_own() {
-    let (world, id, _) = world().await;
-    let app = world.app();
-    let path = world.link(&id, Variant::Medium);
-    let whole = get(&app, nobody(&path)).await;
-    let part = get(&app, nobody(&path).header("range", "bytes=1-3")).await;
+async fn p13_stored_renditions_have_ranges_and_tags_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let media = MediaState::new(Embedded::open(folder.path()).await.unwrap());
+    let upload = Upload::new(png(LENGTH)).owned_by(&owner("ana")).scope("me");
+    let id = media.upload(upload).await.unwrap().id;
+    let app = signed_in(media.delivery_routes());
+    let path = format!("/media/{id}/file/medium");
+    let whole = get(&app, ana(&path)).await;
+    let part = get(&app, ana(&path).header("range", "bytes=1-3")).await;
     assert_eq!((part.status, &part.body[..]), (StatusCode::PARTIAL_CONTENT, &whole.body[1..=3]));
     let tag = whole.header("etag");
-    let same = get(&app, nobody(&path).header("if-none-match", tag)).await;
+    assert!(tag.starts_with('"'), "{tag}");
+    let same = get(&app, ana(&path).header("if-none-match", tag)).await;
     assert_eq!(same.status, StatusCode::NOT_MODIFIED);
+    let original = get(&app, ana(format!("/media/{id}/file"))).await;
+    assert_ne!(original.header("etag"), tag);
 }
 
 #[tokio::test]

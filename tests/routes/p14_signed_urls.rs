@@ -12,7 +12,7 @@ use tower_media::{
     Variant,
 };
 
-use super::support::{Clock, NOW, SECRET, World, ana, developed, get, nobody, png, signed_in};
+use super::support::{Clock, NOW, SECRET, World, ana, get, nobody, png, signed_in};
 
 const WINDOW: u64 = 15 * 60;
 /// When a URL expires that was made for a minute.
@@ -46,7 +46,7 @@ async fn p14_a_signed_url_opens_each_rendition_for_nobody_in_particular() {
     ] {
         let answer = get(&app, nobody(world.link(&id, rendition))).await;
         assert_eq!(answer.status, StatusCode::OK, "{rendition:?}");
-        assert_eq!(answer.body, developed(rendition));
+        assert_eq!(answer.body, world.developed(&id, rendition).await);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Two people with media, a backend that makes renditions, and a client that reads whole answers.
+//! Two people with media, a clock, and a client that reads whole answers.
 
 use std::{
     sync::{
@@ -20,9 +20,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use tower::ServiceExt as _;
 use tower_media::{
-    Download, DownloadOptions, Error, ErrorKind, InMemory, ListOptions, Media, MediaBackend,
-    MediaId, MediaState, MediaStats, MediaUrls, Owner, Ownership, OwnershipQuestion, Page,
-    Rendition, Result, Upload, UrlSigner, testkit::Faulty,
+    InMemory, MediaId, MediaState, Owner, Rendition, Upload, UrlSigner, testkit::Faulty,
 };
 
 pub const SECRET: &[u8] = b"a secret that is only for tests, 48 bytes long..";
@@ -30,72 +28,11 @@ pub const SECRET: &[u8] = b"a secret that is only for tests, 48 bytes long..";
 /// When it is in these tests, in seconds: not at the end of a window.
 pub const NOW: u64 = 1_795_000_123;
 
-/// Bytes that begin like a PNG, and of which no two are equal.
+/// A picture of so many bytes, behind whose end there is something else.
 pub fn png(length: usize) -> Vec<u8> {
-    let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
+    let mut bytes = include_bytes!("../fixtures/images/tiny-16x12.png").to_vec();
     bytes.extend((bytes.len()..length).map(|n| (n % 251) as u8));
     bytes
-}
-
-/// A backend in memory, which makes texts of pictures that say what was asked for, and of nothing else.
-#[derive(Debug, Clone, Default)]
-pub struct Darkroom(InMemory);
-
-/// What a [`Darkroom`] makes.
-pub fn developed(rendition: Rendition) -> String {
-    format!("developed: {rendition:?}")
-}
-
-impl Ownership for Darkroom {
-    async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
-        self.0.owned(question).await
-    }
-}
-
-impl MediaBackend for Darkroom {
-    async fn upload(&self, upload: Upload) -> Result<Media> {
-        self.0.upload(upload).await
-    }
-
-    async fn get(&self, id: &MediaId) -> Result<Media> {
-        self.0.get(id).await
-    }
-
-    async fn download(&self, id: &MediaId, options: &DownloadOptions) -> Result<Download> {
-        let rendition = options.rendition();
-        if rendition == Rendition::Original {
-            return self.0.download(id, options).await;
-        }
-        if !self.0.get(id).await?.mime_type.starts_with("image/") {
-            return Err(Error::new(ErrorKind::Unsupported, "this is no picture"));
-        }
-        let text = Bytes::from(developed(rendition));
-        let whole = |bytes| Download::from_bytes("image/webp", bytes);
-        let download = match options.part_of(text.len() as u64)? {
-            None => whole(text).accepting_ranges(),
-            Some(part) => {
-                let range = part.range();
-                whole(text.slice(range.start as usize..range.end as usize)).with_part(part)
-            }
-        };
-        Ok(download.with_etag("\"developed\""))
-    }
-
-    async fn list(&self, owner: &Owner, options: &ListOptions) -> Result<Page> {
-        self.0.list(owner, options).await
-    }
-
-    async fn stats(&self, owner: &Owner) -> Result<MediaStats> {
-        self.0.stats(owner).await
-    }
-
-    async fn remove(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
-        self.0.remove(owner, id).await
-    }
-
-    fn urls(&self, id: &MediaId) -> MediaUrls {
-        self.0.urls(id)
-    }
 }
 
 /// A clock that stands still until it is set.
@@ -123,7 +60,7 @@ impl Default for Clock {
 /// A state over a backend that can be told to fail, two owners, and a clock.
 pub struct World {
     pub media: MediaState,
-    pub backend: Faulty<Darkroom>,
+    pub backend: Faulty<InMemory>,
     pub clock: Clock,
     pub ana: Owner,
     pub bob: Owner,
@@ -137,7 +74,7 @@ impl World {
     }
 
     pub fn with_signer(clock: Clock, signer: UrlSigner) -> Self {
-        let backend = Faulty::new(Darkroom::default());
+        let backend = Faulty::new(InMemory::new());
         let media = MediaState::builder(backend.clone()).url_signer(signer).build();
         Self { media, backend, clock, ana: owner("ana"), bob: owner("bob") }
     }
@@ -155,6 +92,12 @@ impl World {
     /// The delivery routes with a login.
     pub fn app(&self) -> Router {
         signed_in(self.media.delivery_routes())
+    }
+
+    /// What the backend delivers.
+    pub async fn developed(&self, id: &MediaId, rendition: Rendition) -> Bytes {
+        let download = self.media.download(id, rendition).await.unwrap();
+        download.into_bytes(1 << 20).await.unwrap()
     }
 
     pub fn link(&self, id: &MediaId, rendition: impl Into<Rendition>) -> String {
@@ -231,4 +174,82 @@ pub fn nobody(uri: impl AsRef<str>) -> Builder {
 pub fn http_date(time: SystemTime, later: i64) -> String {
     let seconds = time.duration_since(UNIX_EPOCH).unwrap().as_secs() as i64 + later;
     httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds as u64))
+}
+
+/// A multipart form.
+#[derive(Debug, Clone, Default)]
+pub struct Form(Vec<Part>);
+
+#[derive(Debug, Clone)]
+pub struct Part {
+    name: String,
+    file_name: Option<String>,
+    content_type: Option<String>,
+    bytes: Bytes,
+}
+
+pub fn text(name: &str, value: &str) -> Part {
+    let bytes = Bytes::copy_from_slice(value.as_bytes());
+    Part { name: name.to_owned(), file_name: None, content_type: None, bytes }
+}
+
+pub fn file(file_name: &str, bytes: &[u8]) -> Part {
+    let bytes = Bytes::copy_from_slice(bytes);
+    Part { file_name: Some(file_name.to_owned()), bytes, ..text("file", "") }
+}
+
+impl Part {
+    pub fn named(self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self }
+    }
+
+    pub fn of_type(self, content_type: &str) -> Self {
+        Self { content_type: Some(content_type.to_owned()), ..self }
+    }
+}
+
+impl Form {
+    pub const TYPE: &'static str = "multipart/form-data; boundary=boundary";
+
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub fn with(mut self, part: Part) -> Self {
+        self.0.push(part);
+        self
+    }
+
+    pub fn bytes(&self) -> Bytes {
+        let mut all = Vec::new();
+        for Part { name, file_name, content_type, bytes } in &self.0 {
+            let mut head = format!("--boundary\r\nContent-Disposition: form-data; name=\"{name}\"");
+            if let Some(file_name) = file_name {
+                head += &format!("; filename=\"{file_name}\"");
+            }
+            if let Some(content_type) = content_type {
+                head += &format!("\r\nContent-Type: {content_type}");
+            }
+            all.extend_from_slice(head.as_bytes());
+            all.extend_from_slice(b"\r\n\r\n");
+            all.extend_from_slice(bytes);
+            all.extend_from_slice(b"\r\n");
+        }
+        all.extend_from_slice(b"--boundary--\r\n");
+        all.into()
+    }
+
+    /// The form as a request of nobody's.
+    pub fn unsigned(&self) -> Request {
+        Request::post("/up")
+            .header("content-type", Self::TYPE)
+            .body(Body::from(self.bytes()))
+            .unwrap()
+    }
+
+    pub fn by(&self, user: &str) -> Request {
+        let mut request = self.unsigned();
+        request.headers_mut().insert("x-user", user.parse().unwrap());
+        request
+    }
 }

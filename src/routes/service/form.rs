@@ -127,7 +127,7 @@ impl Limits {
 
     /// Why a form could not be read.
     fn refuse(&self, error: Error) -> Refusal {
-        match UploadRejection::of_form(error, self.max_bytes) {
+        match UploadRejection::of_form(error) {
             UploadRejection::TooLarge(_) => self.too_large(),
             UploadRejection::TooSlow => {
                 Refusal::new(StatusCode::REQUEST_TIMEOUT, "The upload came too slowly")

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     extract::reader,
-    routes::upload::{Pace, paced},
+    routes::upload::{Pace, UploadRejection, paced},
 };
 
 /// How much larger than its file a body may be, as with the recorded service.
@@ -37,7 +37,15 @@ pub(super) async fn upload(State(service): Shared, request: Request) -> Result<R
         Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text)
     })?;
     let (parts, body) = request.into_parts();
-    let body = paced(body, Pace { bytes, idle: limits.idle, whole: LONGEST });
+    let body = paced(
+        body,
+        Pace {
+            bytes,
+            otherwise: UploadRejection::TooLarge(limits.max_bytes),
+            idle: limits.idle,
+            whole: LONGEST,
+        },
+    );
     let reader = reader(&parts.headers, body).map_err(|_| no_file())?;
     let upload = Form::read(reader, limits).await?.into_upload().await?;
     let media = service.media.upload(upload).await?;

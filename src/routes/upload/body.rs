@@ -9,7 +9,6 @@ use std::{
 use axum::body::{Body, BodyDataStream};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
-use http_body_util::Limited;
 use tokio::{
     runtime::Handle,
     time::{Instant, Sleep, sleep, sleep_until, timeout},
@@ -21,9 +20,11 @@ use super::UploadRejection;
 const LINGER: Duration = Duration::from_secs(3);
 
 /// What a body is held to.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(in crate::routes) struct Pace {
     pub(in crate::routes) bytes: u64,
+    /// What is said of more bytes.
+    pub(in crate::routes) otherwise: UploadRejection,
     /// Between one piece and the next.
     pub(in crate::routes) idle: Duration,
     /// For all of it.
@@ -32,13 +33,13 @@ pub(in crate::routes) struct Pace {
 
 /// Holds a body to `pace`. Only waiting for the client counts as idle, not waiting for the backend.
 pub(in crate::routes) fn paced(body: Body, pace: Pace) -> Body {
-    let limit = usize::try_from(pace.bytes).unwrap_or(usize::MAX);
     let paced = Paced {
-        body: Some(Body::new(Limited::new(body, limit)).into_data_stream()),
-        pace,
+        body: Some(body.into_data_stream()),
+        left: pace.bytes,
         idle: Box::pin(sleep(pace.idle)),
         deadline: Box::pin(sleep_until(Instant::now() + pace.whole)),
         waits: false,
+        pace,
     };
     Body::from_stream(paced)
 }
@@ -46,10 +47,11 @@ pub(in crate::routes) fn paced(body: Body, pace: Pace) -> Body {
 struct Paced {
     // Until its end.
     body: Option<BodyDataStream>,
-    pace: Pace,
+    left: u64,
     idle: Pin<Box<Sleep>>,
     deadline: Pin<Box<Sleep>>,
     waits: bool,
+    pace: Pace,
 }
 
 impl Stream for Paced {
@@ -60,10 +62,13 @@ impl Stream for Paced {
         let Some(body) = &mut paced.body else { return Poll::Ready(None) };
         if let Poll::Ready(next) = body.poll_next_unpin(cx) {
             paced.waits = false;
-            if !matches!(next, Some(Ok(_))) {
-                paced.body = None;
-            }
-            return Poll::Ready(next);
+            return Poll::Ready(match next {
+                Some(Ok(piece)) => Some(paced.count(piece)),
+                end => {
+                    paced.body = None;
+                    end
+                }
+            });
         }
         if !paced.waits {
             paced.waits = true;
@@ -78,18 +83,21 @@ impl Stream for Paced {
     }
 }
 
+impl Paced {
+    fn count(&mut self, piece: Bytes) -> Result<Bytes, axum::Error> {
+        let left = self.left.checked_sub(piece.len() as u64);
+        self.left = left.ok_or_else(|| axum::Error::new(self.pace.otherwise.clone()))?;
+        Ok(piece)
+    }
+}
+
 impl Drop for Paced {
     /// A server that closes while the client still sends makes many clients lose the answer, which was
     /// to tell them why. So the rest is read for a moment, and thrown away.
     fn drop(&mut self) {
-        let (Some(body), Ok(runtime)) = (self.body.take(), Handle::try_current()) else { return };
-        runtime.spawn(timeout(
-            LINGER,
-            body.take_while(|piece| {
-                let goes_on = piece.is_ok();
-                async move { goes_on }
-            })
-            .for_each(|_| async {}),
-        ));
+        let (Some(mut body), Ok(runtime)) = (self.body.take(), Handle::try_current()) else {
+            return;
+        };
+        runtime.spawn(timeout(LINGER, async move { while let Some(Ok(_)) = body.next().await {} }));
     }
 }

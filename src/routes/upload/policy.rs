@@ -167,18 +167,21 @@ impl UploadPolicy {
         if !is_form(&parts.headers) {
             return Err(UploadRejection::NotAForm);
         }
+        let place = self.admission.admit(&owner, self.at_once, self.at_once_each)?;
+        // From here on a refusal lets the client send for a moment, so that it sees the answer.
+        let body = self.paced(body);
         if announced(&parts.headers).is_some_and(|length| length > self.max_body()) {
             return Err(UploadRejection::TooLarge(self.max_bytes));
         }
-        let place = self.admission.admit(&owner, self.at_once, self.at_once_each)?;
-        let body = self.paced(body);
         let reader = reader(&parts.headers, body)
             .map_err(|error| UploadRejection::Malformed(Arc::new(error)))?;
         Ok(Uploads::new(self.clone(), owner, scope, reader, place))
     }
 
     fn paced(&self, body: Body) -> Body {
-        paced(body, Pace { bytes: self.max_body(), idle: self.idle, whole: self.whole })
+        let otherwise = UploadRejection::TooLarge(self.max_bytes);
+        let pace = Pace { bytes: self.max_body(), otherwise, idle: self.idle, whole: self.whole };
+        paced(body, pace)
     }
 
     /// The most bytes of a body.

@@ -9,7 +9,6 @@ use axum::{
 
 use crate::{
     error::{Error, ErrorKind},
-    extract::{MissingOwner, VerifyMediaRejection, is_over_limit},
     problem::Problem,
 };
 
@@ -61,9 +60,7 @@ impl UploadRejection {
     pub fn problem(&self) -> Problem {
         let (status, slug) = self.kind();
         let detail = match self {
-            Self::MissingOwner => {
-                return VerifyMediaRejection::MissingOwner(MissingOwner).problem();
-            }
+            Self::MissingOwner => "Sign in to upload.".into(),
             Self::Failed(error) => return error.problem(),
             Self::CrossSite => "This may only be sent by pages of this site.".into(),
             Self::NotAForm => "Files are sent as multipart/form-data.".into(),
@@ -128,10 +125,9 @@ impl UploadRejection {
     }
 
     /// What reading the form failed with.
-    pub(in crate::routes) fn of_form(error: Error, limit: u64) -> Self {
+    pub(in crate::routes) fn of_form(error: Error) -> Self {
         match Self::among(&error) {
             Some(rejection) => rejection,
-            None if is_over_limit(&error) => Self::TooLarge(limit),
             None if error.kind() == ErrorKind::TooLarge => Self::TooManyParts,
             None if error.kind() == ErrorKind::InvalidInput => Self::Malformed(Arc::new(error)),
             None => Self::Failed(Arc::new(error)),

@@ -12,7 +12,7 @@ use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 
 use super::{UploadPolicy, UploadRejection, admission::Place, look::look};
 use crate::{
-    error::{Error, Result},
+    error::Result,
     extract::{Part, Reader, is_file},
     owner::{Owner, Scope},
     upload::Upload,
@@ -98,7 +98,7 @@ impl Uploads {
     /// one with [`From`].
     pub async fn next(&mut self) -> Result<Option<Upload>, UploadRejection> {
         loop {
-            let part = self.reader.next().await.map_err(|error| self.of_form(error))?;
+            let part = self.reader.next().await.map_err(UploadRejection::of_form)?;
             let Some(part) = part else { return Ok(None) };
             let head = part.head().expect("nothing of it has been read");
             // A browser sends an input in which no file was chosen as a file without name.
@@ -114,7 +114,7 @@ impl Uploads {
         if self.fields > MAX_FIELDS {
             return Err(UploadRejection::TooManyParts);
         }
-        while let Some(piece) = part.try_next().await.map_err(|error| self.of_form(error))? {
+        while let Some(piece) = part.try_next().await.map_err(UploadRejection::of_form)? {
             self.field_bytes += piece.len();
             if self.field_bytes > MAX_FIELD_BYTES {
                 return Err(UploadRejection::TooManyParts);
@@ -142,10 +142,6 @@ impl Uploads {
             upload = upload.content_type(hint);
         }
         Ok(upload)
-    }
-
-    fn of_form(&self, error: Error) -> UploadRejection {
-        UploadRejection::of_form(error, self.policy.max_bytes)
     }
 }
 
@@ -188,7 +184,7 @@ impl Stream for File {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let next = std::task::ready!(self.part.poll_next_unpin(cx));
         Poll::Ready(next.map(|piece| {
-            let piece = piece.map_err(|error| UploadRejection::of_form(error, self.limit))?;
+            let piece = piece.map_err(UploadRejection::of_form)?;
             self.read += piece.len() as u64;
             if self.read > self.limit {
                 return Err(UploadRejection::TooLarge(self.limit));

@@ -79,7 +79,8 @@ pub fn compare(
             let (was, is) = (flat(&known.translate_json(was)), flat(&is));
             let fields: std::collections::BTreeSet<_> = was.keys().chain(is.keys()).collect();
             for field in fields {
-                let text = |all: &BTreeMap<String, String>| all.get(field).cloned().unwrap_or_default();
+                let text =
+                    |all: &BTreeMap<String, String>| all.get(field).cloned().unwrap_or_default();
                 differ(field, text(&was), text(&is));
             }
         }

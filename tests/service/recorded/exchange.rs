@@ -146,9 +146,10 @@ impl Part {
     fn bytes(&self) -> Vec<u8> {
         match &self.value {
             Some(text) => text.clone().into_bytes(),
-            None => FILES.get(&self.sha256).cloned().unwrap_or_else(|| {
-                self.sha256.bytes().cycle().take(self.length).collect()
-            }),
+            None => FILES
+                .get(&self.sha256)
+                .cloned()
+                .unwrap_or_else(|| self.sha256.bytes().cycle().take(self.length).collect()),
         }
     }
 }

@@ -43,7 +43,8 @@ impl Known {
                 Some(bare) => (bare, &piece[bare.len()..]),
                 None => (piece, ""),
             };
-            let recorded = bare.starts_with("2026-11-") && !self.texts.values().any(|is| is == bare);
+            let recorded =
+                bare.starts_with("2026-11-") && !self.texts.values().any(|is| is == bare);
             shifted += &match bare.parse::<Timestamp>() {
                 Ok(time) if recorded => format!("{:.3}", time + *later),
                 _ if bare == day => today.clone(),
@@ -70,7 +71,8 @@ impl Known {
             self.texts.insert(was, is);
         }
         if self.later.is_none() {
-            let time = |json: &Value| json["createdAt"].as_str().unwrap().parse::<Timestamp>().unwrap();
+            let time =
+                |json: &Value| json["createdAt"].as_str().unwrap().parse::<Timestamp>().unwrap();
             let day = |json: &Value| json["createdAt"].as_str().unwrap()[..10].to_owned();
             self.later = Some((day(was), day(is), time(is).duration_since(time(was))));
         }
@@ -101,7 +103,9 @@ async fn replay(topics: &[&'static str]) -> Vec<Difference> {
     let mut differences = Vec::new();
     for topic in topics {
         for exchange in recording(topic) {
-            let skipped = |(of, seqs, _): &(&str, &[usize], &str)| of == topic && seqs.contains(&exchange.seq);
+            let skipped = |(of, seqs, _): &(&str, &[usize], &str)| {
+                of == topic && seqs.contains(&exchange.seq)
+            };
             if NOT_MADE.iter().any(skipped) {
                 continue;
             }
@@ -162,7 +166,13 @@ async fn every_difference_from_the_recorded_service_is_explained_and_every_expla
         let covered = differences.iter().filter(|difference| {
             EXPLAINED.iter().position(|explained| (explained.covers)(difference)) == Some(row)
         });
-        println!("{:4} | {} | {} | {}", covered.count(), explained.was, explained.is, explained.why);
+        println!(
+            "{:4} | {} | {} | {}",
+            covered.count(),
+            explained.was,
+            explained.is,
+            explained.why
+        );
     }
     for difference in &unexplained {
         println!(

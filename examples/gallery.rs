@@ -1,0 +1,65 @@
+//! Run with `cargo run --example gallery` and follow the `curl` lines of the docs of `tower_media::routes`.
+//!
+//! A gallery out of ready-made routes: uploads, delivery to owners, and links for everybody who is given
+//! one. Pictures are kept in the folder `media`, also when this ends. Another address than
+//! `127.0.0.1:3000`, and another folder, can be given as arguments.
+
+use std::time::Duration;
+
+use axum::{
+    Router,
+    extract::{Path, Request},
+    http::StatusCode,
+    middleware::{Next, from_fn},
+    response::Response,
+    routing::get,
+};
+use tower_media::{
+    Embedded, Fit, MediaState, Owner, Result, Transform, UnverifiedId, UrlSigner, VerifiedMedia,
+    VerifyMediaLayer,
+    routes::{DeliveryRoutes, UploadPolicy},
+};
+
+/// Gives the owner of a picture a link for others, to a version of it that is good for sharing.
+async fn share(
+    VerifiedMedia(Path(id), owned): VerifiedMedia<Path<UnverifiedId>>,
+    media: MediaState,
+) -> Result<String> {
+    let shared = Transform::new().with_width(1200).with_height(1200);
+    Ok(media.signed_url(&owned[&id], shared, Duration::from_secs(3600))? + "\n")
+}
+
+/// Stands for a real login: it believes whatever the header `x-user` says.
+async fn demo_login(mut request: Request, next: Next) -> Result<Response, StatusCode> {
+    let user = request.headers().get("x-user").and_then(|user| user.to_str().ok());
+    if let Some(user) = user {
+        let owner = Owner::new(user).map_err(|_| StatusCode::BAD_REQUEST)?;
+        request.extensions_mut().insert(owner);
+    }
+    Ok(next.run(request).await)
+}
+
+fn app(media: &MediaState) -> Result<Router> {
+    let avatar = Transform::new().with_width(96).with_height(96).with_fit(Fit::Cover);
+    let delivery = DeliveryRoutes::new(media.clone()).transform("avatar", avatar)?;
+    let guard = VerifyMediaLayer::<Path<UnverifiedId>, _>::new(media.clone());
+    Ok(Router::new()
+        .route("/share/{id}", get(share).layer(guard))
+        .merge(delivery.into_router())
+        .merge(media.upload_routes("/pictures", UploadPolicy::images().scope("me").max_files(4)))
+        .layer(media.layer())
+        .layer(from_fn(demo_login)))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let address = arguments.next().unwrap_or("127.0.0.1:3000".to_owned());
+    let folder = arguments.next().unwrap_or("media".to_owned());
+    // A real secret is random, and comes from where the application keeps its secrets.
+    let signer = UrlSigner::new("demo", "only for this demonstration, and known to everybody")?;
+    let media = MediaState::builder(Embedded::open(&folder).await?).url_signer(signer).build();
+    let listener = tokio::net::TcpListener::bind(address).await?;
+    println!("listening on http://{}; pictures are kept in {folder}", listener.local_addr()?);
+    Ok(axum::serve(listener, app(&media)?).await?)
+}

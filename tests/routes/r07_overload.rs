@@ -1,0 +1,52 @@
+//! R7: beyond the bounds uploads are refused at once, and taken again when others have ended.
+
+use axum::{body::Body, http::StatusCode};
+use bytes::Bytes;
+use futures_util::{FutureExt as _, StreamExt as _, stream};
+use tokio::sync::oneshot;
+use tower_media::routes::UploadPolicy;
+
+use super::support::{Form, World, file, png, send, signed_in};
+
+#[tokio::test]
+async fn r07_beyond_the_bounds_it_is_503_for_all_and_429_for_one() {
+    let world = World::new();
+    let policy = UploadPolicy::images().scope("me").at_once(3, 2);
+    let app = signed_in(world.media.upload_routes("/up", policy));
+    let form = |length| Form::new().with(file("a.png", &png(length)));
+    // Two of Ana's and one of Bob's that stop half way.
+    let mut held = Vec::new();
+    for (n, user) in ["ana", "ana", "bob"].into_iter().enumerate() {
+        let (release, released) = oneshot::channel::<()>();
+        let whole = form(300 + n).bytes();
+        let (begin, end) = (Bytes::copy_from_slice(&whole[..250]), whole.slice(250..));
+        let begin = stream::once(async { Ok::<_, String>(begin) });
+        let end = stream::once(async { released.await.map(|()| end).map_err(|e| e.to_string()) });
+        let mut request = form(300 + n).by(user);
+        *request.body_mut() = Body::from_stream(begin.chain(end));
+        let mut answer = Box::pin({
+            let app = app.clone();
+            async move { send(&app, request).await }
+        });
+        assert!(answer.as_mut().now_or_never().is_none());
+        held.push((release, answer));
+    }
+    let refused = send(&app, form(400).by("ana")).await;
+    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(refused.header("retry-after"), "1");
+    let refused = send(&app, form(400).by("bob")).await;
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refused.header("retry-after"), "1");
+
+    // One is given up, the others end.
+    let (_, given_up) = held.remove(0);
+    drop(given_up);
+    assert_eq!(send(&app, form(401).by("bob")).await.status, StatusCode::CREATED);
+    for (release, answer) in held {
+        release.send(()).unwrap();
+        assert_eq!(answer.await.status, StatusCode::CREATED);
+    }
+    for n in 0..4 {
+        assert_eq!(send(&app, form(410 + n).by("ana")).await.status, StatusCode::CREATED);
+    }
+}
