@@ -32,7 +32,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use tokio::{net::TcpListener, signal};
 use tower_http::cors::CorsLayer;
 use tower_media::{
-    Embedded, MediaState,
+    Embedded, MakeVariants, MediaState,
     routes::{ServiceKeys, ServiceRoutes},
 };
 use tracing_subscriber::EnvFilter;
@@ -154,7 +154,11 @@ async fn serve() -> Result<()> {
     let public_url = settings
         .public_url
         .unwrap_or_else(|| format!("http://localhost:{}/api/v1", address.port()));
-    let store = Embedded::builder().public_url(public_url).open(&settings.storage).await?;
+    let store = Embedded::builder()
+        .public_url(public_url)
+        .variants(MakeVariants::Ahead)
+        .open(&settings.storage)
+        .await?;
     store.spawn_sweep(SWEEP);
 
     let who = if settings.keys.is_some() { "with a service key" } else { "without a key" };

@@ -4,7 +4,7 @@ use axum::Router;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::AbortHandle};
 use tower_media::{
-    Embedded, EmbeddedBuilder, MediaState,
+    Embedded, EmbeddedBuilder, MakeVariants, MediaState,
     routes::{ServiceKeys, ServiceRoutes},
 };
 
@@ -43,7 +43,8 @@ pub struct Home {
 
 impl Home {
     pub async fn new() -> Self {
-        Self::with(Embedded::builder().public_url("http://localhost:3015/api/v1")).await
+        let builder = Embedded::builder().public_url("http://localhost:3015/api/v1");
+        Self::with(builder.variants(MakeVariants::Ahead)).await
     }
 
     pub async fn with(builder: EmbeddedBuilder) -> Self {

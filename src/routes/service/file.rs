@@ -15,6 +15,7 @@ use super::{
 use crate::{
     error::ErrorKind,
     id::MediaId,
+    raster::is_raster_image,
     rendition::{Fit, Format, Rendition, Transform, Variant},
     routes::delivery::{Access, Conditions, Order},
 };
@@ -70,23 +71,24 @@ async fn deliver(
         Ok(response) => return Ok(response),
         Err(error) => error,
     };
-    let impossible =
-        matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::Failed | ErrorKind::TooLarge);
-    Err(match rendition {
+    let media = service.media.get(id).await?;
+    Err(match (rendition, error.kind()) {
         // There is a record, so it is the bytes that are gone.
-        _ if error.kind() == ErrorKind::NotFound && service.media.get(id).await.is_ok() => {
-            Refusal::not_found(NO_FILE)
-        }
-        Rendition::Variant(_) if impossible => Refusal::not_found(NO_FILE),
-        Rendition::Transform(_) if error.kind() == ErrorKind::Unsupported => {
-            Refusal::bad_request(NO_PICTURE)
-        }
-        // It is a picture, and broken or beyond the limits.
-        Rendition::Transform(_) if impossible => {
-            Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
+        (_, ErrorKind::NotFound) => Refusal::not_found(NO_FILE),
+        (Rendition::Variant(_), kind) if is_impossible(kind) => Refusal::not_found(NO_FILE),
+        (Rendition::Transform(_), kind) if is_impossible(kind) => {
+            match is_raster_image(&media.mime_type) {
+                false => Refusal::bad_request(NO_PICTURE),
+                true => Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
+            }
         }
         _ => error.into(),
     })
+}
+
+/// Whether there never will be such a rendition of these bytes.
+fn is_impossible(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Unsupported | ErrorKind::Failed | ErrorKind::TooLarge)
 }
 
 /// The parameters of a transform. What the recorded service breaks on is refused.
@@ -112,6 +114,8 @@ fn asked(query: &Query) -> Result<Transform, Refusal> {
     }
     match query.number("q") {
         None | Some(0) => {}
+        // It means nothing there.
+        Some(_) if transform.format() == Format::Png => {}
         Some(quality @ 1..=100) => transform = transform.with_quality(quality as u32),
         Some(_) => return Err(Refusal::bad_request("q must be 1 to 100")),
     }

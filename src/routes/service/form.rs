@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use futures_util::TryStreamExt as _;
+use mime::Mime;
 
 use super::{Limits, query, refusal::Refusal, spool::Spool};
 use crate::{
@@ -30,7 +31,7 @@ pub(super) struct Form {
 struct Received {
     bytes: Spool,
     name: Option<String>,
-    content_type: Option<String>,
+    content_type: Option<Mime>,
 }
 
 impl Form {
@@ -90,7 +91,7 @@ pub(super) fn no_file() -> Refusal {
 async fn receive(mut part: Part, limits: &Limits) -> Result<Received, Refusal> {
     let head = part.head().expect("nothing of it has been read");
     let name = head.file_name().map(str::to_owned);
-    let content_type = head.content_type().map(ToString::to_string);
+    let content_type = head.content_type().cloned();
     let mut bytes = Spool::new(limits.spool.clone());
     while let Some(piece) = part.try_next().await.map_err(|error| limits.refuse(error))? {
         bytes.write(&piece).await?;
@@ -112,11 +113,17 @@ async fn text(mut part: Part, limits: &Limits) -> Result<String, Refusal> {
     String::from_utf8(bytes).map_err(|_| Refusal::bad_request("A part of the form is not UTF-8"))
 }
 
-/// What the client says the file is, else what the end of its name says. The bytes decide (promise P4).
-fn type_of(said: Option<String>, name: Option<&str>) -> String {
-    said.filter(|said| *said != mime::APPLICATION_OCTET_STREAM.as_ref()).unwrap_or_else(|| {
-        mime_guess::from_path(name.unwrap_or_default()).first_or_octet_stream().to_string()
-    })
+/// What the end of the file's name says it is, as with the recorded service, else what the client says.
+/// The bytes decide (promise P4).
+fn type_of(said: Option<Mime>, name: Option<&str>) -> String {
+    let guessed = mime_guess::from_path(name.unwrap_or_default()).first();
+    // Of the same type the client may know more, such as the encoding of a text.
+    let hint = match (guessed, said) {
+        (Some(guessed), Some(said)) if guessed.essence_str() == said.essence_str() => said,
+        (Some(guessed), _) => guessed,
+        (None, said) => said.unwrap_or(mime::APPLICATION_OCTET_STREAM),
+    };
+    hint.to_string()
 }
 
 impl Limits {

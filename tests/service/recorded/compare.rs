@@ -1,6 +1,6 @@
 //! What of an answer differs from the recorded one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::HeaderMap;
 use serde_json::Value;
@@ -77,11 +77,17 @@ pub fn compare(
     match (was.text.as_deref().and_then(json), ours) {
         (Some(was), Some(is)) => {
             let (was, is) = (flat(&known.translate_json(was)), flat(&is));
-            let fields: std::collections::BTreeSet<_> = was.keys().chain(is.keys()).collect();
+            let fields: BTreeSet<_> = was.keys().chain(is.keys()).collect();
             for field in fields {
-                let text =
-                    |all: &BTreeMap<String, String>| all.get(field).cloned().unwrap_or_default();
-                differ(field, text(&was), text(&is));
+                // What one of two lists lacks is told by their order.
+                let item = field.split_inclusive(']').next().filter(|item| item.ends_with(']'));
+                let lists = |all: &BTreeMap<String, String>| {
+                    item.is_none_or(|item| all.contains_key(&format!("{item}.id")))
+                };
+                if lists(&was) && lists(&is) {
+                    let text = |all: &BTreeMap<_, String>| all.get(field).cloned();
+                    differ(field, text(&was).unwrap_or_default(), text(&is).unwrap_or_default());
+                }
             }
         }
         _ => match (&exchange.picture, picture(&is.body)) {

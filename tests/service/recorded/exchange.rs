@@ -97,6 +97,9 @@ impl Exchange {
         let method: Method = method.parse().ok()?;
         let mut request = Request::builder().method(method).uri(uri).header("x-service-key", key);
         for (name, value) in values {
+            if form.is_some() && name == "Content-Type" {
+                continue;
+            }
             request = request.header(name.as_str(), known.translate(value));
         }
         if let Some(parts) = form {
