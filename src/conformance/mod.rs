@@ -6,7 +6,8 @@
 //! checked as well, and the checks may run in any order or side by side. What they upload stays there
 //! unless removing it is part of the check: some thousand tiny pictures.
 //!
-//! A backend that makes no renditions passes, as long as it says so.
+//! A backend that makes no renditions passes, as long as it says so; so does one that knows no tenants, as
+//! long as it refuses owners in one.
 //!
 //! # Example
 //!

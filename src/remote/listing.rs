@@ -1,6 +1,6 @@
 //! The service's sorted list, page by page, and what can be counted with it.
 
-use futures_util::{Stream, TryStreamExt as _, stream};
+use futures_util::{Stream, stream};
 
 use super::{Remote, wire};
 use crate::{
@@ -11,6 +11,9 @@ use crate::{
 
 /// How many records a page of a count holds.
 const COUNT_PAGE: usize = 500;
+
+/// What stands before a cursor of the service in the name of a page, where otherwise an offset is.
+const CURSOR: &str = "after:";
 
 /// A list as the service's query.
 fn query(options: &ListAll, user_id: &str) -> String {
@@ -52,10 +55,8 @@ impl Remote {
     ///
     /// [`ErrorKind::Unsupported`] for an owner in a tenant, and those of a call to the service.
     pub async fn list_all(&self, owner: &Owner, options: &ListAll) -> Result<ListPage> {
-        let mut url = self.client.url(&["list", "all"]);
-        url.set_query(Some(&query(options, self.user_id(owner)?)));
-        let response = self.client.send("list_all", || self.client.http.get(url.clone())).await?;
-        let page: wire::ListAll<wire::Record> = self.client.json(response).await?;
+        let query = query(options, self.user_id(owner)?);
+        let page: wire::ListAll<wire::Record> = self.list_by(&query).await?;
         let items = page.items.into_iter().map(|record| record.into_media(&self.public));
         Ok(ListPage {
             items: items.collect::<Result<_>>()?,
@@ -84,33 +85,60 @@ impl Remote {
     }
 
     pub(super) async fn list_page(&self, owner: &Owner, options: &ListOptions) -> Result<Page> {
-        let unknown = || Error::new(ErrorKind::InvalidInput, "no page ended with that");
-        let offset = match options.after() {
-            None => 0,
-            Some(next) => {
-                let offset: usize = next.parse().map_err(|_| unknown())?;
-                if offset == 0 || offset.to_string() != next {
-                    return Err(unknown());
-                }
-                offset
-            }
-        };
+        let (offset, cursor) = place(options.after())?;
         let list = ListAll::new()
             .with_scopes(options.scopes().clone())
             .with_limit(options.limit())
             .with_offset(offset);
-        let page = self.list_all(owner, &list).await?;
-        let next = goes_on(&page).then(|| (offset + page.items.len()).to_string());
-        Ok(Page::new(page.items, next))
+        let query = query(&list, self.user_id(owner)?);
+        // The recorded service passes this over, and what knows it answers with a cursor.
+        let after = form_urlencoded::byte_serialize(cursor.unwrap_or_default().as_bytes());
+        let query = format!("{query}&after={}", after.collect::<String>());
+        let page: wire::ListAfter = self.list_by(&query).await?;
+        let count = page.items.len();
+        let items = page.items.into_iter().map(|record| record.into_media(&self.public));
+        let items = items.collect::<Result<_>>()?;
+        let next = match (page.next, cursor) {
+            (Some(next), _) => next.map(|cursor| format!("{CURSOR}{cursor}")),
+            // An empty page although there is more would be asked for without end.
+            (None, None) => (page.has_more && count > 0).then(|| (offset + count).to_string()),
+            (None, Some(_)) => {
+                let what = "the media service does not know the cursor that it gave out";
+                return Err(Error::new(ErrorKind::Unexpected, what));
+            }
+        };
+        Ok(Page::new(items, next))
+    }
+
+    async fn list_by<T: serde::de::DeserializeOwned>(&self, query: &str) -> Result<T> {
+        let mut url = self.client.url(&["list", "all"]);
+        url.set_query(Some(query));
+        let response = self.client.send("list_all", || self.client.http.get(url.clone())).await?;
+        self.client.json(response).await
     }
 
     /// Counts by listing: the service's own statistics are out of order.
     pub(super) async fn count(&self, owner: &Owner) -> Result<MediaStats> {
-        self.pages(owner, ListAll::new().with_limit(COUNT_PAGE))
-            .try_fold(MediaStats::default(), |sum, page| async move {
-                let bytes: u64 = page.items.iter().map(|media| media.size).sum();
-                Ok(MediaStats::new(sum.count + page.items.len() as u64, sum.bytes + bytes))
-            })
-            .await
+        let all = ListOptions::new().with_limit(COUNT_PAGE);
+        let (mut sum, mut asked) = (MediaStats::default(), all.clone());
+        loop {
+            let page = self.list_page(owner, &asked).await?;
+            let bytes: u64 = page.items.iter().map(|media| media.size).sum();
+            sum = MediaStats::new(sum.count + page.items.len() as u64, sum.bytes + bytes);
+            let Some(next) = page.next else { return Ok(sum) };
+            asked = all.clone().with_after(next);
+        }
+    }
+}
+
+/// Where a page begins: behind so many records, or behind a cursor of the service.
+fn place(after: Option<&str>) -> Result<(usize, Option<&str>)> {
+    let Some(next) = after else { return Ok((0, None)) };
+    if let Some(cursor) = next.strip_prefix(CURSOR) {
+        return Ok((0, Some(cursor)));
+    }
+    match next.parse() {
+        Ok(offset) if offset != 0 && next == usize::to_string(&offset) => Ok((offset, None)),
+        _ => Err(Error::new(ErrorKind::InvalidInput, "no page ended with that")),
     }
 }

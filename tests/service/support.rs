@@ -1,5 +1,7 @@
 //! A service of ours on a socket of its own.
 
+use std::path::{Path, PathBuf};
+
 use axum::Router;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::AbortHandle};
@@ -33,6 +35,13 @@ impl Drop for Server {
 
 pub fn keys() -> ServiceKeys {
     ServiceKeys::new(KEY).unwrap()
+}
+
+/// Every file below a folder.
+pub fn files(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
 /// A store in a folder of its own.

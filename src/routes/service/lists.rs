@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    Shared,
+    Service, Shared,
     query::{Query, owner},
     record::{Record, RecordPage},
     refusal::Refusal,
@@ -20,7 +20,7 @@ use crate::{
     error::ErrorKind,
     id::UnverifiedId,
     list::{ListAll, ListOptions, SortBy},
-    owner::Scopes,
+    owner::{Owner, Scopes},
 };
 
 /// The longest list, for it says nothing of what was cut off. It is read page by page.
@@ -46,9 +46,13 @@ pub(super) async fn list(State(service): Shared, query: Query) -> Result<Respons
     Ok(Json(records.iter().map(Record::from).collect::<Vec<_>>()).into_response())
 }
 
-/// `GET /list/all`: a page of what is ready, filtered and sorted.
+/// `GET /list/all`: a page of what is ready, filtered and sorted. With `after`, which the recorded service
+/// does not know, a page of everything behind that cursor, newest first, and the cursor of the next.
 pub(super) async fn list_all(State(service): Shared, query: Query) -> Result<Response, Refusal> {
     let owner = query.owner()?;
+    if query.has("after") {
+        return list_after(&service, &owner, &query).await;
+    }
     let asked = query.first("sortBy").unwrap_or_default();
     let sort_by = SortBy::ALL.into_iter().find(|by| by.as_str() == asked).unwrap_or_default();
     let mut options = ListAll::new()
@@ -70,6 +74,18 @@ pub(super) async fn list_all(State(service): Shared, query: Query) -> Result<Res
     }
     let page = service.media.search(&owner, &options).await?;
     Ok(Json(RecordPage::from(&page)).into_response())
+}
+
+async fn list_after(service: &Service, owner: &Owner, query: &Query) -> Result<Response, Refusal> {
+    let mut options =
+        ListOptions::new().with_scopes(query.scopes("apps")?).with_limit(query.limit()?);
+    if let Some(after) = query.first("after") {
+        options = options.with_after(after);
+    }
+    let page = service.media.list(owner, &options).await?;
+    let items: Vec<Record<'_>> = page.items.iter().map(Record::from).collect();
+    let more = page.next.is_some();
+    Ok(Json(json!({ "items": items, "hasMore": more, "next": page.next })).into_response())
 }
 
 /// `GET /stats`: how much a user has.

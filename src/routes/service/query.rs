@@ -24,6 +24,11 @@ impl Query {
         Some(value.as_str()).filter(|value| !value.is_empty())
     }
 
+    /// Whether a name is given, even without a value.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(found, _)| found == name)
+    }
+
     /// Whose media are meant. The recorded service lists everybody's where nobody is named.
     pub(super) fn owner(&self) -> Result<Owner, Refusal> {
         owner(self.first("userId"))

@@ -69,7 +69,13 @@ pub const EXPLAINED: &[Explained] = explained! {
     "it is `application/octet-stream`",
     "only bytes make a picture (promise P4)",
     |d| (d.field_is("mimeType") || d.field_is("type"))
-        && d.was.contains("image/") && d.is.contains("application/octet-stream");
+        && d.was.contains("image/") && d.is.contains("application/octet-stream")
+        || d.name_has("claimed image/png") && d.changes("status", "\"failed\"", &["\"ready\""]);
+
+    "`.xml` is `application/xml`",
+    "`text/xml`",
+    "both mean the same (RFC 7303, section 9.1)",
+    |d| d.field_is("mimeType") && d.was == "\"application/xml\"";
 
     "a file named `.heic` that is none is 500",
     "it is stored as what it is",

@@ -96,6 +96,17 @@ const NOT_MADE: [(&str, &[usize], &str); 4] = [
     ("list-all", &[83, 84, 85, 86], "the uploads behind it were not recorded"),
 ];
 
+#[test]
+fn the_docs_say_what_differs() {
+    let docs = include_str!("../../../src/docs/service.md");
+    let rows: Vec<&str> =
+        docs.lines().skip_while(|line| *line != "| was | is | why |").skip(2).collect();
+    let rows: Vec<&str> = rows.into_iter().take_while(|line| line.starts_with("| ")).collect();
+    let expected: Vec<String> =
+        EXPLAINED.iter().map(|row| format!("| {} | {} | {} |", row.was, row.is, row.why)).collect();
+    assert_eq!(rows, expected);
+}
+
 /// Makes every exchange and returns what differs.
 async fn replay(topics: &[&'static str]) -> Vec<Difference> {
     let home = Home::new().await;
