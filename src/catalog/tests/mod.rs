@@ -5,6 +5,7 @@ mod listing;
 mod ownership;
 mod removal;
 mod renditions;
+mod search;
 mod uploads;
 
 use std::time::{Duration, SystemTime};
