@@ -3,10 +3,11 @@
 //! Uploads pictures to a media service for a user (`MEDIA_USER`, else `demo`), verifies that the user
 //! owns them and that somebody else does not, and lists what the user has. A key goes into `MEDIA_KEY`.
 
-use std::{env, error::Error, fs, path::Path};
+use std::{env, error::Error, path::Path};
 
 use tower_media::{
-    ErrorKind, ListOptions, MediaState, Owner, Remote, Scopes, UnverifiedId, Upload,
+    ErrorKind, ListOptions, Media, MediaState, Owner, Remote, RemoteBuilder, Scopes, UnverifiedId,
+    Upload,
 };
 
 const SCOPE: &str = "tower-media-example";
@@ -19,19 +20,31 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if let Ok(key) = env::var("MEDIA_KEY") {
         remote = remote.bearer(key);
     }
-    let media = MediaState::new(remote.build()?);
+    for item in run(remote, &user, env::args().skip(1)).await? {
+        println!("{} {:>9} bytes  {}", item.id, item.size, item.mime_type);
+    }
+    Ok(())
+}
 
+/// Uploads `files`, verifies them, and returns what the user has.
+pub async fn run(
+    remote: RemoteBuilder,
+    user: &Owner,
+    files: impl Iterator<Item = String>,
+) -> Result<Vec<Media>, Box<dyn Error>> {
+    let media = MediaState::new(remote.build()?);
     let mut ids = Vec::new();
-    for file in env::args().skip(1) {
-        let name = Path::new(&file).file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let upload = Upload::new(fs::read(&file)?).filename(name).owned_by(&user).scope(SCOPE);
+    for file in files {
+        let name = Path::new(&file).file_name().unwrap_or_default().to_string_lossy();
+        // Read as it is sent, however large, and read again if it has to be sent again.
+        let upload = Upload::from_path(&file).filename(name).owned_by(user).scope(SCOPE);
         let stored = media.upload(upload).await?;
         println!("{file}: {} as {}, {:?}", stored.id, stored.mime_type, stored.status);
         ids.push(UnverifiedId::parse(stored.id)?);
     }
 
     let scopes = Scopes::of([SCOPE])?;
-    let owned = media.verify(&user, scopes.clone(), ids.clone()).await?;
+    let owned = media.verify(user, scopes.clone(), ids.clone()).await?;
     println!("{} owns {} of {}", user.subject(), owned.ids().len(), ids.len());
     if !ids.is_empty() {
         let stranger = Owner::new("somebody-else")?;
@@ -39,10 +52,5 @@ async fn main() -> Result<(), Box<dyn Error>> {
         assert_eq!(refused.kind(), ErrorKind::NotOwned);
         println!("{} does not: {refused}", stranger.subject());
     }
-
-    let page = media.list(&user, &ListOptions::new().with_scopes(scopes)).await?;
-    for item in page.items {
-        println!("{} {:>9} bytes  {}", item.id, item.size, item.mime_type);
-    }
-    Ok(())
+    Ok(media.list(user, &ListOptions::new().with_scopes(scopes)).await?.items)
 }

@@ -4,7 +4,8 @@
 //! function for each promise, and panics with the name of the first check that the backend does not
 //! pass. Every check makes up its own owners, so a backend that others use at the same time may be
 //! checked as well, and the checks may run in any order or side by side. What they upload stays there
-//! unless removing it is part of the check: some thousand tiny pictures.
+//! unless removing it is part of the check: some thousand tiny pictures. One check writes a file
+//! to the system's folder for temporary files, and takes it away again.
 //!
 //! A backend that makes no renditions passes, as long as it says so; so does one that knows no tenants, as
 //! long as it refuses owners in one.

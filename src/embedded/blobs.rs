@@ -1,18 +1,17 @@
 //! Bytes by key: in a folder of this machine, or in an object store.
 
-use std::{fmt, fs::File, io, ops::Range, path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt, io, ops::Range, path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream, stream::BoxStream};
 use object_store::{
-    GetOptions, GetRange, GetResultPayload, ObjectMeta, ObjectStore, ObjectStoreExt as _,
-    buffered::BufWriter, local::LocalFileSystem, path::Path,
+    GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt as _, buffered::BufWriter,
+    local::LocalFileSystem, path::Path,
 };
-use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _};
-use tokio_util::io::ReaderStream;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{
-    blocking,
+    disk::{self, Found, PIECE},
     folder::Folder,
     spool::{Content, not_written},
 };
@@ -21,9 +20,6 @@ use crate::{
     id::{ContentHash, MediaId},
     pieces::Pieces,
 };
-
-/// How much of a file is read at once.
-const PIECE: usize = 128 << 10;
 
 const CONTENTS: &str = "blobs";
 const RENDITIONS: &str = "renditions";
@@ -46,9 +42,11 @@ pub(super) fn renditions_key(id: &MediaId) -> Path {
     Path::from_iter([RENDITIONS, id.as_ref()])
 }
 
-/// The media that a key below [`renditions_key`] is for.
-pub(super) fn media_of(key: &Path) -> Option<MediaId> {
-    MediaId::from_trusted(key.parts().nth(1)?.as_ref()).ok()
+/// The rendition that a key is for: of which media, and its own key.
+pub(super) fn rendition_of(key: &Path) -> Option<(MediaId, String)> {
+    let parts: Vec<_> = key.parts().collect();
+    let [_, id, key] = &parts[..] else { return None };
+    Some((MediaId::from_trusted(id.as_ref()).ok()?, key.as_ref().to_owned()))
 }
 
 /// Where all contents are.
@@ -78,14 +76,6 @@ impl fmt::Debug for Blobs {
     }
 }
 
-/// Bytes that were found.
-pub(super) struct Found {
-    /// Of the whole, in bytes.
-    pub(super) size: u64,
-    /// Those of them that were asked for.
-    pub(super) pieces: Pieces,
-}
-
 impl Blobs {
     pub(super) fn in_folder(folder: &Folder, patience: Duration) -> Result<Self> {
         let local = LocalFileSystem::new_with_prefix(folder.root()).map_err(failed)?;
@@ -102,7 +92,7 @@ impl Blobs {
             Some(local) => {
                 let place = local.path_to_filesystem(key).map_err(failed)?;
                 let incoming = local.path_to_filesystem(&Path::from("incoming")).map_err(failed)?;
-                blocking(move || place_file(content, &incoming, &place)).await?.map_err(not_written)
+                disk::place(content, incoming, place).await
             }
             None => match content {
                 Content::Memory(bytes) => {
@@ -137,9 +127,7 @@ impl Blobs {
     /// The file that lies under the key, if this is a folder.
     pub(super) fn file(&self, key: &Path) -> Result<Option<PathBuf>> {
         let Some(local) = &self.local else { return Ok(None) };
-        let path = local.path_to_filesystem(key).map_err(failed)?;
-        refuse_link(&path)?;
-        Ok(Some(path))
+        local.path_to_filesystem(key).map(Some).map_err(failed)
     }
 
     /// Opens what lies under the key, or a part of it; nothing if there is nothing.
@@ -148,18 +136,15 @@ impl Blobs {
         key: &Path,
         range: Option<Range<u64>>,
     ) -> Result<Option<Found>> {
-        self.file(key)?;
+        if let Some(path) = self.file(key)? {
+            return disk::open(path, range).await;
+        }
         let options = GetOptions::new().with_range(range.map(GetRange::Bounded));
         let got = match self.soon(self.store.get_opts(key, options)).await {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             got => got?,
         };
-        let (size, range) = (got.meta.size, got.range);
-        let pieces = match got.payload {
-            GetResultPayload::File(file, _) => read_file(file, &range).await?,
-            GetResultPayload::Stream(stream) => self.patient(stream),
-        };
-        Ok(Some(Found { size, pieces }))
+        Ok(Some(Found { size: got.meta.size, pieces: self.patient(got.into_stream()) }))
     }
 
     /// A stream that fails when nothing comes for too long.
@@ -217,71 +202,6 @@ impl Blobs {
             Err(_) => Err(Error::timeout("the object store", self.patience)),
         }
     }
-}
-
-/// Puts a file in its place, so that neither it nor its name can be lost any more.
-fn place_file(
-    content: Content,
-    incoming: &std::path::Path,
-    place: &std::path::Path,
-) -> io::Result<()> {
-    let file = match content {
-        Content::File(file) => file,
-        Content::Memory(bytes) => {
-            let mut file = tempfile::NamedTempFile::new_in(incoming)?;
-            io::Write::write_all(&mut file, &bytes)?;
-            file.into_temp_path()
-        }
-    };
-    File::open(&file)?.sync_all()?;
-    let folder = place.parent().expect("a key has a folder");
-    let made = !folder.exists();
-    if made {
-        std::fs::create_dir_all(folder)?;
-    }
-    file.persist(place).map_err(|error| error.error)?;
-    sync_folder(folder)?;
-    if made {
-        // Two levels at most are new: the folder, and that of all such folders.
-        for above in folder.ancestors().skip(1).take(2) {
-            sync_folder(above)?;
-        }
-    }
-    Ok(())
-}
-
-#[cfg(unix)]
-fn sync_folder(folder: &std::path::Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-/// Elsewhere a folder cannot be opened, and its entries are as durable as the system makes them.
-#[cfg(not(unix))]
-fn sync_folder(_: &std::path::Path) -> io::Result<()> {
-    Ok(())
-}
-
-/// Nothing that this crate puts into the folder is a link (promise P9).
-fn refuse_link(path: &std::path::Path) -> Result<()> {
-    match path.symlink_metadata() {
-        Ok(found) if found.is_symlink() => {
-            let what = "a link lies in the media folder where media should be; it is not followed";
-            Err(Error::new(ErrorKind::Integrity, what))
-        }
-        _ => Ok(()),
-    }
-}
-
-async fn read_file(file: File, range: &Range<u64>) -> Result<Pieces> {
-    let not_read =
-        |error| Error::new(ErrorKind::Unavailable, "the media cannot be read").with_source(error);
-    let mut file = tokio::fs::File::from_std(file);
-    file.set_max_buf_size(PIECE);
-    if range.start > 0 {
-        file.seek(io::SeekFrom::Start(range.start)).await.map_err(not_read)?;
-    }
-    let part = file.take(range.end - range.start);
-    Ok(ReaderStream::with_capacity(part, PIECE).map_err(not_read).boxed())
 }
 
 fn failed(error: object_store::Error) -> Error {

@@ -6,7 +6,7 @@ use futures_util::TryStreamExt as _;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    blobs::{all_renditions_key, content_key, content_of, contents_key, media_of},
+    blobs::{all_renditions_key, content_key, content_of, contents_key, rendition_of},
     store::Store,
 };
 use crate::{
@@ -151,8 +151,8 @@ impl Store {
     async fn find_stray_renditions(&self, found: &mut Verification) -> Result<()> {
         let mut files = self.blobs.list(&all_renditions_key());
         while let Some(file) = files.try_next().await? {
-            let Some(id) = media_of(&file.location) else { continue };
-            if self.catalog.get(&id).await?.is_none() {
+            let Some((id, key)) = rendition_of(&file.location) else { continue };
+            if self.catalog.rendition(&id, &key).await?.is_none() {
                 found.strays += 1;
                 self.blobs.delete(&file.location).await?;
             }

@@ -3,6 +3,7 @@
 mod blobs;
 mod builder;
 mod care;
+mod disk;
 mod flights;
 mod folder;
 mod intake;

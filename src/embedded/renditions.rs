@@ -8,7 +8,8 @@ use tempfile::{NamedTempFile, TempPath};
 use tokio::io::AsyncWriteExt as _;
 
 use super::{
-    blobs::{Found, content_key, renditions_key},
+    blobs::{content_key, renditions_key},
+    disk::Found,
     spool::{Content, not_written},
     store::Store,
 };
@@ -136,8 +137,10 @@ impl Store {
                 return Ok(());
             }
             for (id, RenditionRow { key, .. }) in oldest {
-                self.catalog.forget_renditions(&id, Some(&key)).await?;
+                // In this order: a row without a file is made anew, a file without a row only found by
+                // `verify`.
                 self.blobs.delete(&key_of(&id, &key)).await?;
+                self.catalog.forget_renditions(&id, Some(&key)).await?;
             }
         }
         Ok(())

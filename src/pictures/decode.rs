@@ -34,10 +34,6 @@ pub(super) fn decode(
             let deadline = input.deadline;
             let failed = |error| Input::failed(deadline, error);
             let mut decoder = open(input, format, limits)?;
-            // What is allocated is known here, and the decoder asks nobody.
-            if decoder.total_bytes() > limits.max_memory {
-                return Err(too_much());
-            }
             let profile = decoder.icc_profile().map_err(failed)?;
             Ok(colour::to_srgb(pixels(decoder).map_err(failed)?, profile.as_deref()))
         }
@@ -66,8 +62,4 @@ fn from_jpeg(pixels: jpeg::Pixels) -> Result<DynamicImage> {
 
 fn torn() -> Error {
     Error::new(ErrorKind::Failed, "the picture's pixels are not as its header says")
-}
-
-fn too_much() -> Error {
-    Error::new(ErrorKind::Failed, "decoding the picture would take too much memory")
 }

@@ -64,6 +64,8 @@ impl Header {
         let ((width, height), has_alpha) = match kind {
             Kind::Jpeg => {
                 let frame = jpeg::Frame::read(&mut input).map_err(failed)?;
+                // The least that any rendition of it needs.
+                affordable(frame.memory(jpeg::SMALLEST), limits)?;
                 (frame.size(), false)
             }
             Kind::Other(format) => {
@@ -114,7 +116,18 @@ pub(super) fn open(
     allowed.max_alloc = Some(limits.max_memory);
     let mut reader = ImageReader::with_format(input, format);
     reader.limits(allowed);
-    reader.into_decoder().map_err(|error| Input::failed(deadline, error))
+    let decoder = reader.into_decoder().map_err(|error| Input::failed(deadline, error))?;
+    // For the pixels themselves the decoder asks nobody.
+    affordable(decoder.total_bytes(), limits)?;
+    Ok(decoder)
+}
+
+fn affordable(memory: u64, limits: &PictureLimits) -> Result<()> {
+    if memory > limits.max_memory {
+        let message = format!("decoding the picture takes more than {} bytes", limits.max_memory);
+        return Err(Error::new(ErrorKind::Failed, message));
+    }
+    Ok(())
 }
 
 fn judge(width: u32, height: u32, limits: &PictureLimits) -> Result<()> {

@@ -1,9 +1,13 @@
 //! JPEG: its frame header, and decoding at a part of its size.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 
 use super::input::Input;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The parts of its sides that a JPEG can be decoded at, and the least of them.
+const DIVISORS: [u32; 3] = [SMALLEST, 4, 2];
+pub(super) const SMALLEST: u32 = 8;
 
 /// What the frame header says: enough to judge a file before a decoder sees it.
 #[derive(Debug)]
@@ -55,7 +59,7 @@ impl Frame {
 
     /// The memory to decode it at one part in `divisor` of each side: its coefficients, which a
     /// progressive file needs as a whole, the planes of its components, and the pixels.
-    fn memory(&self, divisor: u32) -> u64 {
+    pub(super) fn memory(&self, divisor: u32) -> u64 {
         let (h, v) =
             self.sampling.iter().fold((1, 1), |most, &(h, v)| (most.0.max(h), most.1.max(v)));
         let pixels = u64::from(self.width) * u64::from(self.height);
@@ -82,15 +86,15 @@ pub(super) struct Pixels {
 /// Decodes at the least of 1/8, 1/4, 1/2 and 1 that is not smaller than `needed`.
 #[expect(clippy::disallowed_types, reason = "this is the one door")]
 pub(super) fn decode(mut input: Input, needed: (u32, u32), max_memory: u64) -> Result<Pixels> {
-    use std::io::{Seek, SeekFrom};
-
     let deadline = input.deadline;
     let failed = |error: io::Error| Input::failed(deadline, error);
     let frame = Frame::read(&mut input).map_err(failed)?;
     input.seek(SeekFrom::Start(0)).map_err(failed)?;
     let divisor = divisor(frame.size(), needed);
     if frame.memory(divisor) > max_memory {
-        return Err(failed(io::Error::other("decoding would take too much memory")));
+        // The picture may be well, and smaller renditions of it possible.
+        let message = "so large a rendition takes more memory than decoding may";
+        return Err(Error::new(ErrorKind::InvalidInput, message));
     }
 
     let mut decoder = jpeg_decoder::Decoder::new(input);
@@ -117,7 +121,7 @@ pub(super) fn decode(mut input: Input, needed: (u32, u32), max_memory: u64) -> R
 }
 
 fn divisor(size: (u32, u32), needed: (u32, u32)) -> u32 {
-    [8, 4, 2]
+    DIVISORS
         .into_iter()
         .find(|by| size.0.div_ceil(*by) >= needed.0 && size.1.div_ceil(*by) >= needed.1)
         .unwrap_or(1)

@@ -84,8 +84,8 @@ impl Pictures {
     ///
     /// [`ErrorKind::Unsupported`] for what is no picture and for formats that are not written;
     /// [`ErrorKind::Failed`] for a picture that is broken or over the limits;
-    /// [`ErrorKind::InvalidInput`] for the original, which is no rendition, and for bars that are
-    /// over the limits; [`ErrorKind::Unavailable`] when too many pixels wait already;
+    /// [`ErrorKind::InvalidInput`] for the original, which is no rendition, and for a rendition that
+    /// is over the limits while smaller ones are not; [`ErrorKind::Unavailable`] when too many pixels wait already;
     /// [`ErrorKind::Timeout`] at the deadline.
     ///
     /// # Cancellation safety

@@ -13,40 +13,21 @@ use std::{
 use futures_util::future::BoxFuture;
 use tokio::{sync::watch, time::Instant};
 
+pub(super) use self::said::Answer;
+use self::said::{Failure, Outcome, Said, outcome};
 use super::observe;
 use crate::{
-    error::{Error, ErrorKind, Result},
+    error::{Error, Result},
     id::MediaId,
     owner::{Owner, Scopes},
 };
+
+mod said;
 
 #[cfg(test)]
 mod model;
 #[cfg(test)]
 mod tests;
-
-/// What a server said about one owner in some scopes.
-#[derive(Debug, Default)]
-pub(super) struct Answer {
-    /// What is owned.
-    pub(super) owned: HashSet<MediaId>,
-    /// Whether what is not in `owned` is not owned, whatever was asked.
-    pub(super) complete: bool,
-    /// Whether `owned` is all or most of what is owned, whatever was asked.
-    pub(super) listed: bool,
-    /// Why it is not known of the other ids that were asked about whether they are owned, if it is not.
-    pub(super) unsettled: Option<Error>,
-}
-
-impl Answer {
-    /// Those of `ids` that are owned.
-    fn among(self, ids: &[MediaId]) -> Result<Vec<MediaId>> {
-        match self.unsettled {
-            Some(error) if ids.iter().any(|id| !self.owned.contains(id)) => Err(error),
-            _ => Ok(ids.iter().filter(|id| self.owned.contains(*id)).cloned().collect()),
-        }
-    }
-}
 
 /// Asks the server about one owner, some scopes, and these ids at least.
 pub(super) type Ask =
@@ -119,46 +100,6 @@ struct Running {
 struct Batch {
     ids: HashSet<MediaId>,
     tell: watch::Sender<Option<Outcome>>,
-}
-
-type Outcome = std::result::Result<Arc<Said>, Arc<Failure>>;
-
-/// What a question failed with, and about what it was.
-struct Failure {
-    error: Arc<Error>,
-    asked: Arc<HashSet<MediaId>>,
-}
-
-impl Failure {
-    /// Whether it may be for the ids of others that these got no answer.
-    fn is_for_others(&self, ids: &[MediaId]) -> bool {
-        self.error.kind() == ErrorKind::InvalidInput
-            && self.asked.iter().any(|id| !ids.contains(id))
-    }
-}
-
-/// An answer, and about what.
-struct Said {
-    since: Instant,
-    asked: Arc<HashSet<MediaId>>,
-    owned: Arc<HashSet<MediaId>>,
-    complete: bool,
-    listed: bool,
-    unsettled: Option<Arc<Error>>,
-}
-
-impl Said {
-    fn covers(&self, id: &MediaId) -> bool {
-        self.complete || self.asked.contains(id) || self.owned.contains(id)
-    }
-}
-
-/// What comes of a question that was joined.
-async fn outcome(mut done: watch::Receiver<Option<Outcome>>) -> Result<Outcome> {
-    let outcome = done.wait_for(Option::is_some).await.map_err(|_| {
-        Error::new(ErrorKind::Internal, "the question about ownership was abandoned")
-    })?;
-    Ok(outcome.clone().expect("it was waited for"))
 }
 
 impl Questions {
@@ -330,30 +271,6 @@ impl Drop for Task {
         if !self.ended {
             self.questions.state().leave(&self.owner, &self.scopes);
         }
-    }
-}
-
-impl Said {
-    /// What is known with this answer. Nothing, rather than what is too old.
-    fn added_to(&self, before: Option<Known>, adds: bool, max_age: Duration) -> Option<Known> {
-        let new = || Known { since: self.since, owned: Arc::clone(&self.owned) };
-        // A list has all that was known before and is still owned.
-        let before = before.filter(|known| !self.listed && known.since.elapsed() < max_age);
-        let known = match before {
-            Some(mut known) => {
-                let owned = Arc::make_mut(&mut known.owned);
-                self.asked.iter().filter(|id| !self.owned.contains(*id)).for_each(|id| {
-                    owned.remove(id);
-                });
-                if adds {
-                    // What is remembered together is as old as the oldest of it.
-                    owned.extend(self.owned.iter().cloned());
-                }
-                Some(known)
-            }
-            None => adds.then(new),
-        };
-        known.filter(|known| !known.owned.is_empty() && known.since.elapsed() < max_age)
     }
 }
 

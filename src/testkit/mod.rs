@@ -2,11 +2,16 @@
 //!
 //! - [`Faulty`] wraps any backend and makes it fail, hang, panic, or answer wrongly.
 //! - [`Replay`] sends every guarded route what an attacker would send, and reports what got through.
+//! - `Darkroom` makes renditions of pictures without a store (feature `embedded`).
 //! - [`OwnedMedia::for_test`](crate::OwnedMedia::for_test) calls a handler without a request.
 
+#[cfg(feature = "embedded")]
+mod darkroom;
 mod faulty;
 mod replay;
 
+#[cfg(feature = "embedded")]
+pub use self::darkroom::Darkroom;
 pub use self::{
     faulty::{Fault, Faulty},
     replay::{Finding, Replay, Report},

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How many bytes are read at a time.
-const CHUNK: usize = 64 << 10;
+const CHUNK: usize = 512 << 10;
 
 /// How many bytes the file has now.
 pub(crate) async fn length(path: &Path) -> Result<u64> {

@@ -95,3 +95,55 @@ async fn r03_the_same_upload_many_times_at_once_is_one() {
         assert_eq!((found.checked, found.strays), (1, 0));
     }
 }
+
+/// Not a test of its own: a process whose files may not grow beyond 1 MiB until it lifts that itself.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+#[ignore = "needs a parent that limits its files"]
+async fn confined() {
+    let Ok(folder) = std::env::var("TOWER_MEDIA_CONFINED_FOLDER") else { return };
+    let store = Embedded::open(&folder).await.unwrap();
+    let ana = owner("ana");
+    let small = keep(&store, vec![1; 600_000], &ana).await;
+    for _ in 0..3 {
+        let failed = store.upload(upload(vec![2; 5_000_000], &ana)).await.unwrap_err();
+        assert_eq!(failed.kind(), ErrorKind::Unavailable, "{failed:?}");
+        let piece = |_| Ok::<_, tower_media::Error>(vec![3; 100_000].into());
+        let pieces = futures_util::stream::iter((0..50).map(piece));
+        let streamed = tower_media::Upload::from_stream(pieces).owned_by(&ana).scope("me");
+        let failed = store.upload(streamed).await.unwrap_err();
+        assert_eq!(failed.kind(), ErrorKind::Unavailable, "{failed:?}");
+        assert_eq!(read(&store, &small.id, Rendition::Original).await.unwrap().len(), 600_000);
+    }
+    assert_eq!(store.stats(&ana).await.unwrap().count, 1);
+    assert_eq!(crate::support::files(&std::path::Path::new(&folder).join("incoming")).len(), 0);
+
+    let lifted = std::process::Command::new("prlimit")
+        .args(["--fsize=unlimited:", "--pid", &std::process::id().to_string()])
+        .status();
+    assert!(lifted.unwrap().success());
+    keep(&store, vec![2; 5_000_000], &ana).await;
+    assert!(store.verify().await.unwrap().is_sound());
+    println!("confined: served again");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn r04_a_disk_that_refuses_in_the_middle_of_a_file_is_told_and_served_again_afterwards() {
+    let folder = tempfile::tempdir().unwrap();
+    // Without the signal, which would end the process, a write beyond the limit is an error.
+    let confine = "trap '' XFSZ; ulimit -S -f 2048; exec \"$0\" \"$@\"";
+    let said = std::process::Command::new("sh")
+        .args(["-c", confine])
+        .arg(std::env::current_exe().unwrap())
+        .args(["faults::confined", "--exact", "--ignored", "--nocapture"])
+        .env("TOWER_MEDIA_CONFINED_FOLDER", folder.path())
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&said.stdout);
+    assert!(
+        told.contains("confined: served again"),
+        "{told}{}",
+        String::from_utf8_lossy(&said.stderr)
+    );
+}

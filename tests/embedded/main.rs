@@ -12,4 +12,5 @@ mod faults;
 mod folder;
 mod limits;
 mod owners;
+mod pictures;
 mod renditions;

@@ -9,6 +9,7 @@
 )]
 
 mod conformance;
+mod example;
 mod observed;
 mod ownership;
 mod raw;

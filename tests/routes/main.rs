@@ -7,6 +7,7 @@ mod support;
 mod g05_no_oracle;
 mod g08_seeing_grants_nothing;
 mod g09_owner;
+mod g16_observed;
 mod p08_safe_headers;
 mod p10_limits;
 mod p12_parameters;

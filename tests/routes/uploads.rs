@@ -56,13 +56,14 @@ async fn parts_come_in_any_order_and_only_files_count() {
         .with(file("a.png", &png(200)))
         .with(text("userId", "bob"))
         .with(file("", b""))
-        .with(file("b.png", &png(201)).named("other"))
+        .with(file("b.jpg", GPS).named("other"))
         .with(text("scope", "elsewhere"));
     let answer = send(&app, form.by("ana")).await;
     assert_eq!(answer.status, StatusCode::CREATED);
     let records: Vec<Value> = serde_json::from_slice(&answer.body).unwrap();
     let names: Vec<_> = records.iter().map(|record| record["originalName"].clone()).collect();
-    assert_eq!(names, ["a.png", "b.png"]);
+    assert_eq!(names, ["a.png", "b.jpg"]);
+    assert_eq!(records[1]["exif"]["gpsLatitude"], "47.6603");
     let one = send(&app, Form::new().with(file("c.png", &png(202))).by("ana")).await;
     assert_eq!(one.json().as_array().unwrap().len(), 1);
 }
@@ -104,8 +105,7 @@ async fn p04_bytes_decide_what_a_file_is_and_neither_name_nor_claim() {
 #[tokio::test]
 async fn a_refusal_says_what_a_front_end_can_show() {
     let world = World::new();
-    let app = app(&world.media, policy().max_bytes(1000).max_dimensions(500, 500));
-    let wide: &[u8] = include_bytes!("../fixtures/images/plain-1000x700.jpg");
+    let app = app(&world.media, policy().max_bytes(1000));
     let broken = {
         let mut request = Form::new().with(file("a.png", &png(100))).by("ana");
         *request.body_mut() = "--boundary\r\nContent-Disposition: form-data; na".into();
@@ -142,6 +142,17 @@ async fn a_refusal_says_what_a_front_end_can_show() {
         assert_eq!(answer.json()["type"], format!("urn:problem:tower-media:{slug}"));
         assert!(answer.json()["detail"].as_str().unwrap().ends_with('.'), "{slug}");
     }
+    world.backend.set(Fault::Fail(tower_media::ErrorKind::Unavailable));
+    let answer = send(&app, Form::new().with(file("a.png", &png(100))).by("ana")).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.header("retry-after"), "1");
+}
+
+#[tokio::test]
+async fn a_picture_has_no_more_pixels_than_the_policy_allows() {
+    let world = World::new();
+    let wide: &[u8] = include_bytes!("../fixtures/images/plain-1000x700.jpg");
+    let untold: &[u8] = include_bytes!("../fixtures/images/truncated-header.jpg");
     let app = self::app(&world.media, policy().max_dimensions(1000, 700));
     let fits = send(&app, Form::new().with(file("a.jpg", wide)).by("ana")).await;
     assert_eq!(fits.status, StatusCode::CREATED);
@@ -151,10 +162,8 @@ async fn a_refusal_says_what_a_front_end_can_show() {
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
         assert_eq!(answer.json()["type"], "urn:problem:tower-media:too-many-pixels");
     }
-    world.backend.set(Fault::Fail(tower_media::ErrorKind::Unavailable));
-    let answer = send(&app, Form::new().with(file("a.png", &png(100))).by("ana")).await;
-    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(answer.header("retry-after"), "1");
+    let answer = send(&app, Form::new().with(file("a.jpg", untold)).by("ana")).await;
+    assert_eq!(answer.json()["type"], "urn:problem:tower-media:unmeasurable-picture");
 }
 
 #[tokio::test]

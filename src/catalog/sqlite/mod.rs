@@ -63,11 +63,14 @@ impl SqliteCatalog {
     /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) if it is some other program's database.
     /// - Those of [`Catalog`].
     pub(crate) async fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Self::open_with(path.as_ref(), BUSY).await
+        Self::open_with(Self::options(path.as_ref(), BUSY)).await
     }
 
-    async fn open_with(path: &Path, busy_timeout: Duration) -> Result<Self> {
-        let options = open::options(path, busy_timeout);
+    pub(super) fn options(path: &Path, busy_timeout: Duration) -> SqliteConnectOptions {
+        open::options(path, busy_timeout)
+    }
+
+    pub(super) async fn open_with(options: SqliteConnectOptions) -> Result<Self> {
         open::prepare(&options).await?;
         Ok(Self {
             readers: Readers::new(options.clone()),

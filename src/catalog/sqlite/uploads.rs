@@ -56,10 +56,12 @@ impl Operation for Insert {
             None => self.first(conn, &owner).await?,
         };
         query(
-            "INSERT INTO refs (owner, scope, arrival) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+            "INSERT INTO refs (media, scope, owner, arrival) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT DO NOTHING",
         )
-        .bind(owner.number)
+        .bind(row.record.id.as_str().to_owned())
         .bind(self.entry.scope.as_str().to_owned())
+        .bind(owner.number)
         .bind(row.arrival)
         .execute(&mut *conn)
         .await?;

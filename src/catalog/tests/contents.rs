@@ -86,6 +86,7 @@ async fn contents_come_in_pages_each_once() {
             break;
         }
         found.append(&mut page);
+        assert!(found.len() <= expected.len(), "the pages do not end");
     }
     assert_eq!(found, expected);
 

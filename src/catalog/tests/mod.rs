@@ -1,7 +1,11 @@
 //! What every catalog keeps, asked of the one in SQLite.
 
 mod contents;
+mod cost;
+mod faults;
 mod listing;
+mod model;
+mod opening;
 mod ownership;
 mod removal;
 mod renditions;
@@ -49,6 +53,7 @@ impl Lab {
             let mut page = self.catalog.list(owner, &options).await.expect("a page");
             assert!(page.rows.len() <= options.limit());
             rows.append(&mut page.rows);
+            assert!(rows.len() < 10_000, "the pages do not end");
             let Some(next) = page.next else { return rows };
             options = options.with_after(next);
         }

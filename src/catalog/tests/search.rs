@@ -17,7 +17,12 @@ async fn found(lab: &Lab, owner: &Owner, options: &ListAll) -> (Vec<String>, u64
     (matches.rows.into_iter().map(name).collect(), matches.total)
 }
 
-fn taken(entry: Entry, name: &str, date: Option<&str>, place: (Option<&str>, Option<&str>)) -> Entry {
+fn taken(
+    entry: Entry,
+    name: &str,
+    date: Option<&str>,
+    place: (Option<&str>, Option<&str>),
+) -> Entry {
     let mut exif = Exif::default();
     exif.date_taken = date.map(str::to_owned);
     exif.gps_latitude = place.0.map(str::to_owned);

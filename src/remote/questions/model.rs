@@ -9,6 +9,7 @@ use tokio::{
 };
 
 use super::*;
+use crate::error::ErrorKind;
 
 const OWNERS: usize = 2;
 const IDS: usize = 3;

@@ -7,6 +7,7 @@ use tokio::{
 };
 
 use super::*;
+use crate::error::ErrorKind;
 
 const AGE: Duration = Duration::from_secs(5);
 
@@ -356,7 +357,7 @@ async fn g12_an_answer_that_leaves_some_open_is_one_for_those_who_did_not_ask_ab
     }));
     let [settled, open] = checks;
     assert_eq!(owned(settled).await, ["a"]);
-    assert_eq!(said(open).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(said(open).await.expect_err("refused").kind(), ErrorKind::Unavailable);
     lab.silent();
 }
 
@@ -377,12 +378,12 @@ async fn g12_an_id_that_cannot_be_asked_about_fails_nobody_elses_question() {
     }
     let [good, bad] = checks;
     assert_eq!(owned(good).await, ["a"]);
-    assert_eq!(said(bad).await.unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert_eq!(said(bad).await.expect_err("refused").kind(), ErrorKind::InvalidInput);
 
     // Alone from the beginning, it is asked once.
     let alone = lab.check(&["bad"]).await;
     lab.call().say(refused());
-    assert_eq!(said(alone).await.unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert_eq!(said(alone).await.expect_err("refused").kind(), ErrorKind::InvalidInput);
     lab.silent();
 }
 

@@ -42,15 +42,17 @@ CREATE TABLE media (
 
 CREATE INDEX media_processing ON media (number) WHERE status = 'processing';
 
+-- Where media count. With the owner in it, one look at one page tells who owns an id and where: that is the
+-- question asked most.
 CREATE TABLE refs (
-    owner   INTEGER NOT NULL,
+    media   TEXT    NOT NULL REFERENCES media (id) ON DELETE CASCADE,
     scope   TEXT    NOT NULL,
+    owner   INTEGER NOT NULL,
     arrival INTEGER NOT NULL,
-    PRIMARY KEY (owner, scope, arrival),
-    FOREIGN KEY (owner, arrival) REFERENCES media (owner, arrival) ON DELETE CASCADE
+    PRIMARY KEY (media, scope)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX refs_of_media ON refs (owner, arrival);
+CREATE INDEX refs_newest ON refs (owner, scope, arrival);
 
 -- Contents that nobody has: bytes that are being placed, or that the last holder left.
 CREATE TABLE orphans (

@@ -1,0 +1,102 @@
+//! What the store makes of the pictures of strangers: promises P4 to P7.
+
+use tower_media::{ErrorKind, MediaBackend, MediaStatus, Rendition, Variant};
+
+use crate::support::{Home, keep, owner, picture, read, upload};
+
+/// What a file is by its bytes, and its format if renditions are made of it.
+const KINDS: [(&str, &str, Option<&str>); 9] = [
+    ("quad-noexif.jpg", "image/jpeg", Some("jpeg")),
+    ("exif.png", "image/png", Some("png")),
+    ("static.gif", "image/gif", Some("gif")),
+    ("lossy.webp", "image/webp", Some("webp")),
+    ("quad.heic", "image/heif", None),
+    ("quad.avif", "image/avif", None),
+    ("quad.bmp", "image/bmp", None),
+    ("quad.tiff", "image/tiff", None),
+    ("document.pdf", "application/pdf", None),
+];
+
+#[tokio::test]
+async fn p04_bytes_decide_whatever_is_declared_and_however_it_ends() {
+    let home = Home::new().await;
+    for (name, mime_type, format) in KINDS {
+        for declared in ["image/png", "image/jpeg", "image/svg+xml", "text/html", "nonsense"] {
+            for ending in ["jpg", "png", "svg", "html"] {
+                let what = format!("{name} as {declared} and .{ending}");
+                // A new owner each time, so that nothing is answered from a row that is there.
+                let upload = upload(picture(name), &owner(&what.replace(' ', "-")));
+                let upload = upload.filename(format!("picture.{ending}")).content_type(declared);
+                let media = home.store.upload(upload).await.unwrap();
+                let said = media.mime_type.replace("heic", "heif");
+                assert_eq!(said, mime_type, "{what}");
+                let known = media.metadata.as_ref().and_then(|metadata| metadata.format.as_deref());
+                assert_eq!(known, format, "{what}");
+                let thumbnail = read(&home.store, &media.id, Variant::Thumbnail).await;
+                match format {
+                    Some(_) => assert!(thumbnail.unwrap().starts_with(b"RIFF"), "{what}"),
+                    None => {
+                        let kind = thumbnail.unwrap_err().kind();
+                        assert_eq!(kind, ErrorKind::Unsupported, "{what}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn p04_markup_is_no_picture_whatever_is_declared() {
+    let home = Home::new().await;
+    for (bytes, name) in [
+        (picture("drawing.svg"), "drawing.png"),
+        (picture("text.txt"), "text.jpg"),
+        ("BM<html><script>alert(1)</script>".into(), "bitmap.bmp"),
+    ] {
+        let upload = upload(bytes, &owner(name)).filename(name).content_type("image/png");
+        let media = home.store.upload(upload).await.unwrap();
+        assert_eq!(media.metadata, None, "{name}");
+        assert_ne!(media.mime_type, "image/png", "{name}");
+        let made = read(&home.store, &media.id, Rendition::png(64)).await;
+        assert_eq!(made.unwrap_err().kind(), ErrorKind::Unsupported, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn p05_a_broken_picture_keeps_its_original_and_has_nothing_else() {
+    let home = Home::new().await;
+    let ana = owner("ana");
+    for name in ["garbage.jpg", "truncated-header.jpg", "truncated-half.jpg", "truncated.png"] {
+        let media = keep(&home.store, picture(name), &ana).await;
+        for rendition in
+            Variant::ALL.map(Rendition::from).into_iter().chain([Rendition::png(4_000)])
+        {
+            let made = read(&home.store, &media.id, rendition).await;
+            assert_eq!(made.unwrap_err().kind(), ErrorKind::Failed, "{name} {rendition:?}");
+        }
+        assert_eq!(home.store.get(&media.id).await.unwrap().status, MediaStatus::Failed, "{name}");
+        let original = read(&home.store, &media.id, Rendition::Original).await.unwrap();
+        assert_eq!(original, picture(name));
+    }
+}
+
+#[tokio::test]
+async fn p06_the_record_says_the_size_that_is_shown() {
+    let home = Home::new().await;
+    let media = keep(&home.store, picture("orientation-6.jpg"), &owner("ana")).await;
+    let metadata = media.metadata.unwrap();
+    assert_eq!((metadata.width, metadata.height), (200, 320));
+}
+
+#[tokio::test]
+async fn p07_where_a_picture_was_taken_is_in_the_owners_view_only() {
+    let home = Home::new().await;
+    let media = keep(&home.store, picture("exif-gps.jpg"), &owner("ana")).await;
+    let public = serde_json::to_string(&media).unwrap();
+    assert!(!public.contains("47.66") && !public.contains("Canon"), "{public}");
+    let own = serde_json::to_value(media.for_owner()).unwrap();
+    assert_eq!(own["exif"]["gpsLatitude"], "47.6603");
+    assert_eq!(own["exif"]["exposureTime"], "1/250");
+    let kept = home.store.get(&media.id).await.unwrap();
+    assert_eq!((kept.exif, kept.metadata), (media.exif.clone(), media.metadata.clone()));
+}

@@ -1,0 +1,137 @@
+//! P4 and P5: what is a picture, and that nothing else is delivered as one.
+
+use bytes::Bytes;
+use tower_media::{ErrorKind, Rendition, Transform, Variant};
+
+use crate::{darkroom, fixture, made, shown, size};
+
+/// Files that are no pictures, or not of a kind that renditions are made of.
+const NO_PICTURES: [&str; 10] = [
+    "broken.heic",
+    "document.pdf",
+    "drawing.svg",
+    "empty.bin",
+    "exif-gps.heic",
+    "exif.avif",
+    "quad.avif",
+    "quad.bmp",
+    "quad.tiff",
+    "text.txt",
+];
+
+const BROKEN: [&str; 4] =
+    ["garbage.jpg", "truncated-half.jpg", "truncated-header.jpg", "truncated.png"];
+
+#[tokio::test]
+async fn p04_what_is_no_picture_has_no_renditions() {
+    for name in NO_PICTURES {
+        assert_eq!(darkroom().read(fixture(name)).await.unwrap(), None, "{name}");
+        let made = made(fixture(name), Variant::Thumbnail).await;
+        assert_eq!(made.unwrap_err().kind(), ErrorKind::Unsupported, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn p04_a_beginning_like_a_pictures_is_not_enough() {
+    for (bytes, kind) in [
+        (&b"BM<html><script>alert(1)</script>"[..], ErrorKind::Unsupported),
+        (b"GIF89a=1;/*", ErrorKind::Failed),
+        (b"GIF89a=1;/*<script>alert(1)</script>*/=1", ErrorKind::Failed),
+        (b"\xFF\xD8\xFF<script>alert(1)</script>", ErrorKind::Failed),
+        (b"\x89PNG\r\n\x1a\n<script>alert(1)</script>", ErrorKind::Failed),
+        (b"RIFF\x1a\0\0\0WEBPVP8 <script>alert(1)", ErrorKind::Failed),
+        (
+            b"<?xml version=\"1.0\"?><svg xmlns=\"http://www.w3.org/2000/svg\"/>",
+            ErrorKind::Unsupported,
+        ),
+        (b"<svg onload=alert(1)>", ErrorKind::Unsupported),
+    ] {
+        let made = made(bytes, Rendition::png(64)).await;
+        assert_eq!(made.unwrap_err().kind(), kind, "{:?}", String::from_utf8_lossy(bytes));
+    }
+}
+
+#[tokio::test]
+async fn p04_the_bytes_decide_and_not_the_name() {
+    for (name, format) in [("jpeg-named.png", "jpeg"), ("png-named.jpg", "png")] {
+        let (metadata, _) = darkroom().read(fixture(name)).await.unwrap().unwrap();
+        assert_eq!(metadata.format.as_deref(), Some(format), "{name}");
+        assert_eq!(size(&shown(fixture(name)).await), (200, 150));
+    }
+}
+
+#[tokio::test]
+async fn p05_a_broken_picture_is_never_delivered_as_its_original() {
+    for name in BROKEN {
+        for rendition in [Variant::Thumbnail.into(), Rendition::png(4_000), Transform::new().into()]
+        {
+            let made = made(fixture(name), rendition).await;
+            assert_eq!(made.unwrap_err().kind(), ErrorKind::Failed, "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn p05_one_cut_anywhere_is_broken_or_a_picture_of_its_size() {
+    for name in
+        ["plain-801x100.jpg", "progressive-100x700.jpg", "exif.png", "lossy.webp", "static.gif"]
+    {
+        let whole = fixture(name);
+        let expected = size(&shown(whole.clone()).await);
+        for cut in (0..whole.len()).step_by(whole.len() / 24) {
+            match made(whole.slice(..cut), Rendition::png(4_000)).await {
+                Ok(made) => {
+                    assert_eq!(size(&crate::decoded(&made)), expected, "{name} cut at {cut}")
+                }
+                Err(error) => assert!(
+                    matches!(error.kind(), ErrorKind::Failed | ErrorKind::Unsupported),
+                    "{name} cut at {cut}: {error:?}"
+                ),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn p05_a_small_picture_is_made_anew() {
+    for name in ["tiny-16x12.png", "exif.webp", "exif-gps.jpg"] {
+        for variant in Variant::ALL {
+            let original = fixture(name);
+            let made = made(original.clone(), variant).await.unwrap();
+            assert!(made.starts_with(b"RIFF") && made != original, "{name} {variant}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn p05_the_original_is_no_rendition() {
+    let made = made(fixture("quad-noexif.jpg"), Rendition::Original).await;
+    assert_eq!(made.unwrap_err().kind(), ErrorKind::InvalidInput);
+}
+
+#[tokio::test]
+async fn a_trailer_is_no_harm() {
+    assert_eq!(size(&shown(fixture("trailing-garbage.jpg")).await), (300, 200));
+}
+
+#[tokio::test]
+async fn bytes_at_random_are_no_harm() {
+    // Every 40th byte of a good picture is another: an error or a picture, and no panic.
+    for name in
+        ["exif-gps.jpg", "alpha.png", "lossy.webp", "animated.gif", "progressive-100x700.jpg"]
+    {
+        for seed in 1..40usize {
+            let mut bytes = fixture(name).to_vec();
+            for at in (seed..bytes.len()).step_by(40) {
+                bytes[at] = bytes[at].wrapping_mul(31).wrapping_add(seed as u8);
+            }
+            let made = made(Bytes::from(bytes), Rendition::png(64)).await;
+            if let Err(error) = made {
+                let expected = matches!(error.kind(), ErrorKind::Failed | ErrorKind::Unsupported);
+                assert!(expected, "{name} {seed}: {error:?}");
+                let panicked = format!("{error:?}").contains("panic");
+                assert!(!panicked, "{name} {seed}: {error:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! P12: sizes of renditions, and nothing is enlarged.
+
+use tower_media::{ErrorKind, Fit, Format, Rendition, Transform, Variant};
+
+use crate::{darkroom, decoded, fixture, made, png, size};
+
+#[tokio::test]
+async fn variants_have_their_sizes() {
+    for (name, sizes) in [
+        ("plain-2400x1600.jpg", [(200, 200), (800, 533), (1920, 1280)]),
+        ("plain-1000x700.jpg", [(200, 200), (800, 560), (1000, 700)]),
+        ("plain-1921x64.jpg", [(200, 64), (800, 27), (1920, 64)]),
+        ("plain-801x100.jpg", [(200, 100), (800, 100), (801, 100)]),
+        ("progressive-100x700.jpg", [(100, 200), (100, 700), (100, 700)]),
+        ("one-pixel.png", [(1, 1); 3]),
+    ] {
+        let variants = Variant::ALL.map(Rendition::from);
+        let made = darkroom().make(fixture(name), &variants).await.unwrap();
+        let made: Vec<_> = made.iter().map(|made| size(&decoded(made))).collect();
+        assert_eq!(made, sizes, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn renditions_come_in_the_order_they_were_asked_in() {
+    let asked = [50, 400, 10, 1000, 200].map(|width| png().with_width(width).into());
+    let made = darkroom().make(fixture("plain-1000x700.jpg"), &asked).await.unwrap();
+    let widths: Vec<_> = made.iter().map(|made| decoded(made).width()).collect();
+    assert_eq!(widths, [50, 400, 10, 1000, 200]);
+}
+
+#[tokio::test]
+async fn bars_are_black_and_the_picture_is_in_their_middle() {
+    let asked = png().with_width(400).with_height(400).with_fit(Fit::Contain);
+    let picture = decoded(&made(fixture("alpha.png"), asked).await.unwrap()).into_rgba8();
+    assert_eq!(picture.dimensions(), (400, 400));
+    // 300 × 200 in it, which is not enlarged.
+    for (x, y) in [(0, 0), (399, 399), (200, 99), (200, 300), (49, 200), (350, 200)] {
+        assert_eq!(picture[(x, y)].0, [0, 0, 0, 255], "{x} {y}");
+    }
+    assert_eq!(picture[(50, 200)].0[3], 0, "the left edge shows through");
+    assert_eq!(picture[(349, 200)].0[3], 255);
+}
+
+#[tokio::test]
+async fn p12_bars_are_held_to_the_limits() {
+    let huge = png().with_width(16_384).with_height(16_384).with_fit(Fit::Contain);
+    let made = made(fixture("quad-noexif.jpg"), huge).await;
+    assert_eq!(made.unwrap_err().kind(), ErrorKind::InvalidInput);
+}
+
+#[tokio::test]
+async fn p12_a_picture_wider_than_webp_is_made_to_fit() {
+    let limits = crate::patient().with_max_side(20_000);
+    let darkroom = tower_media::testkit::Darkroom::new(limits);
+    let asked =
+        [Transform::new().into(), png().into(), Transform::new().with_format(Format::Jpeg).into()];
+    let made = darkroom.make(fixture("wide-17000x8.png"), &asked).await.unwrap();
+    let sizes: Vec<_> = made.iter().map(|made| size(&decoded(made))).collect();
+    assert_eq!(sizes, [(16_383, 8), (17_000, 8), (17_000, 8)]);
+}
+
+#[tokio::test]
+async fn a_part_of_a_jpeg_decoded_small_is_the_picture() {
+    // A JPEG is decoded at a half, a quarter, an eighth: to the eye it must not matter.
+    let large = decoded(&made(fixture("plain-2400x1600.jpg"), png()).await.unwrap());
+    for width in [1200, 1199, 601, 600, 300, 299, 100] {
+        let small =
+            decoded(&made(fixture("plain-2400x1600.jpg"), png().with_width(width)).await.unwrap());
+        let (width, height) = size(&small);
+        let (small, large) = (small.to_rgb8(), large.to_rgb8());
+        for (x, y) in [(1, 1), (5, 3), (3, 7), (7, 7), (4, 4)] {
+            let at = |width, height| (width * x / 8, height * y / 8);
+            let expected = large[at(2400, 1600)].0;
+            crate::close(
+                &small[at(width, height)].0,
+                &expected,
+                8,
+                &format!("{width} at {x}, {y}"),
+            );
+        }
+    }
+}
