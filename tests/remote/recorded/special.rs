@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::TryStreamExt as _;
 use tower_media::{
-    ErrorKind, Format, ListOptions, MediaBackend as _, MediaId, MediaState, MediaStats, Owner,
-    Remote, Rendition, Transform, Upload, Variant, remote::ListAll,
+    ErrorKind, Format, ListAll, ListOptions, MediaBackend as _, MediaId, MediaState, MediaStats,
+    Owner, Remote, Rendition, Transform, Upload, Variant,
 };
 
 use super::{expected::kind, patient};
