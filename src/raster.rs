@@ -49,8 +49,6 @@ pub(crate) fn media_type(bytes: &[u8], hint: Option<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::*;
 
     #[test]
