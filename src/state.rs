@@ -332,7 +332,7 @@ impl MediaState {
         self.0.backend.remove(owner, id).await
     }
 
-    /// Returns the record of the media with this content, whoever it belongs to, if there is one.
+    /// Returns a record of media with this content, whoever it belongs to, if there is one.
     ///
     /// For the operator, and never for a user: it says whether somebody else has a picture.
     ///

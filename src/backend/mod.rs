@@ -133,8 +133,7 @@ pub trait MediaBackend: Ownership {
     /// - What other owners have is untouched, the same bytes included.
     fn remove(&self, owner: &Owner, id: &MediaId) -> impl Future<Output = Result<bool>> + Send;
 
-    /// Returns the record of the media with this content, whoever it belongs to, if there is one; of
-    /// several that which was stored first.
+    /// Returns a record of media with this content, whoever it belongs to, if there is one.
     ///
     /// For the operator, and never for a user: it says whether somebody else has a picture.
     ///

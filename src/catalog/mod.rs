@@ -89,8 +89,8 @@ pub(crate) trait Catalog: fmt::Debug + Send + Sync + 'static {
         options: &'a ListAll,
     ) -> BoxFuture<'a, Result<Matches>>;
 
-    /// Returns the row of this content that came first, whoever has it.
-    fn first_of(&self, hash: ContentHash) -> BoxFuture<'_, Result<Option<Row>>>;
+    /// Returns a row of this content, whoever has it: the same as long as it is there.
+    fn any_of(&self, hash: ContentHash) -> BoxFuture<'_, Result<Option<Row>>>;
 
     /// Counts what an owner has.
     fn stats<'a>(&'a self, owner: &'a Owner) -> BoxFuture<'a, Result<MediaStats>>;

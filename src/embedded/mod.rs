@@ -270,7 +270,7 @@ impl MediaBackend for Embedded {
     }
 
     async fn find_any_owners_by_hash(&self, hash: ContentHash) -> Result<Option<Media>> {
-        let row = self.0.catalog.first_of(hash).await?;
+        let row = self.0.catalog.any_of(hash).await?;
         Ok(row.map(|row| self.0.record(row)))
     }
 
@@ -287,7 +287,7 @@ impl MediaBackend for Embedded {
             return Err(Error::new(ErrorKind::Unavailable, "the media store is closed"));
         }
         let nothing = ContentHash::from_bytes([0; 32]);
-        self.0.catalog.first_of(nothing).await?;
+        self.0.catalog.any_of(nothing).await?;
         self.0.blobs.open(&content_key(nothing), None).await.map(drop)
     }
 

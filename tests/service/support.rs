@@ -1,12 +1,15 @@
 //! A service of ours on a socket of its own.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use axum::Router;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::AbortHandle};
 use tower_media::{
-    Embedded, EmbeddedBuilder, MakeVariants, MediaState,
+    Embedded, EmbeddedBuilder, MakeVariants, MediaState, PictureLimits,
     routes::{ServiceKeys, ServiceRoutes},
 };
 
@@ -52,8 +55,10 @@ pub struct Home {
 
 impl Home {
     pub async fn new() -> Self {
+        // How long a picture may take is not what these tests are about.
+        let pictures = PictureLimits::default().with_timeout(Duration::from_secs(600));
         let builder = Embedded::builder().public_url("http://localhost:3015/api/v1");
-        Self::with(builder.variants(MakeVariants::Ahead)).await
+        Self::with(builder.variants(MakeVariants::Ahead).pictures(pictures)).await
     }
 
     pub async fn with(builder: EmbeddedBuilder) -> Self {

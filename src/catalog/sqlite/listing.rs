@@ -17,7 +17,7 @@ use crate::{
 
 pub(super) const GET: &str = "SELECT * FROM records WHERE id = ?1";
 
-pub(super) const FIRST_OF: &str = "SELECT * FROM records WHERE hash = ?1 ORDER BY number LIMIT 1";
+pub(super) const ANY_OF: &str = "SELECT * FROM records WHERE hash = ?1 ORDER BY owner LIMIT 1";
 
 pub(super) const OWNER: &str =
     "SELECT number, arrivals, count, bytes FROM owners WHERE tenant = ?1 AND subject = ?2";
@@ -56,8 +56,8 @@ pub(super) async fn get(readers: &Readers, id: &MediaId) -> Result<Option<Row>> 
     row.map(|row| Columns(&row).record()).transpose()
 }
 
-pub(super) async fn first_of(readers: &Readers, hash: ContentHash) -> Result<Option<Row>> {
-    let row = readers.one(query(FIRST_OF).bind(hash.as_bytes().to_vec())).await?;
+pub(super) async fn any_of(readers: &Readers, hash: ContentHash) -> Result<Option<Row>> {
+    let row = readers.one(query(ANY_OF).bind(hash.as_bytes().to_vec())).await?;
     row.map(|row| Columns(&row).record()).transpose()
 }
 

@@ -129,8 +129,8 @@ impl Catalog for SqliteCatalog {
         Box::pin(search::search(&self.readers, owner, options))
     }
 
-    fn first_of(&self, hash: ContentHash) -> BoxFuture<'_, Result<Option<Row>>> {
-        Box::pin(listing::first_of(&self.readers, hash))
+    fn any_of(&self, hash: ContentHash) -> BoxFuture<'_, Result<Option<Row>>> {
+        Box::pin(listing::any_of(&self.readers, hash))
     }
 
     fn stats<'a>(&'a self, owner: &'a Owner) -> BoxFuture<'a, Result<MediaStats>> {

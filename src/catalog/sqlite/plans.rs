@@ -20,7 +20,7 @@ async fn every_question_goes_by_an_index() {
         listing::NEWEST,
         listing::NEWEST_IN_SCOPES,
         listing::PROCESSING,
-        listing::FIRST_OF,
+        listing::ANY_OF,
         search::COUNT,
         contents::ORPHANS,
         contents::HELD,

@@ -37,7 +37,7 @@ pub(super) async fn get(State(service): Shared, Id(id): Id) -> Result<Response, 
     Ok(Json(Record::from(&media)).into_response())
 }
 
-/// `GET /hash/{sha256}`: the first record of this content, whoever has it.
+/// `GET /hash/{sha256}`: a record of this content, whoever has it.
 pub(super) async fn by_hash(
     State(service): Shared,
     path: Option<Path<String>>,

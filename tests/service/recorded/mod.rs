@@ -154,7 +154,7 @@ async fn make(
 /// Waits until processing is over, so that nothing depends on how long it takes.
 async fn processed(home: &Home, media: &Value) {
     let id = MediaId::from_trusted(media["id"].as_str().unwrap()).unwrap();
-    let processed = home.store.wait_until_ready(&id, Duration::from_secs(60)).await;
+    let processed = home.store.wait_until_ready(&id, Duration::from_secs(600)).await;
     if let Err(error) = processed {
         assert_eq!(error.kind(), ErrorKind::Failed);
     }
