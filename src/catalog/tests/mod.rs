@@ -9,6 +9,7 @@ mod opening;
 mod ownership;
 mod removal;
 mod renditions;
+mod search;
 mod uploads;
 
 use std::time::{Duration, SystemTime};

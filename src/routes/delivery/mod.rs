@@ -8,3 +8,7 @@ mod routes;
 mod transform;
 
 pub use self::routes::{DeliveryRoutes, ResourcePolicy};
+pub(super) use self::{
+    answer::{Access, Order},
+    conditions::Conditions,
+};
