@@ -5,6 +5,7 @@ mod answer;
 mod conditions;
 mod observe;
 mod routes;
+mod serve;
 mod transform;
 
 pub use self::routes::{DeliveryRoutes, ResourcePolicy};
