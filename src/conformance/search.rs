@@ -1,14 +1,19 @@
 //! What searching promises, and what only the operator may ask.
 
+use std::time::Duration;
+
 use super::lab::{Lab, SCOPE, new_owner, new_picture, picture, scopes, unique};
 use crate::{
-    backend::MediaBackend,
+    backend::{MediaBackend, MediaBackendExt as _},
     error::ErrorKind,
     id::MediaId,
     list::{ListAll, ListOptions, ListPage, SortBy},
     owner::{Owner, Scopes},
     upload::Upload,
 };
+
+/// How long an upload may be processed.
+const PROCESSING: Duration = Duration::from_secs(60);
 
 impl<B: MediaBackend> Lab<'_, B> {
     async fn search(&self, owner: &Owner, options: &ListAll) -> ListPage {
@@ -28,7 +33,9 @@ pub async fn search_agrees_with_list(backend: &impl MediaBackend) {
     for (n, scope) in ["a", "b", "a", "c", "b"].into_iter().enumerate() {
         // Of two lengths, so that some compare equal by size.
         let bytes = picture((unique() + &"-".repeat(n % 2)).as_bytes());
-        lab.upload(Upload::new(bytes).owned_by(&owner).scope(scope)).await;
+        let media = lab.upload(Upload::new(bytes).owned_by(&owner).scope(scope)).await;
+        // Only what is ready is found, and it must not become so in between.
+        lab.ok("processing", backend.wait_until_ready(&media.id, PROCESSING).await);
         lab.upload_new(&new_owner(), scope).await;
     }
     let middle = lab.list(&owner, ListOptions::new()).await[2].clone();
