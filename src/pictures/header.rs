@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, Seek, SeekFrom};
 
-use image::{ImageDecoder, ImageFormat, ImageReader, metadata::Orientation};
+use image::{ImageDecoder, ImageFormat, metadata::Orientation};
 
 use super::{
     PictureLimits, exif,
@@ -107,7 +107,7 @@ pub(super) fn turned((width, height): (u32, u32), orientation: Orientation) -> (
 }
 
 /// Opens every format but JPEG: the header is read and held against the limits.
-#[expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "this is the one door")]
+#[expect(clippy::disallowed_types, reason = "this is the one door")]
 pub(super) fn open(
     input: Input,
     format: ImageFormat,
@@ -118,7 +118,7 @@ pub(super) fn open(
     // Sides are judged by `judge`, which names them.
     (allowed.max_image_width, allowed.max_image_height) = (None, None);
     allowed.max_alloc = Some(limits.max_memory);
-    let mut reader = ImageReader::with_format(input, format);
+    let mut reader = image::ImageReader::with_format(input, format);
     reader.limits(allowed);
     let decoder = reader.into_decoder().map_err(|error| input::failed(deadline, error))?;
     // For the pixels themselves the decoder asks nobody.
