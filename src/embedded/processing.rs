@@ -7,7 +7,12 @@ use std::{
 };
 
 use super::store::Store;
-use crate::{error::Result, id::MediaId, media::MediaStatus, rendition::Variant};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    id::MediaId,
+    media::MediaStatus,
+    rendition::Variant,
+};
 
 /// How many are looked up at once.
 const BATCH: usize = 32;
