@@ -23,10 +23,12 @@ fn taken(
     date: Option<&str>,
     place: (Option<&str>, Option<&str>),
 ) -> Entry {
-    let mut exif = Exif::default();
-    exif.date_taken = date.map(str::to_owned);
-    exif.gps_latitude = place.0.map(str::to_owned);
-    exif.gps_longitude = place.1.map(str::to_owned);
+    let exif = Exif {
+        date_taken: date.map(str::to_owned),
+        gps_latitude: place.0.map(str::to_owned),
+        gps_longitude: place.1.map(str::to_owned),
+        ..Exif::default()
+    };
     Entry { file_name: Some(name.to_owned()), exif: Some(exif), ..entry }
 }
 
