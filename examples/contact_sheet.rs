@@ -88,8 +88,7 @@ fn sizes(pictures: &[DynamicImage]) -> String {
 }
 
 fn reason(error: &Error) -> String {
-    let cause = error.source().map(|cause| format!(" ({cause})")).unwrap_or_default();
-    format!("{:?}: {error}{cause}", error.kind())
+    format!("{:?}: {error}", error.kind())
 }
 
 fn sheet(rows: &[Vec<DynamicImage>]) -> RgbaImage {

@@ -65,7 +65,7 @@ pub use self::{
     error::{Error, ErrorKind, Result},
     extract::{MediaIds, VerifiedMedia},
     id::{ContentHash, InvalidContentHash, InvalidMediaId, MediaId, UnverifiedId},
-    list::{ListOptions, MediaStats, Page},
+    list::{ListAll, ListOptions, ListPage, MediaStats, Page, SortBy},
     media::{Exif, Media, MediaStatus, MediaUrls, Metadata, OwnerView},
     memory::InMemory,
     owner::{InvalidOwner, InvalidScope, Owner, Scope, Scopes},

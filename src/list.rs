@@ -1,6 +1,10 @@
 //! Listing what an owner has, page by page, and counting it.
 
+mod search;
+
 use serde::Serialize;
+
+pub use self::search::{ListAll, ListPage, SortBy};
 
 use crate::{media::Media, owner::Scopes};
 

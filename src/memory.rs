@@ -251,6 +251,19 @@ impl MediaBackend for InMemory {
         Ok(self.shelf().remove(owner, id))
     }
 
+    async fn find_any_owners_by_hash(&self, hash: ContentHash) -> Result<Option<Media>> {
+        let shelf = self.shelf();
+        let holders = shelf.contents.get(&hash).map(|content| content.holders.values());
+        let records = holders.into_iter().flatten().map(|id| &shelf.items[id].media);
+        Ok(records.min_by_key(|media| media.created_at).cloned())
+    }
+
+    async fn remove_any_owners(&self, id: &MediaId) -> Result<bool> {
+        let mut shelf = self.shelf();
+        let owner = shelf.items.get(id).map(|item| item.owner.clone());
+        Ok(owner.is_some_and(|owner| shelf.remove(&owner, id)))
+    }
+
     fn urls(&self, id: &MediaId) -> MediaUrls {
         MediaUrls::all("", id)
     }

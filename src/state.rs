@@ -19,8 +19,8 @@ use crate::{
     backend::{MediaBackend, MediaBackendExt as _, Picture, SharedBackend, Unstored},
     download::{Download, DownloadOptions},
     error::{Error, ErrorKind, Result},
-    id::{MediaId, UnverifiedId},
-    list::{ListOptions, MediaStats, Page},
+    id::{ContentHash, MediaId, UnverifiedId},
+    list::{ListAll, ListOptions, ListPage, MediaStats, Page},
     media::{Media, MediaUrls},
     memory::InMemory,
     owner::{Owner, Scopes},
@@ -284,6 +284,31 @@ impl MediaState {
         self.0.backend.list(owner, options).await
     }
 
+    /// Lists an owner's media that is ready, filtered and in any order.
+    ///
+    /// ```
+    /// use tower_media::{ListAll, MediaState, Owner, SortBy, Upload};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> tower_media::Result<()> {
+    /// let media = MediaState::in_memory();
+    /// let ana = Owner::new("ana")?;
+    /// for text in ["short", "much longer"] {
+    ///     media.upload(Upload::new(text).owned_by(&ana).scope("notes")).await?;
+    /// }
+    /// let smallest = ListAll::new().with_sort(SortBy::Size, true).with_limit(1);
+    /// let page = media.search(&ana, &smallest).await?;
+    /// assert_eq!((page.items[0].size, page.total, page.has_more), (5, 2, true));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The backend's own.
+    pub async fn search(&self, owner: &Owner, options: &ListAll) -> Result<ListPage> {
+        self.0.backend.search(owner, options).await
+    }
+
     /// Counts an owner's media.
     ///
     /// # Errors
@@ -305,6 +330,42 @@ impl MediaState {
     /// The backend's own.
     pub async fn remove(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
         self.0.backend.remove(owner, id).await
+    }
+
+    /// Returns a record of media with this content, whoever it belongs to, if there is one.
+    ///
+    /// For the operator, and never for a user: it says whether somebody else has a picture.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] if the backend cannot look for content, and the backend's own.
+    pub async fn find_any_owners_by_hash(&self, hash: ContentHash) -> Result<Option<Media>> {
+        self.0.backend.find_any_owners_by_hash(hash).await
+    }
+
+    /// Removes media, whoever it belongs to, and returns whether there was something to remove. Other
+    /// owners' records of the same bytes stay.
+    ///
+    /// For the operator, and never for a user, for whom there is [`remove`](Self::remove).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] if the backend only removes for owners, and the backend's own.
+    pub async fn remove_any_owners(&self, id: &MediaId) -> Result<bool> {
+        self.0.backend.remove_any_owners(id).await
+    }
+
+    /// Asks the backend whether all that it needs to work answers, such as its database and its store.
+    ///
+    /// # Errors
+    ///
+    /// The backend's own, and [`ErrorKind::Timeout`] if they did not answer within the time of a
+    /// [check](MediaStateBuilder::check_timeout).
+    pub async fn ready(&self) -> Result<()> {
+        let after = self.0.check_timeout;
+        tokio::time::timeout(after, self.0.backend.ready())
+            .await
+            .unwrap_or_else(|_| Err(Error::timeout("the readiness of the media", after)))
     }
 
     /// Waits until the media has been processed and returns its record. Asks at growing intervals,

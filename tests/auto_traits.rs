@@ -5,9 +5,10 @@ use std::rc::Rc;
 use axum::{Json, response::Response};
 use tower_media::{
     Download, Error, InMemory, Media, MediaId, MediaState, OwnedMedia, Owner, Scopes, UnverifiedId,
-    Upload, VerifyMediaLayer,
+    Upload, UrlSigner, VerifyMediaLayer,
     backend::SharedBackend,
     extract::{MultipartForm, VerifyMediaRejection, ViaBody, ViaParts},
+    routes::{DeliveryRoutes, UploadPolicy, UploadRejection, UploadRoutes, Uploads},
     verify::{ResponseFuture, VerifyMedia},
 };
 
@@ -36,6 +37,8 @@ fn g13_what_crosses_threads_can() {
     shared::<(Owner, Scopes, MediaId, UnverifiedId, Media)>();
     shared::<Error>();
     shared::<VerifyMediaRejection>();
+    shared::<(DeliveryRoutes, UploadRoutes, UploadPolicy, UploadRejection, UrlSigner)>();
+    sent::<Uploads>();
     sent::<Upload>();
     sent::<Download>();
     sent::<MultipartForm<Vec<UnverifiedId>>>();

@@ -8,8 +8,8 @@ use super::MediaBackend;
 use crate::{
     download::{Download, DownloadOptions},
     error::Result,
-    id::MediaId,
-    list::{ListOptions, MediaStats, Page},
+    id::{ContentHash, MediaId},
+    list::{ListAll, ListOptions, ListPage, MediaStats, Page},
     media::{Media, MediaUrls},
     owner::Owner,
     ownership::{DynOwnership, Ownership, OwnershipQuestion, Standing},
@@ -35,10 +35,25 @@ pub trait DynMediaBackend: DynOwnership {
         owner: &'a Owner,
         options: &'a ListOptions,
     ) -> BoxFuture<'a, Result<Page>>;
+    /// See [`MediaBackend::search`].
+    fn dyn_search<'a>(
+        &'a self,
+        owner: &'a Owner,
+        options: &'a ListAll,
+    ) -> BoxFuture<'a, Result<ListPage>>;
     /// See [`MediaBackend::stats`].
     fn dyn_stats<'a>(&'a self, owner: &'a Owner) -> BoxFuture<'a, Result<MediaStats>>;
     /// See [`MediaBackend::remove`].
     fn dyn_remove<'a>(&'a self, owner: &'a Owner, id: &'a MediaId) -> BoxFuture<'a, Result<bool>>;
+    /// See [`MediaBackend::find_any_owners_by_hash`].
+    fn dyn_find_any_owners_by_hash(
+        &self,
+        hash: ContentHash,
+    ) -> BoxFuture<'_, Result<Option<Media>>>;
+    /// See [`MediaBackend::remove_any_owners`].
+    fn dyn_remove_any_owners<'a>(&'a self, id: &'a MediaId) -> BoxFuture<'a, Result<bool>>;
+    /// See [`MediaBackend::ready`].
+    fn dyn_ready(&self) -> BoxFuture<'_, Result<()>>;
     /// See [`MediaBackend::urls`].
     fn dyn_urls(&self, id: &MediaId) -> MediaUrls;
 }
@@ -68,12 +83,35 @@ impl<T: MediaBackend> DynMediaBackend for T {
         Box::pin(self.list(owner, options))
     }
 
+    fn dyn_search<'a>(
+        &'a self,
+        owner: &'a Owner,
+        options: &'a ListAll,
+    ) -> BoxFuture<'a, Result<ListPage>> {
+        Box::pin(self.search(owner, options))
+    }
+
     fn dyn_stats<'a>(&'a self, owner: &'a Owner) -> BoxFuture<'a, Result<MediaStats>> {
         Box::pin(self.stats(owner))
     }
 
     fn dyn_remove<'a>(&'a self, owner: &'a Owner, id: &'a MediaId) -> BoxFuture<'a, Result<bool>> {
         Box::pin(self.remove(owner, id))
+    }
+
+    fn dyn_find_any_owners_by_hash(
+        &self,
+        hash: ContentHash,
+    ) -> BoxFuture<'_, Result<Option<Media>>> {
+        Box::pin(self.find_any_owners_by_hash(hash))
+    }
+
+    fn dyn_remove_any_owners<'a>(&'a self, id: &'a MediaId) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(self.remove_any_owners(id))
+    }
+
+    fn dyn_ready(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(self.ready())
     }
 
     fn dyn_urls(&self, id: &MediaId) -> MediaUrls {
@@ -126,12 +164,28 @@ impl MediaBackend for SharedBackend {
         self.0.dyn_list(owner, options).await
     }
 
+    async fn search(&self, owner: &Owner, options: &ListAll) -> Result<ListPage> {
+        self.0.dyn_search(owner, options).await
+    }
+
     async fn stats(&self, owner: &Owner) -> Result<MediaStats> {
         self.0.dyn_stats(owner).await
     }
 
     async fn remove(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
         self.0.dyn_remove(owner, id).await
+    }
+
+    async fn find_any_owners_by_hash(&self, hash: ContentHash) -> Result<Option<Media>> {
+        self.0.dyn_find_any_owners_by_hash(hash).await
+    }
+
+    async fn remove_any_owners(&self, id: &MediaId) -> Result<bool> {
+        self.0.dyn_remove_any_owners(id).await
+    }
+
+    async fn ready(&self) -> Result<()> {
+        self.0.dyn_ready().await
     }
 
     fn urls(&self, id: &MediaId) -> MediaUrls {

@@ -12,9 +12,9 @@ pub use self::{
 
 use crate::{
     download::{Download, DownloadOptions},
-    error::Result,
-    id::MediaId,
-    list::{ListOptions, MediaStats, Page},
+    error::{Error, ErrorKind, Result},
+    id::{ContentHash, MediaId},
+    list::{ListAll, ListOptions, ListPage, MediaStats, Page},
     media::{Media, MediaUrls},
     owner::Owner,
     ownership::Ownership,
@@ -86,6 +86,37 @@ pub trait MediaBackend: Ownership {
         options: &ListOptions,
     ) -> impl Future<Output = Result<Page>> + Send;
 
+    /// Lists an owner's media that is ready, filtered and in any order.
+    ///
+    /// # Behavior
+    ///
+    /// - What [`list`](Self::list) gives, as far as it passes the filters, each once.
+    /// - [`ListPage::total`] counts all pages.
+    /// - What compares equal comes newest first, or last if ascending, so that pages do not overlap
+    ///   while nothing comes or goes.
+    ///
+    /// # Default
+    ///
+    /// Reads everything that [`list`](Self::list) gives for these scopes, and sorts it in memory. A
+    /// backend whose owners have much does better.
+    fn search(
+        &self,
+        owner: &Owner,
+        options: &ListAll,
+    ) -> impl Future<Output = Result<ListPage>> + Send {
+        async move {
+            let mut matching = Vec::new();
+            let all = ListOptions::new().with_scopes(options.scopes().clone()).with_limit(500);
+            let mut asked = all.clone();
+            loop {
+                let page = self.list(owner, &asked).await?;
+                matching.extend(page.items.into_iter().filter(|media| options.matches(media)));
+                let Some(next) = page.next else { return Ok(options.page_of(matching)) };
+                asked = all.clone().with_after(next);
+            }
+        }
+    }
+
     /// Counts an owner's media.
     ///
     /// # Behavior
@@ -101,6 +132,48 @@ pub trait MediaBackend: Ownership {
     /// - Once this has returned, the owner no longer owns the id, and it is unknown.
     /// - What other owners have is untouched, the same bytes included.
     fn remove(&self, owner: &Owner, id: &MediaId) -> impl Future<Output = Result<bool>> + Send;
+
+    /// Returns a record of media with this content, whoever it belongs to, if there is one.
+    ///
+    /// For the operator, and never for a user: it says whether somebody else has a picture.
+    ///
+    /// # Default
+    ///
+    /// [`ErrorKind::Unsupported`].
+    fn find_any_owners_by_hash(
+        &self,
+        hash: ContentHash,
+    ) -> impl Future<Output = Result<Option<Media>>> + Send {
+        let _ = hash;
+        async { Err(Error::new(ErrorKind::Unsupported, "media cannot be found by its content")) }
+    }
+
+    /// Removes media, whoever it belongs to.
+    ///
+    /// For the operator, and never for a user.
+    ///
+    /// # Behavior
+    ///
+    /// As [`remove`](Self::remove) by the owner: other records of the same bytes are untouched.
+    ///
+    /// # Default
+    ///
+    /// [`ErrorKind::Unsupported`].
+    fn remove_any_owners(&self, id: &MediaId) -> impl Future<Output = Result<bool>> + Send {
+        let _ = id;
+        let what = "media can only be removed for its owner";
+        async move { Err(Error::new(ErrorKind::Unsupported, what)) }
+    }
+
+    /// Asks everything that the backend needs to work, such as its database and its store, whether it
+    /// answers. Cheap enough to be asked every second.
+    ///
+    /// # Default
+    ///
+    /// There is nothing to ask.
+    fn ready(&self) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
 
     /// Builds the URLs of media without asking whether it exists.
     fn urls(&self, id: &MediaId) -> MediaUrls;

@@ -14,13 +14,13 @@ use futures_util::future::BoxFuture;
 
 pub(crate) use self::{
     locks::ContentLock,
-    rows::{Content, Entry, Listing, RenditionRow, Row},
+    rows::{Content, Entry, Listing, Matches, RenditionRow, Row},
     sqlite::SqliteCatalog,
 };
 use crate::{
     error::Result,
     id::{ContentHash, MediaId},
-    list::{ListOptions, MediaStats},
+    list::{ListAll, ListOptions, MediaStats},
     media::{MediaStatus, Metadata},
     owner::Owner,
     ownership::{OwnershipQuestion, Standing},
@@ -81,6 +81,16 @@ pub(crate) trait Catalog: fmt::Debug + Send + Sync + 'static {
         owner: &'a Owner,
         options: &'a ListOptions,
     ) -> BoxFuture<'a, Result<Listing>>;
+
+    /// See [`MediaBackend::search`](crate::MediaBackend::search).
+    fn search<'a>(
+        &'a self,
+        owner: &'a Owner,
+        options: &'a ListAll,
+    ) -> BoxFuture<'a, Result<Matches>>;
+
+    /// Returns a row of this content, whoever has it: the same as long as it is there.
+    fn any_of(&self, hash: ContentHash) -> BoxFuture<'_, Result<Option<Row>>>;
 
     /// Counts what an owner has.
     fn stats<'a>(&'a self, owner: &'a Owner) -> BoxFuture<'a, Result<MediaStats>>;

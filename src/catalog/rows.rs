@@ -45,6 +45,13 @@ pub(crate) struct Listing {
     pub(crate) next: Option<String>,
 }
 
+/// A page of a search, and how many rows there are on all of them.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Matches {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) total: u64,
+}
+
 /// Bytes that somebody has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Content {

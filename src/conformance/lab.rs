@@ -81,6 +81,12 @@ impl<'a, B: MediaBackend> Lab<'a, B> {
         self.equal(format_args!("the error of {call}"), found, Some(kind));
     }
 
+    /// Whether a call failed because the backend knows no tenants, and says so.
+    pub(super) fn refuses_tenant<T>(&self, owner: &Owner, result: &Result<T>) -> bool {
+        let unsupported = |error: &Error| error.kind() == ErrorKind::Unsupported;
+        owner.tenant().is_some() && result.as_ref().is_err_and(unsupported)
+    }
+
     pub(super) async fn upload(&self, upload: Upload) -> Media {
         self.ok("an upload", self.backend.upload(upload).await)
     }

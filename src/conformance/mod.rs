@@ -7,7 +7,8 @@
 //! unless removing it is part of the check: some thousand tiny pictures. One check writes a file
 //! to the system's folder for temporary files, and takes it away again.
 //!
-//! A backend that makes no renditions passes, as long as it says so.
+//! A backend that makes no renditions passes, as long as it says so; so does one that knows no tenants, as
+//! long as it refuses owners in one.
 //!
 //! # Example
 //!
@@ -28,6 +29,7 @@ mod list;
 mod owned;
 mod owners;
 mod removal;
+mod search;
 mod upload;
 
 pub use self::{
@@ -50,6 +52,10 @@ pub use self::{
     },
     removal::{
         removal_by_another_owner_is_nothing, removed_media_are_gone, upload_after_removal_is_new,
+    },
+    search::{
+        a_backend_that_works_is_ready, content_is_found_while_somebody_has_it,
+        removal_for_any_owner_takes_one_record, search_agrees_with_list,
     },
     upload::{
         broken_upload_leaves_nothing, dropped_upload_leaves_nothing,
@@ -96,6 +102,7 @@ pub async fn run(backend: &impl MediaBackend) {
     pages_hold_while_media_come_and_go(backend).await;
     unknown_page_is_refused(backend).await;
     stats_agree_with_list(backend).await;
+    search_agrees_with_list(backend).await;
 
     owned_answers_exactly(backend).await;
     owned_in_any_of_the_scopes(backend).await;
@@ -107,4 +114,8 @@ pub async fn run(backend: &impl MediaBackend) {
     removal_leaves_what_others_have(backend).await;
     owners_never_collide(backend).await;
     scopes_never_collide(backend).await;
+    content_is_found_while_somebody_has_it(backend).await;
+    removal_for_any_owner_takes_one_record(backend).await;
+
+    a_backend_that_works_is_ready(backend).await;
 }

@@ -34,7 +34,11 @@ pub async fn removal_by_another_owner_is_nothing(backend: &impl MediaBackend) {
         (new_picture(), [stranger, namesake("a"), namesake("b")]);
     let media = lab.upload(Upload::new(bytes.clone()).owned_by(&owner).scope(SCOPE)).await;
     for other in &others {
-        lab.equal("a foreign removal", lab.remove(other, &media.id).await, false);
+        let removed = backend.remove(other, &media.id).await;
+        if lab.refuses_tenant(other, &removed) {
+            continue;
+        }
+        lab.equal("a foreign removal", lab.ok("a removal", removed), false);
         // Having the same bytes gives no right to another's record of them.
         lab.upload(Upload::new(bytes.clone()).owned_by(other).scope(SCOPE)).await;
         lab.equal("a foreign removal", lab.remove(other, &media.id).await, false);

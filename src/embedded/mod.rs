@@ -28,11 +28,11 @@ pub use self::{
 };
 use crate::{
     backend::MediaBackend,
-    catalog::{Listing, Row},
+    catalog::{Listing, Matches, Row},
     download::{Download, DownloadOptions},
     error::{Error, ErrorKind, Result},
     id::{ContentHash, MediaId},
-    list::{ListOptions, MediaStats, Page},
+    list::{ListAll, ListOptions, ListPage, MediaStats, Page},
     media::{Media, MediaUrls},
     owner::Owner,
     ownership::{Ownership, OwnershipQuestion, Standing},
@@ -251,6 +251,12 @@ impl MediaBackend for Embedded {
         Ok(Page::new(rows.into_iter().map(|row| self.0.record(row)).collect(), next))
     }
 
+    async fn search(&self, owner: &Owner, options: &ListAll) -> Result<ListPage> {
+        let Matches { rows, total } = self.0.catalog.search(owner, options).await?;
+        let items = rows.into_iter().map(|row| self.0.record(row)).collect();
+        Ok(ListPage::new(items, total, options.offset()))
+    }
+
     async fn stats(&self, owner: &Owner) -> Result<MediaStats> {
         self.0.catalog.stats(owner).await
     }
@@ -261,6 +267,28 @@ impl MediaBackend for Embedded {
             self.0.drop_removed(id).await;
         }
         Ok(removed)
+    }
+
+    async fn find_any_owners_by_hash(&self, hash: ContentHash) -> Result<Option<Media>> {
+        let row = self.0.catalog.any_of(hash).await?;
+        Ok(row.map(|row| self.0.record(row)))
+    }
+
+    async fn remove_any_owners(&self, id: &MediaId) -> Result<bool> {
+        match self.0.catalog.get(id).await? {
+            Some(row) => self.remove(&row.owner, id).await,
+            None => Ok(false),
+        }
+    }
+
+    /// Asks the database and the store of the bytes for what they do not have.
+    async fn ready(&self) -> Result<()> {
+        if self.0.closing.is_cancelled() {
+            return Err(Error::new(ErrorKind::Unavailable, "the media store is closed"));
+        }
+        let nothing = ContentHash::from_bytes([0; 32]);
+        self.0.catalog.any_of(nothing).await?;
+        self.0.blobs.open(&content_key(nothing), None).await.map(drop)
     }
 
     fn urls(&self, id: &MediaId) -> MediaUrls {

@@ -6,7 +6,7 @@ use jpeg_decoder::PixelFormat;
 use super::{
     PictureLimits, colour,
     header::{Header, Kind, open, turned},
-    input::Input,
+    input::{self, Input},
     jpeg, scale,
 };
 use crate::{
@@ -31,8 +31,8 @@ pub(super) fn decode(
             from_jpeg(jpeg::decode(input, needed, limits.max_memory)?)
         }
         Kind::Other(format) => {
-            let deadline = input.deadline;
-            let failed = |error| Input::failed(deadline, error);
+            let deadline = input::deadline(&input);
+            let failed = |error| input::failed(deadline, error);
             let mut decoder = open(input, format, limits)?;
             let profile = decoder.icc_profile().map_err(failed)?;
             Ok(colour::to_srgb(pixels(decoder).map_err(failed)?, profile.as_deref()))

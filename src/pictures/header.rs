@@ -2,9 +2,13 @@
 
 use std::io::{BufRead, Seek, SeekFrom};
 
-use image::{ImageDecoder, ImageFormat, ImageReader, metadata::Orientation};
+use image::{ImageDecoder, ImageFormat, metadata::Orientation};
 
-use super::{PictureLimits, exif, input::Input, jpeg};
+use super::{
+    PictureLimits, exif,
+    input::{self, Input},
+    jpeg,
+};
 use crate::{
     error::{Error, ErrorKind, Result},
     media::{Exif, Metadata},
@@ -21,8 +25,8 @@ impl Kind {
     /// The kind of what is to be read, if renditions can be made of it; the file's ending and the
     /// client's word are not asked (promise P4).
     pub(super) fn of(mut input: Input) -> Result<Option<(Self, Input)>> {
-        let deadline = input.deadline;
-        let start = input.fill_buf().map_err(|error| Input::failed(deadline, error))?;
+        let deadline = input::deadline(&input);
+        let start = input.fill_buf().map_err(|error| input::failed(deadline, error))?;
         let kind = match infer::get(start).map(|found| found.mime_type()) {
             Some("image/jpeg") => Self::Jpeg,
             Some("image/png") => Self::Other(ImageFormat::Png),
@@ -57,8 +61,8 @@ pub(super) struct Header {
 
 impl Header {
     pub(super) fn read(kind: Kind, mut input: Input, limits: &PictureLimits) -> Result<Self> {
-        let deadline = input.deadline;
-        let failed = |error| Input::failed(deadline, error);
+        let deadline = input::deadline(&input);
+        let failed = |error| input::failed(deadline, error);
         let (orientation, exif) = exif::read(&mut input);
         input.seek(SeekFrom::Start(0)).map_err(failed)?;
         let ((width, height), has_alpha) = match kind {
@@ -103,20 +107,20 @@ pub(super) fn turned((width, height): (u32, u32), orientation: Orientation) -> (
 }
 
 /// Opens every format but JPEG: the header is read and held against the limits.
-#[expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "this is the one door")]
+#[expect(clippy::disallowed_types, reason = "this is the one door")]
 pub(super) fn open(
     input: Input,
     format: ImageFormat,
     limits: &PictureLimits,
 ) -> Result<impl ImageDecoder> {
-    let deadline = input.deadline;
+    let deadline = input::deadline(&input);
     let mut allowed = image::Limits::default();
     // Sides are judged by `judge`, which names them.
     (allowed.max_image_width, allowed.max_image_height) = (None, None);
     allowed.max_alloc = Some(limits.max_memory);
-    let mut reader = ImageReader::with_format(input, format);
+    let mut reader = image::ImageReader::with_format(input, format);
     reader.limits(allowed);
-    let decoder = reader.into_decoder().map_err(|error| Input::failed(deadline, error))?;
+    let decoder = reader.into_decoder().map_err(|error| input::failed(deadline, error))?;
     // For the pixels themselves the decoder asks nobody.
     affordable(decoder.total_bytes(), limits)?;
     Ok(decoder)

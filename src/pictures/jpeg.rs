@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-use super::input::Input;
+use super::input::{self, Input};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The parts of its sides that a JPEG can be decoded at, and the least of them.
@@ -86,8 +86,8 @@ pub(super) struct Pixels {
 /// Decodes at the least of 1/8, 1/4, 1/2 and 1 that is not smaller than `needed`.
 #[expect(clippy::disallowed_types, reason = "this is the one door")]
 pub(super) fn decode(mut input: Input, needed: (u32, u32), max_memory: u64) -> Result<Pixels> {
-    let deadline = input.deadline;
-    let failed = |error: io::Error| Input::failed(deadline, error);
+    let deadline = input::deadline(&input);
+    let failed = |error: io::Error| input::failed(deadline, error);
     let frame = Frame::read(&mut input).map_err(failed)?;
     input.seek(SeekFrom::Start(0)).map_err(failed)?;
     let divisor = divisor(frame.size(), needed);
@@ -99,7 +99,7 @@ pub(super) fn decode(mut input: Input, needed: (u32, u32), max_memory: u64) -> R
 
     let mut decoder = jpeg_decoder::Decoder::new(input);
     decoder.set_max_decoding_buffer_size(usize::try_from(max_memory).unwrap_or(usize::MAX));
-    let failed = |error: jpeg_decoder::Error| Input::failed(deadline, error);
+    let failed = |error: jpeg_decoder::Error| input::failed(deadline, error);
     // The decoder takes the least scale at which either side is large enough, and a short side is
     // so by rounding. Only the long one says which scale is meant.
     let part = |side: u16| side.div_ceil(divisor as u16);

@@ -26,7 +26,6 @@ pub use self::limits::PictureLimits;
 use self::{
     admission::Admission,
     header::{Header, Kind},
-    input::Input,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -107,7 +106,7 @@ impl Pictures {
         let limits = self.limits.clone();
         self.off_thread(move |deadline| {
             let helper = permit.helper();
-            let input = Input::open(&source, deadline)?;
+            let input = input::open(&source, deadline)?;
             let decoded = decode::decode(input, &header, &fitted, &limits)?;
             let scaled = scale::scale(decoded, header.orientation, &fitted, header.shown())?;
             deadline.check()?;
@@ -119,7 +118,7 @@ impl Pictures {
     async fn header(&self, source: PictureSource) -> Result<Option<Header>> {
         let limits = self.limits.clone();
         self.off_thread(move |deadline| {
-            let input = Input::open(&source, deadline)?;
+            let input = input::open(&source, deadline)?;
             let Some((kind, input)) = Kind::of(input)? else { return Ok(None) };
             Header::read(kind, input, &limits).map(Some)
         })

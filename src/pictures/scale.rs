@@ -59,11 +59,10 @@ pub(super) fn scale(
         let sources = order[..place].iter().filter(|done| fitted[**done].fit() != Fit::Cover);
         let source = sources
             .filter_map(|done| scaled[*done].as_ref())
-            .filter(|source| {
+            .rfind(|source| {
                 source.width() >= whole.0 * SOURCE_FACTOR
                     && source.height() >= whole.1 * SOURCE_FACTOR
             })
-            .next_back()
             .unwrap_or(&picture);
         let size = match fitted_one.fit() {
             Fit::Contain => whole,

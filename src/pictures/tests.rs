@@ -79,11 +79,11 @@ async fn p02_a_caller_who_leaves_does_not_free_what_is_still_worked_on() {
 #[test]
 fn p02_a_decoder_that_reads_on_is_stopped_at_the_deadline() {
     let endless = PictureSource::Bytes(vec![0; 1 << 20].into());
-    let mut input = Input::open(&endless, Deadline(Instant::now())).expect("bytes can be opened");
+    let mut input = input::open(&endless, Deadline(Instant::now())).expect("bytes can be opened");
     let byte_by_byte = input.by_ref().bytes().find_map(|byte| byte.err());
     let error = byte_by_byte.expect("it is stopped before the end");
     assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
-    assert_eq!(Input::failed(input.deadline, error).kind(), ErrorKind::Timeout);
+    assert_eq!(input::failed(input::deadline(&input), error).kind(), ErrorKind::Timeout);
 }
 
 #[tokio::test]

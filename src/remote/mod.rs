@@ -21,6 +21,7 @@ use reqwest::{Method, Response, StatusCode, header};
 /// The client below, for [`RemoteBuilder::configure_client`].
 pub use reqwest;
 
+pub use self::builder::RemoteBuilder;
 use self::{
     answer::Refusal,
     client::{Client, Retry},
@@ -29,16 +30,12 @@ use self::{
     questions::{Ask, Questions},
     wire::{PublicUrls, Record},
 };
-pub use self::{
-    builder::RemoteBuilder,
-    listing::{ListAll, ListPage, SortBy},
-};
 use crate::{
     backend::MediaBackend,
     download::{Download, DownloadOptions},
     error::{Error, ErrorKind, Result},
     id::{ContentHash, MediaId},
-    list::{ListOptions, MediaStats, Page},
+    list::{ListAll, ListOptions, ListPage, MediaStats, Page},
     media::{Media, MediaUrls},
     owner::Owner,
     ownership::{Ownership, OwnershipQuestion},
@@ -90,24 +87,6 @@ impl Remote {
             Box::pin(async move { asker.ask(&owner, &scopes, &ids).await })
         });
         Self { client, questions, ask, public }
-    }
-
-    /// Returns the record of the media with this content, whoever it belongs to, if there is one.
-    ///
-    /// For the operator only: told to a user, it says whether somebody else has a picture.
-    ///
-    /// # Errors
-    ///
-    /// Those of a call to the service; that there is none is no error.
-    pub async fn find_any_owners_by_hash(&self, hash: ContentHash) -> Result<Option<Media>> {
-        let segments = ["hash", &hash.to_string()];
-        let request = || self.client.request(Method::GET, &segments);
-        let answer = self.client.send("find_by_hash", request).await;
-        match answer {
-            Ok(response) => Ok(Some(self.media(response).await?)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
     }
 
     /// Asks the service whether it is there. The recorded service says so even when its database and its
@@ -243,12 +222,46 @@ impl MediaBackend for Remote {
         self.count(owner).await
     }
 
+    async fn search(&self, owner: &Owner, options: &ListAll) -> Result<ListPage> {
+        self.list_all(owner, options).await
+    }
+
     async fn remove(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
         self.user_id(owner)?;
         let change = self.questions.removing(id);
         let removed = self.remove_owned(owner, id).await;
         drop(change);
         removed
+    }
+
+    async fn find_any_owners_by_hash(&self, hash: ContentHash) -> Result<Option<Media>> {
+        let segments = ["hash", &hash.to_string()];
+        let request = || self.client.request(Method::GET, &segments);
+        let answer = self.client.send("find_by_hash", request).await;
+        match answer {
+            Ok(response) => Ok(Some(self.media(response).await?)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn remove_any_owners(&self, id: &MediaId) -> Result<bool> {
+        let change = self.questions.removing(id);
+        let removed = self.remove_by_id(id).await;
+        drop(change);
+        removed
+    }
+
+    /// Asks for the service's readiness where it tells, else for its health.
+    async fn ready(&self) -> Result<()> {
+        let url = self.client.root("ready");
+        let request = || (self.client.http.get(url.clone()), Progress::default());
+        match self.client.send_any("ready", Retry::Transient, request).await? {
+            Ok(response) => self.client.body(response).await.map(drop),
+            // The recorded service only knows its health.
+            Err(refusal) if refusal.status == StatusCode::NOT_FOUND => self.health().await,
+            Err(refusal) => Err(refusal.into()),
+        }
     }
 
     fn urls(&self, id: &MediaId) -> MediaUrls {
@@ -264,6 +277,10 @@ impl Remote {
         if !answer.owned.contains(id) {
             return Ok(false);
         }
+        self.remove_by_id(id).await
+    }
+
+    async fn remove_by_id(&self, id: &MediaId) -> Result<bool> {
         let remove = About { method: Method::DELETE, ..About::get("remove") };
         match self.about(id, remove).await {
             Ok(response) => self.client.body(response).await.map(|_| true),

@@ -157,11 +157,11 @@ fn unless_idle(
     stream::try_unfold(stream, next).boxed()
 }
 
-/// The name as the service can take it: a name beyond ASCII is an error there, and a part without a
-/// name is no file. The ending stays, for it decides the type of what is no picture.
+/// The name as the service can take it: a name beyond ASCII is an error there, and only an empty one is
+/// none. The ending stays, for it decides the type of what is no picture.
 fn ascii_name(name: Option<&str>) -> String {
     let plain = |c: char| if c.is_ascii() && !matches!(c, '"' | '\\' | '%') { c } else { '_' };
-    name.unwrap_or("file").chars().map(plain).collect()
+    name.unwrap_or_default().chars().map(plain).collect()
 }
 
 /// What is known of the bytes that have passed.

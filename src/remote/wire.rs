@@ -132,6 +132,21 @@ pub(super) struct ListAll<T> {
     pub(super) has_more: bool,
 }
 
+/// A page of it that may end with a cursor.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ListAfter {
+    pub(super) items: Vec<Record>,
+    pub(super) has_more: bool,
+    /// Null on the last page of a service that knows cursors, and absent with any other.
+    #[serde(default, deserialize_with = "present")]
+    pub(super) next: Option<Option<String>>,
+}
+
+fn present<'de, D: serde::Deserializer<'de>>(next: D) -> Result<Option<Option<String>>, D::Error> {
+    Deserialize::deserialize(next).map(Some)
+}
+
 /// The question about ownership, to a server that knows it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

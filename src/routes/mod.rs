@@ -1,6 +1,7 @@
 #![doc = include_str!("../docs/routes.md")]
 
 mod delivery;
+mod service;
 mod upload;
 
 use std::time::Duration;
@@ -9,6 +10,7 @@ use axum::Router;
 
 pub use self::{
     delivery::{DeliveryRoutes, ResourcePolicy},
+    service::{ServiceKeys, ServiceRoutes},
     upload::{UploadPolicy, UploadRejection, UploadRoutes, Uploads},
 };
 use crate::{

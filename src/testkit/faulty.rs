@@ -11,8 +11,8 @@ use crate::{
     backend::MediaBackend,
     download::{Download, DownloadOptions},
     error::{Error, ErrorKind, Result},
-    id::MediaId,
-    list::{ListOptions, MediaStats, Page},
+    id::{ContentHash, MediaId},
+    list::{ListAll, ListOptions, ListPage, MediaStats, Page},
     media::{Media, MediaUrls},
     owner::Owner,
     ownership::{Ownership, OwnershipQuestion, Standing},
@@ -164,6 +164,11 @@ impl<B: MediaBackend> MediaBackend for Faulty<B> {
         self.backend.list(owner, options).await
     }
 
+    async fn search(&self, owner: &Owner, options: &ListAll) -> Result<ListPage> {
+        self.suffer().await?;
+        self.backend.search(owner, options).await
+    }
+
     async fn stats(&self, owner: &Owner) -> Result<MediaStats> {
         self.suffer().await?;
         self.backend.stats(owner).await
@@ -172,6 +177,21 @@ impl<B: MediaBackend> MediaBackend for Faulty<B> {
     async fn remove(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
         self.suffer().await?;
         self.backend.remove(owner, id).await
+    }
+
+    async fn find_any_owners_by_hash(&self, hash: ContentHash) -> Result<Option<Media>> {
+        self.suffer().await?;
+        self.backend.find_any_owners_by_hash(hash).await
+    }
+
+    async fn remove_any_owners(&self, id: &MediaId) -> Result<bool> {
+        self.suffer().await?;
+        self.backend.remove_any_owners(id).await
+    }
+
+    async fn ready(&self) -> Result<()> {
+        self.suffer().await?;
+        self.backend.ready().await
     }
 
     fn urls(&self, id: &MediaId) -> MediaUrls {

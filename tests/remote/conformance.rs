@@ -40,7 +40,8 @@ async fn failing(service: &Service) -> Vec<(&'static str, String)> {
         owned_answers_exactly owned_in_any_of_the_scopes repeats_in_the_question_change_nothing
         ids_are_compared_by_bytes explanation_agrees_with_answer
         equal_bytes_of_two_owners_stay_apart removal_leaves_what_others_have owners_never_collide
-        scopes_never_collide
+        scopes_never_collide content_is_found_while_somebody_has_it
+        removal_for_any_owner_takes_one_record
     }
 }
 
@@ -55,6 +56,8 @@ async fn the_recorded_protocol_keeps_all_promises_but_these() {
             // A removal takes them from everybody.
             "removal_by_another_owner_is_nothing",
             "removal_leaves_what_others_have",
+            "removal_for_any_owner_takes_one_record",
+            "content_is_found_while_somebody_has_it",
             // Both, and there are no tenants.
             "owners_never_collide",
             // Pages begin at an offset, which moves when something before it goes.

@@ -155,7 +155,14 @@ const DEFAULTS: [(&str, &[(&str, &str)]); 3] = [
     ("/transform", &[("format", "webp"), ("fit", "inside"), ("q", "85")]),
     (
         "/list/all",
-        &[("sortBy", "createdAt"), ("sortOrder", "desc"), ("limit", "50"), ("offset", "0")],
+        &[
+            ("sortBy", "createdAt"),
+            ("sortOrder", "desc"),
+            ("limit", "50"),
+            ("offset", "0"),
+            // The recorded service does not know it.
+            ("after", ""),
+        ],
     ),
     ("/api/v1/media", &[("limit", "50")]),
 ];

@@ -10,12 +10,14 @@ use super::{
 use crate::{
     catalog::rows::{Listing, Row},
     error::{Error, ErrorKind, Result},
-    id::MediaId,
+    id::{ContentHash, MediaId},
     list::{ListOptions, MediaStats},
     owner::Owner,
 };
 
 pub(super) const GET: &str = "SELECT * FROM records WHERE id = ?1";
+
+pub(super) const ANY_OF: &str = "SELECT * FROM records WHERE hash = ?1 ORDER BY owner LIMIT 1";
 
 pub(super) const OWNER: &str =
     "SELECT number, arrivals, count, bytes FROM owners WHERE tenant = ?1 AND subject = ?2";
@@ -51,6 +53,11 @@ struct Library {
 
 pub(super) async fn get(readers: &Readers, id: &MediaId) -> Result<Option<Row>> {
     let row = readers.one(query(GET).bind(id.as_str().to_owned())).await?;
+    row.map(|row| Columns(&row).record()).transpose()
+}
+
+pub(super) async fn any_of(readers: &Readers, hash: ContentHash) -> Result<Option<Row>> {
+    let row = readers.one(query(ANY_OF).bind(hash.as_bytes().to_vec())).await?;
     row.map(|row| Columns(&row).record()).transpose()
 }
 

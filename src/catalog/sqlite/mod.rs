@@ -11,6 +11,7 @@ mod plans;
 mod readers;
 mod removal;
 mod renditions;
+mod search;
 mod uploads;
 mod writer;
 
@@ -23,11 +24,13 @@ use futures_util::future::BoxFuture;
 use sqlx::sqlite::SqliteConnectOptions;
 
 use self::{readers::Readers, writer::Writer};
-use super::{Catalog, Content, ContentLock, Entry, Listing, RenditionRow, Row, locks::Locks};
+use super::{
+    Catalog, Content, ContentLock, Entry, Listing, Matches, RenditionRow, Row, locks::Locks,
+};
 use crate::{
     error::Result,
     id::{ContentHash, MediaId},
-    list::{ListOptions, MediaStats},
+    list::{ListAll, ListOptions, MediaStats},
     media::{MediaStatus, Metadata},
     owner::Owner,
     ownership::{OwnershipQuestion, Standing},
@@ -116,6 +119,18 @@ impl Catalog for SqliteCatalog {
         options: &'a ListOptions,
     ) -> BoxFuture<'a, Result<Listing>> {
         Box::pin(listing::list(&self.readers, owner, options))
+    }
+
+    fn search<'a>(
+        &'a self,
+        owner: &'a Owner,
+        options: &'a ListAll,
+    ) -> BoxFuture<'a, Result<Matches>> {
+        Box::pin(search::search(&self.readers, owner, options))
+    }
+
+    fn any_of(&self, hash: ContentHash) -> BoxFuture<'_, Result<Option<Row>>> {
+        Box::pin(listing::any_of(&self.readers, hash))
     }
 
     fn stats<'a>(&'a self, owner: &'a Owner) -> BoxFuture<'a, Result<MediaStats>> {

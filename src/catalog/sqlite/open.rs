@@ -15,7 +15,10 @@ use crate::error::Result;
 /// "tmed", as the migrations set it.
 const APPLICATION: i64 = 0x746d_6564;
 
-const MIGRATIONS: [(&str, &str); 1] = [("media", include_str!("migrations/0001_media.sql"))];
+const MIGRATIONS: [(&str, &str); 2] = [
+    ("media", include_str!("migrations/0001_media.sql")),
+    ("search", include_str!("migrations/0002_search.sql")),
+];
 
 /// The last migration.
 const VERSION: i64 = MIGRATIONS.len() as i64;

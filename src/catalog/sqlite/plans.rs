@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _, SqliteConnection, query};
 
-use super::{BUSY, contents, listing, open, ownership, renditions};
+use super::{BUSY, contents, listing, open, ownership, renditions, search};
 
 #[tokio::test]
 async fn every_question_goes_by_an_index() {
@@ -10,7 +10,8 @@ async fn every_question_goes_by_an_index() {
     let options = open::options(&folder.path().join("catalog"), BUSY);
     open::prepare(&options).await.expect("a catalog");
     let mut conn = options.connect().await.expect("a connection");
-    for sql in [
+    let pages = search::PAGES.map(|(.., page)| page);
+    let others = [
         ownership::OWNED,
         ownership::OWNED_IN_SCOPES,
         ownership::EXPLAIN,
@@ -19,6 +20,8 @@ async fn every_question_goes_by_an_index() {
         listing::NEWEST,
         listing::NEWEST_IN_SCOPES,
         listing::PROCESSING,
+        listing::ANY_OF,
+        search::COUNT,
         contents::ORPHANS,
         contents::HELD,
         contents::KNOWN,
@@ -31,7 +34,8 @@ async fn every_question_goes_by_an_index() {
         "DELETE FROM refs WHERE media = ?1",
         "DELETE FROM renditions WHERE media = ?1",
         "SELECT number FROM media WHERE owner = ?1 ORDER BY arrival LIMIT ?2",
-    ] {
+    ];
+    for sql in others.into_iter().chain(pages) {
         let steps = plan(&mut conn, sql).await;
         // Looking through what was asked about or through a page is no harm, nor is an index in the
         // order of its columns up to a limit.

@@ -37,7 +37,7 @@ impl Operation for Remove {
             .bind(self.id.as_str().to_owned())
             .execute(&mut *conn)
             .await?;
-        leave(conn, &[self.id.clone()], &[row.hash]).await?;
+        leave(conn, std::slice::from_ref(&self.id), &[row.hash]).await?;
         Ok(Some(row))
     }
 }

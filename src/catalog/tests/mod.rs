@@ -9,6 +9,7 @@ mod opening;
 mod ownership;
 mod removal;
 mod renditions;
+mod search;
 mod uploads;
 
 use std::time::{Duration, SystemTime};
@@ -94,10 +95,12 @@ pub(super) fn entry(owner: &Owner, content: &str) -> Entry {
     let mut metadata = Metadata::new(320, 240);
     metadata.format = Some("webp".to_owned());
     metadata.has_alpha = true;
-    let mut exif = Exif::default();
-    exif.camera_make = Some("Canon \"5D\"\0".to_owned());
-    exif.iso = Some(u32::MAX);
-    exif.gps_latitude = Some("-0.5".to_owned());
+    let exif = Exif {
+        camera_make: Some("Canon \"5D\"\0".to_owned()),
+        iso: Some(u32::MAX),
+        gps_latitude: Some("-0.5".to_owned()),
+        ..Exif::default()
+    };
     Entry {
         owner: owner.clone(),
         scope: scope("me"),

@@ -93,7 +93,7 @@ async fn renditions_of_removed_media_are_known_until_their_files_are_gone() {
     assert_eq!(removed().await, []);
     lab.catalog.remove(&ana, &cat).await.expect("a removal");
     lab.catalog.remove(&ana, &bare).await.expect("a removal");
-    assert_eq!(removed().await, [cat.clone()]);
+    assert_eq!(removed().await, std::slice::from_ref(&cat));
     assert_eq!(find(&lab, &cat, "a").await, None, "of media that is gone");
     assert_eq!(bytes(&lab).await, 40, "files that are there count");
     let earlier = SystemTime::now() - Duration::from_secs(3_600);
@@ -106,7 +106,7 @@ async fn renditions_of_removed_media_are_known_until_their_files_are_gone() {
     forget(&dog, Some("a")).await;
     assert!(find(&lab, &dog, "b").await.is_some());
     lab.catalog.erase_owner(&ana).await.expect("an erasure");
-    assert_eq!(removed().await, [dog.clone()]);
+    assert_eq!(removed().await, std::slice::from_ref(&dog));
     assert!(!keep(&lab, &dog, &rendition("late", 10, 0)).await);
     lab.catalog.check().await.expect("everything fits together");
 }

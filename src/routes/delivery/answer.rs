@@ -24,7 +24,7 @@ use crate::{
 
 /// Why somebody may have the bytes.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Access {
+pub(in crate::routes) enum Access {
     /// They are theirs.
     Owner,
     /// They hold a URL that goes on to open them for so long.
@@ -32,10 +32,10 @@ pub(super) enum Access {
 }
 
 /// What was asked for, by one who may have it.
-pub(super) struct Order<'a> {
-    pub(super) id: &'a MediaId,
-    pub(super) rendition: Rendition,
-    pub(super) access: Access,
+pub(in crate::routes) struct Order<'a> {
+    pub(in crate::routes) id: &'a MediaId,
+    pub(in crate::routes) rendition: Rendition,
+    pub(in crate::routes) access: Access,
 }
 
 impl Order<'_> {
@@ -53,7 +53,12 @@ impl Order<'_> {
         }
     }
 
-    async fn deliver(&self, media: &MediaState, conditions: &Conditions) -> Result<Response> {
+    /// Delivers, or fails with what the caller is to tell.
+    pub(in crate::routes) async fn deliver(
+        &self,
+        media: &MediaState,
+        conditions: &Conditions,
+    ) -> Result<Response> {
         let download = match self.download(media, conditions).await {
             // A condition goes before the range, and is about the whole.
             Err(error)

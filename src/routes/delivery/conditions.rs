@@ -13,7 +13,7 @@ use crate::{delivered::is_http_date, download::Download, range::ByteRange};
 
 /// What the headers of a request ask for. A header that cannot be read is as good as absent.
 #[derive(Debug, Default)]
-pub(super) struct Conditions {
+pub(in crate::routes) struct Conditions {
     if_match: Option<IfMatch>,
     if_none_match: Option<IfNoneMatch>,
     if_modified_since: Option<IfModifiedSince>,
@@ -32,7 +32,7 @@ pub(super) enum Unmet {
 }
 
 impl Conditions {
-    pub(super) fn of(method: &Method, headers: &HeaderMap) -> Self {
+    pub(in crate::routes) fn of(method: &Method, headers: &HeaderMap) -> Self {
         // RFC 9110, section 14.2: a range means something for `GET` only.
         let range = (method == Method::GET).then(|| range(headers)).flatten();
         Self {

@@ -5,6 +5,11 @@ mod answer;
 mod conditions;
 mod observe;
 mod routes;
+mod serve;
 mod transform;
 
 pub use self::routes::{DeliveryRoutes, ResourcePolicy};
+pub(super) use self::{
+    answer::{Access, Order},
+    conditions::Conditions,
+};

@@ -2,28 +2,17 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use axum::{
-    Router,
-    extract::{RawQuery, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode},
-    middleware::{Next, from_fn_with_state},
-    response::{IntoResponse as _, Response},
-    routing::get,
-};
+use axum::{Router, middleware::from_fn_with_state, routing::get};
 
 use super::{
-    address::{Address, no_such_media},
-    answer::{Access, Order},
-    transform::transform,
+    address::Address,
+    serve::{Delivery, Naming, by_link, by_owner, unsigned_transform},
 };
 use crate::{
-    delivered::make_safe,
     error::{Error, ErrorKind, Result},
-    extract::{OwnerExtension, OwnerFrom, OwnerSource, VerifiedMedia, ViaParts},
+    extract::{OwnerExtension, OwnerFrom, OwnerSource, ViaParts},
     owner::{InvalidOwner, InvalidScope, Owner, Scope},
-    problem::Problem,
-    rendition::{Rendition, Transform, Variant},
-    signing::{Grant, LinkOptions, NotSigned},
+    rendition::Transform,
     state::MediaState,
     verify::VerifyMediaLayer,
 };
@@ -73,20 +62,6 @@ pub enum ResourcePolicy {
     SameSite,
     /// Of every origin.
     CrossOrigin,
-}
-
-#[derive(Clone)]
-struct Delivery {
-    media: MediaState,
-    transforms: BTreeMap<String, Transform>,
-    links_embedded_by: ResourcePolicy,
-}
-
-/// Where the path says which rendition it is.
-#[derive(Debug, Clone, Copy)]
-enum Naming {
-    File,
-    Transform,
 }
 
 impl DeliveryRoutes {
@@ -188,116 +163,11 @@ impl<S, O: fmt::Debug> fmt::Debug for DeliveryRoutes<S, O> {
 }
 
 impl ResourcePolicy {
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::SameOrigin => "same-origin",
             Self::SameSite => "same-site",
             Self::CrossOrigin => "cross-origin",
         }
     }
-}
-
-impl Delivery {
-    fn named(&self, name: &str) -> Option<Rendition> {
-        let variant = Variant::ALL.into_iter().find(|variant| variant.as_str() == name);
-        let transform = || self.transforms.get(name).copied().map(Rendition::Transform);
-        variant.map(Rendition::Variant).or_else(transform)
-    }
-
-    /// What a file's path names, or `None` if there is no rendition of that name.
-    fn rendition(&self, address: &Address) -> Option<Rendition> {
-        match &address.rendition {
-            None => Some(Rendition::Original),
-            Some(name) => self.named(name),
-        }
-    }
-
-    /// Whether the request's URL has been signed, and for what.
-    fn link(
-        &self,
-        naming: Naming,
-        address: &Address,
-        query: &str,
-    ) -> Result<(Rendition, Access), NotSigned> {
-        let rendition = match naming {
-            Naming::File => self.rendition(address),
-            Naming::Transform => transform(query).ok().map(Rendition::Transform),
-        };
-        let (Some(signer), Some(rendition)) = (self.media.url_signer(), rendition) else {
-            return Err(NotSigned::Unsigned);
-        };
-        let grant = Grant { id: address.id.text(), options: LinkOptions::new(rendition) };
-        let (options, left) = signer.verify(grant, query)?;
-        Ok((rendition, Access::Link { left, attachment: options.is_attachment() }))
-    }
-}
-
-/// Answers a request whose URL is signed; any other goes on to the guard.
-async fn by_link(
-    State((delivery, naming)): State<(Arc<Delivery>, Naming)>,
-    address: Result<Address>,
-    RawQuery(query): RawQuery,
-    request: Request,
-    next: Next,
-) -> Response {
-    let query = query.unwrap_or_default();
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    let link = match &address {
-        Ok(address) if reads => delivery.link(naming, address, &query),
-        _ => Err(NotSigned::Unsigned),
-    };
-    let mut policy = ResourcePolicy::default();
-    let mut response = match (link, address) {
-        (Ok((rendition, access)), Ok(address)) => {
-            policy = delivery.links_embedded_by;
-            // The signature is the proof: it was made for a `MediaId`.
-            let id = address.id.to_candidate();
-            let order = Order { id: &id, rendition, access };
-            order.answer(&delivery.media, request.method(), request.headers()).await
-        }
-        (link, _) => {
-            let response = next.run(request).await;
-            let nobody = response.status() == StatusCode::UNAUTHORIZED;
-            let expired = matches!(link, Err(NotSigned::Invalid));
-            if nobody && expired { invalid_link() } else { response }
-        }
-    };
-    make_safe(response.headers_mut());
-    response.headers_mut().insert(
-        HeaderName::from_static("cross-origin-resource-policy"),
-        HeaderValue::from_static(policy.as_str()),
-    );
-    response
-}
-
-/// Delivers to an owner: what the guard has verified.
-async fn by_owner(
-    State(delivery): State<Arc<Delivery>>,
-    VerifiedMedia(address, owned): VerifiedMedia<Address>,
-    method: Method,
-    headers: HeaderMap,
-) -> Response {
-    let Some(rendition) = delivery.rendition(&address) else {
-        let detail = "There is no rendition of this name.";
-        return Problem::new(StatusCode::NOT_FOUND, "no-such-rendition", detail).into_response();
-    };
-    let order = Order { id: &owned[&address.id], rendition, access: Access::Owner };
-    order.answer(&delivery.media, &method, &headers).await
-}
-
-/// Refuses a transform that nobody has signed: how many there are must be the application's decision
-/// (promise P12).
-async fn unsigned_transform(address: Result<Address>, RawQuery(query): RawQuery) -> Response {
-    if address.is_err() {
-        return no_such_media().into_response();
-    }
-    match transform(&query.unwrap_or_default()) {
-        Ok(_) => invalid_link(),
-        Err(error) => error.into_response(),
-    }
-}
-
-fn invalid_link() -> Response {
-    let detail = "The link has expired, or it is not one that was given out.";
-    Problem::new(StatusCode::FORBIDDEN, "invalid-link", detail).into_response()
 }

@@ -21,18 +21,18 @@ const LINGER: Duration = Duration::from_secs(3);
 
 /// What a body is held to.
 #[derive(Debug, Clone)]
-pub(super) struct Pace {
-    pub(super) bytes: u64,
+pub(in crate::routes) struct Pace {
+    pub(in crate::routes) bytes: u64,
     /// What is said of more bytes.
-    pub(super) otherwise: UploadRejection,
+    pub(in crate::routes) otherwise: UploadRejection,
     /// Between one piece and the next.
-    pub(super) idle: Duration,
+    pub(in crate::routes) idle: Duration,
     /// For all of it.
-    pub(super) whole: Duration,
+    pub(in crate::routes) whole: Duration,
 }
 
 /// Holds a body to `pace`. Only waiting for the client counts as idle, not waiting for the backend.
-pub(super) fn paced(body: Body, pace: Pace) -> Body {
+pub(in crate::routes) fn paced(body: Body, pace: Pace) -> Body {
     let paced = Paced {
         body: Some(body.into_data_stream()),
         left: pace.bytes,

@@ -10,6 +10,7 @@ mod rejection;
 mod routes;
 mod uploads;
 
+pub(super) use self::body::{Pace, paced};
 pub use self::{
     policy::UploadPolicy, rejection::UploadRejection, routes::UploadRoutes, uploads::Uploads,
 };

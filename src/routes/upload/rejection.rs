@@ -125,7 +125,7 @@ impl UploadRejection {
     }
 
     /// What reading the form failed with.
-    pub(super) fn of_form(error: Error) -> Self {
+    pub(in crate::routes) fn of_form(error: Error) -> Self {
         match Self::among(&error) {
             Some(rejection) => rejection,
             None if error.kind() == ErrorKind::TooLarge => Self::TooManyParts,

@@ -3,9 +3,8 @@
 use std::{collections::BTreeMap, time::SystemTime};
 
 use tower_media::{
-    ByteRange, ContentHash, DownloadOptions, Fit, Format, MediaId, Owner, Rendition, Scope, Scopes,
-    Transform, Variant,
-    remote::{ListAll, SortBy},
+    ByteRange, ContentHash, DownloadOptions, Fit, Format, ListAll, MediaId, Owner, Rendition,
+    Scope, Scopes, SortBy, Transform, Variant,
 };
 
 use crate::wire::{Asked, unescaped};

@@ -1,7 +1,7 @@
 //! What a recorded answer comes to.
 
 use serde_json::{Value, json};
-use tower_media::{Error, ErrorKind, MediaId, Result, remote::ListPage};
+use tower_media::{Error, ErrorKind, ListPage, MediaId, Result};
 
 use crate::wire::Answer;
 

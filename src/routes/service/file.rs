@@ -1,0 +1,142 @@
+//! Bytes: originals, variants and transforms.
+
+use axum::{
+    extract::{Path, State},
+    http::{HeaderMap, Method, StatusCode},
+    response::Response,
+};
+
+use super::{
+    Service, Shared,
+    media::Id,
+    query::Query,
+    refusal::{NO_FILE, Refusal},
+};
+use crate::{
+    error::ErrorKind,
+    id::MediaId,
+    raster::is_raster_image,
+    rendition::{Fit, Format, Rendition, Transform, Variant},
+    routes::delivery::{Access, Conditions, Order},
+};
+
+/// What a media's type must be for a transform.
+const NO_PICTURE: &str = "Transform only supported for images";
+
+/// `GET /{id}/file`
+pub(super) async fn original(
+    State(service): Shared,
+    Id(id): Id,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    deliver(&service, &id, Rendition::Original, &method, &headers).await
+}
+
+/// `GET /{id}/file/{variant}`: that variant, or nothing (promise P5).
+pub(super) async fn variant(
+    State(service): Shared,
+    Id(id): Id,
+    path: Option<Path<(String, String)>>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let name = path.map(|Path((_, name))| name).unwrap_or_default();
+    let variant = Variant::ALL.into_iter().find(|variant| variant.as_str() == name);
+    let variant = variant.ok_or_else(|| Refusal::not_found(NO_FILE))?;
+    deliver(&service, &id, variant.into(), &method, &headers).await
+}
+
+/// `GET /{id}/transform`
+pub(super) async fn transform(
+    State(service): Shared,
+    Id(id): Id,
+    query: Query,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let asked = asked(&query)?;
+    deliver(&service, &id, asked.into(), &method, &headers).await
+}
+
+async fn deliver(
+    service: &Service,
+    id: &MediaId,
+    rendition: Rendition,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Response, Refusal> {
+    let order = Order { id, rendition, access: Access::Owner };
+    let error = match order.deliver(&service.media, &Conditions::of(method, headers)).await {
+        Ok(response) => return Ok(response),
+        Err(error) => error,
+    };
+    let media = service.media.get(id).await?;
+    Err(match (rendition, error.kind()) {
+        // There is a record, so it is the bytes that are gone.
+        (_, ErrorKind::NotFound) => Refusal::not_found(NO_FILE),
+        (Rendition::Variant(_), kind) if is_impossible(kind) => Refusal::not_found(NO_FILE),
+        (Rendition::Transform(_), kind) if is_impossible(kind) => {
+            match is_raster_image(&media.mime_type) {
+                false => Refusal::bad_request(NO_PICTURE),
+                true => Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
+            }
+        }
+        _ => error.into(),
+    })
+}
+
+/// Whether there never will be such a rendition of these bytes.
+fn is_impossible(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Unsupported | ErrorKind::Failed | ErrorKind::TooLarge)
+}
+
+/// The parameters of a transform. What the recorded service breaks on is refused.
+fn asked(query: &Query) -> Result<Transform, Refusal> {
+    let mut transform = Transform::new();
+    let (width, height) = (side(query, "w")?, side(query, "h")?);
+    if let Some(width) = width.filter(|width| *width > 0) {
+        transform = transform.with_width(width);
+    }
+    if let Some(height) = height.filter(|height| *height > 0) {
+        transform = transform.with_height(height);
+    }
+    let sized = transform.width().is_some() || transform.height().is_some();
+    match named(query, "fit", &Fit::ALL, Fit::as_str) {
+        Ok(Some(fit)) => transform = transform.with_fit(fit),
+        Ok(None) => {}
+        // It means nothing without a size.
+        Err(refusal) if sized => return Err(refusal),
+        Err(_) => {}
+    }
+    if let Some(format) = named(query, "format", &Format::ALL, Format::as_str)? {
+        transform = transform.with_format(format);
+    }
+    match query.number("q") {
+        None | Some(0) => {}
+        // It means nothing there.
+        Some(_) if transform.format() == Format::Png => {}
+        Some(quality @ 1..=100) => transform = transform.with_quality(quality as u32),
+        Some(_) => return Err(Refusal::bad_request("q must be 1 to 100")),
+    }
+    Ok(transform)
+}
+
+/// One side, 0 if it is free. It is clamped to what a picture can have.
+fn side(query: &Query, name: &str) -> Result<Option<u32>, Refusal> {
+    Ok(query.count(name)?.map(|side| u32::try_from(side).unwrap_or(u32::MAX)))
+}
+
+fn named<T: Copy>(
+    query: &Query,
+    name: &str,
+    all: &[T],
+    text: fn(T) -> &'static str,
+) -> Result<Option<T>, Refusal> {
+    let Some(asked) = query.first(name) else { return Ok(None) };
+    let found = all.iter().copied().find(|item| text(*item) == asked);
+    found.map(Some).ok_or_else(|| {
+        let all: Vec<&str> = all.iter().copied().map(text).collect();
+        Refusal::bad_request(format!("{name} must be one of {}", all.join(", ")))
+    })
+}

@@ -1,0 +1,133 @@
+//! Lists of what a user has, and the question who owns what.
+
+use std::collections::HashSet;
+
+use axum::{
+    Json,
+    extract::{State, rejection::JsonRejection},
+    response::{IntoResponse as _, Response},
+};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{
+    Service, Shared,
+    query::{Query, owner},
+    record::{Record, RecordPage},
+    refusal::Refusal,
+};
+use crate::{
+    error::ErrorKind,
+    id::UnverifiedId,
+    list::{ListAll, ListOptions, SortBy},
+    owner::{Owner, Scopes},
+};
+
+/// The longest list, for it says nothing of what was cut off. It is read page by page.
+const MAX_LIST: usize = 10_000;
+
+/// `GET /`: an array, the newest first.
+pub(super) async fn list(State(service): Shared, query: Query) -> Result<Response, Refusal> {
+    let owner = query.owner()?;
+    let limit = query.limit()?.min(MAX_LIST);
+    let options = ListOptions::new().with_scopes(query.scopes("app")?);
+    let (mut records, mut asked) = (Vec::new(), options.clone());
+    loop {
+        let page = service.media.list(&owner, &asked.with_limit(limit - records.len())).await?;
+        records.extend(page.items);
+        match page.next {
+            Some(next) if records.len() < limit => asked = options.clone().with_after(next),
+            _ => break,
+        }
+    }
+    Ok(Json(records.iter().map(Record::from).collect::<Vec<_>>()).into_response())
+}
+
+/// `GET /list/all`: a page of what is ready, filtered and sorted. With `after`, which the recorded service
+/// does not know, a page of everything behind that cursor, newest first, and the cursor of the next.
+pub(super) async fn list_all(State(service): Shared, query: Query) -> Result<Response, Refusal> {
+    let owner = query.owner()?;
+    if query.has("after") {
+        return list_after(&service, &owner, &query).await;
+    }
+    let asked = query.first("sortBy").unwrap_or_default();
+    let sort_by = SortBy::ALL.into_iter().find(|by| by.as_str() == asked).unwrap_or_default();
+    let mut options = ListAll::new()
+        .with_scopes(query.scopes("apps")?)
+        .with_sort(sort_by, query.first("sortOrder") == Some("asc"))
+        .with_limit(query.limit()?)
+        .with_offset(query.count("offset")?.unwrap_or_default());
+    if let Some(mime_type) = query.first("mimeType") {
+        options = options.with_mime_type(mime_type);
+    }
+    if let Some(from) = query.time("dateFrom")? {
+        options = options.with_from(from);
+    }
+    if let Some(to) = query.time("dateTo")? {
+        options = options.with_to(to);
+    }
+    if query.first("hasLocation") == Some("true") {
+        options = options.with_location();
+    }
+    let page = service.media.search(&owner, &options).await?;
+    Ok(Json(RecordPage::from(&page)).into_response())
+}
+
+async fn list_after(service: &Service, owner: &Owner, query: &Query) -> Result<Response, Refusal> {
+    let mut options =
+        ListOptions::new().with_scopes(query.scopes("apps")?).with_limit(query.limit()?);
+    if let Some(after) = query.first("after") {
+        options = options.with_after(after);
+    }
+    let page = service.media.list(owner, &options).await?;
+    let items: Vec<Record<'_>> = page.items.iter().map(Record::from).collect();
+    let more = page.next.is_some();
+    Ok(Json(json!({ "items": items, "hasMore": more, "next": page.next })).into_response())
+}
+
+/// `GET /stats`: how much a user has.
+pub(super) async fn stats(State(service): Shared, query: Query) -> Result<Response, Refusal> {
+    let stats = service.media.stats(&query.owner()?).await?;
+    Ok(Json(stats).into_response())
+}
+
+/// The question which of these ids a user owns.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Owned {
+    user_id: String,
+    apps: Option<Vec<String>>,
+    ids: Vec<String>,
+}
+
+/// `POST /owned`: those of the ids that the user owns in one of the apps, in the order asked, each once.
+/// What is no id is owned by nobody.
+pub(super) async fn owned(
+    State(service): Shared,
+    question: Result<Json<Owned>, JsonRejection>,
+) -> Result<Response, Refusal> {
+    let Json(Owned { user_id, apps, ids }) =
+        question.map_err(|error| Refusal::new(error.status(), error.body_text()))?;
+    let owner = owner(Some(&user_id))?;
+    let scopes = match apps {
+        None => Scopes::any(),
+        Some(apps) => Scopes::of(apps.iter().map(String::as_str).collect::<Vec<_>>())
+            .map_err(|error| Refusal::bad_request(format!("apps: {error}")))?,
+    };
+    let mut seen = HashSet::new();
+    let ids: Vec<UnverifiedId> = ids
+        .iter()
+        .filter_map(|id| UnverifiedId::parse(id).ok())
+        .filter(|id| seen.insert(id.clone()))
+        .collect();
+    let missing: HashSet<String> = match service.media.verify(&owner, scopes, ids.clone()).await {
+        Ok(_) => HashSet::new(),
+        Err(error) if error.kind() == ErrorKind::NotOwned => {
+            error.missing().map(str::to_owned).collect()
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let owned: Vec<&str> =
+        ids.iter().map(UnverifiedId::text).filter(|id| !missing.contains(*id)).collect();
+    Ok(Json(json!({ "owned": owned })).into_response())
+}

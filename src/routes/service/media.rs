@@ -1,0 +1,79 @@
+//! Single records, and the service itself.
+
+use axum::{
+    Json,
+    extract::{FromRequestParts, Path, State},
+    http::{HeaderValue, header, request::Parts},
+    response::{IntoResponse as _, Response},
+};
+use serde_json::json;
+
+use super::{
+    Shared,
+    record::Record,
+    refusal::{NO_MEDIA, Refusal},
+};
+use crate::id::MediaId;
+
+/// The id in a path. Callers of the service are trusted, so it may be acted on.
+pub(super) struct Id(pub(super) MediaId);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        // There may be more in the path. What is no id, in whatever way, names nothing.
+        let none = || Refusal::not_found(NO_MEDIA);
+        let path = Path::<Vec<(String, String)>>::from_request_parts(parts, state).await;
+        let Path(path) = path.map_err(|_| none())?;
+        let id = path.iter().find(|(name, _)| name == "id").map(|(_, id)| id).ok_or_else(none)?;
+        MediaId::from_trusted(id).map(Self).map_err(|_| none())
+    }
+}
+
+/// `GET /{id}`
+pub(super) async fn get(State(service): Shared, Id(id): Id) -> Result<Response, Refusal> {
+    let media = service.media.get(&id).await?;
+    Ok(Json(Record::from(&media)).into_response())
+}
+
+/// `GET /hash/{sha256}`: a record of this content, whoever has it.
+pub(super) async fn by_hash(
+    State(service): Shared,
+    path: Option<Path<String>>,
+) -> Result<Response, Refusal> {
+    let none = || Refusal::not_found(NO_MEDIA);
+    let hash = path.and_then(|Path(hash)| hash.parse().ok()).ok_or_else(none)?;
+    let media = service.media.find_any_owners_by_hash(hash).await?.ok_or_else(none)?;
+    Ok(Json(Record::from(&media)).into_response())
+}
+
+/// `DELETE /{id}`: this record, and no other of the same bytes.
+pub(super) async fn remove(State(service): Shared, Id(id): Id) -> Result<Response, Refusal> {
+    if service.media.remove_any_owners(&id).await? {
+        Ok(Json(json!({ "success": true })).into_response())
+    } else {
+        Err(Refusal::not_found(NO_MEDIA))
+    }
+}
+
+/// `GET /health`: this process answers.
+pub(super) async fn health() -> Response {
+    let now = jiff::Timestamp::now();
+    let health =
+        json!({ "status": "ok", "service": "tower-media", "timestamp": format!("{now:.3}") });
+    Json(health).into_response()
+}
+
+/// `GET /ready`: so do its database and its store.
+pub(super) async fn ready(State(service): Shared) -> Result<Response, Refusal> {
+    service.media.ready().await?;
+    Ok(Json(json!({ "status": "ready" })).into_response())
+}
+
+/// `GET /metrics`
+pub(super) async fn metrics(State(service): Shared) -> Response {
+    let text = service.metrics.as_ref().map(|render| render()).unwrap_or_default();
+    let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    ([(header::CONTENT_TYPE, content_type)], text).into_response()
+}

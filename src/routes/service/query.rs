@@ -1,0 +1,168 @@
+//! The parameters of a query as the protocol reads them: leniently, and of repeated ones the first.
+
+use std::time::SystemTime;
+
+use axum::{extract::FromRequestParts, http::request::Parts};
+use jiff::{Timestamp, civil};
+
+use super::refusal::Refusal;
+use crate::owner::{Owner, Scopes};
+
+/// How many records a list has unless the query says so.
+const DEFAULT_LIMIT: usize = 50;
+
+pub(super) struct Query(Vec<(String, String)>);
+
+impl Query {
+    fn parse(query: &str) -> Self {
+        Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
+    }
+
+    /// The first value of a name, unless it is empty.
+    pub(super) fn first(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.0.iter().find(|(found, _)| found == name)?;
+        Some(value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// Whether a name is given, even without a value.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(found, _)| found == name)
+    }
+
+    /// Whose media are meant. The recorded service lists everybody's where nobody is named.
+    pub(super) fn owner(&self) -> Result<Owner, Refusal> {
+        owner(self.first("userId"))
+    }
+
+    /// The scopes in a list with commas, or any.
+    pub(super) fn scopes(&self, name: &str) -> Result<Scopes, Refusal> {
+        let Some(names) = self.first(name) else { return Ok(Scopes::any()) };
+        let names = names.split(',').map(str::trim).filter(|name| !name.is_empty());
+        Scopes::of(names.collect::<Vec<_>>())
+            .map_err(|error| Refusal::bad_request(format!("{name}: {error}")))
+    }
+
+    /// A number: blanks and a sign before it, and whatever is behind its digits, do not matter.
+    pub(super) fn number(&self, name: &str) -> Option<i64> {
+        number(self.first(name)?)
+    }
+
+    /// A number that is not negative.
+    pub(super) fn count(&self, name: &str) -> Result<Option<usize>, Refusal> {
+        let convert = |number: i64| {
+            usize::try_from(number)
+                .map_err(|_| Refusal::bad_request(format!("{name} must not be negative")))
+        };
+        self.number(name).map(convert).transpose()
+    }
+
+    /// How many records are asked for; 0 is no answer.
+    pub(super) fn limit(&self) -> Result<usize, Refusal> {
+        Ok(self.count("limit")?.filter(|limit| *limit > 0).unwrap_or(DEFAULT_LIMIT))
+    }
+
+    pub(super) fn time(&self, name: &str) -> Result<Option<SystemTime>, Refusal> {
+        let unknown = || Refusal::bad_request(format!("{name} is not a date"));
+        let parse = |text| time(text).map(SystemTime::from).ok_or_else(unknown);
+        self.first(name).map(parse).transpose()
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Query {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self::parse(parts.uri.query().unwrap_or_default()))
+    }
+}
+
+pub(super) fn owner(user_id: Option<&str>) -> Result<Owner, Refusal> {
+    let user_id = user_id.ok_or_else(|| Refusal::bad_request("userId is required"))?;
+    Owner::new(user_id).map_err(|error| Refusal::bad_request(format!("userId: {error}")))
+}
+
+fn number(text: &str) -> Option<i64> {
+    let text = text.trim_start();
+    let (sign, text) = match text.strip_prefix('-') {
+        Some(rest) => (-1, rest),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let hex = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    let (radix, text) = hex.map_or((10, text), |rest| (16, rest));
+    let end = text.find(|c: char| !c.is_digit(radix)).unwrap_or(text.len());
+    if end == 0 {
+        return None;
+    }
+    // Beyond what fits it is as large as can be.
+    Some(sign * i64::from_str_radix(&text[..end], radix).unwrap_or(i64::MAX))
+}
+
+/// A date, a time of a day, or the beginning of a year or month. Without a zone it is UTC.
+fn time(text: &str) -> Option<Timestamp> {
+    if let Ok(time) = text.parse() {
+        return Some(time);
+    }
+    let civil = text.parse::<civil::DateTime>().ok().or_else(|| {
+        let date = |text: &str| text.parse::<civil::Date>().ok();
+        let is_year = text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit());
+        let date = match text.len() {
+            4 if is_year => date(&format!("{text}-01-01")),
+            7 => date(&format!("{text}-01")),
+            _ => civil::Date::strptime("%b %d %Y", text).ok(),
+        };
+        date.map(civil::Date::into)
+    })?;
+    Some(civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_as_the_recorded_service_reads_them() {
+        for (text, expected) in [
+            ("2", Some(2)),
+            (" 2", Some(2)),
+            ("+2", Some(2)),
+            ("-1", Some(-1)),
+            ("2abc", Some(2)),
+            ("2.9", Some(2)),
+            ("1e2", Some(1)),
+            ("0x10", Some(16)),
+            ("abc", None),
+            ("-", None),
+            ("0x", None),
+            ("9999999999999999999999", Some(i64::MAX)),
+        ] {
+            assert_eq!(number(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn dates_are_read_as_the_recorded_service_reads_them() {
+        let new_year = Some("2020-01-01T00:00:00Z".parse().expect("a time"));
+        for text in [
+            "2020",
+            "2020-01",
+            "2020-01-01",
+            "2020-01-01T00:00:00",
+            "2020-01-01T00:00:00.000Z",
+            "2020-01-01T02:00:00+02:00",
+            "Jan 1 2020",
+        ] {
+            assert_eq!(time(text), new_year, "{text}");
+        }
+        for text in ["", "yesterday", "2020-13-01", "1577836800000", "2020-01-01T02:00:00 02:00"] {
+            assert_eq!(time(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn of_a_name_that_is_given_twice_the_first_counts() {
+        let query = Query::parse("userId=ana&userId=bob&app=&limit=0");
+        assert_eq!(query.first("userId"), Some("ana"));
+        assert_eq!(query.first("app"), None);
+        assert_eq!(query.limit().expect("a limit"), DEFAULT_LIMIT);
+    }
+}

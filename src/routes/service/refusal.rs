@@ -1,0 +1,75 @@
+//! Errors as the media protocol has them: a status, and JSON that says why.
+
+use std::{borrow::Cow, error::Error as StdError};
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+
+use crate::error::{Error, ErrorKind};
+
+pub(super) const NO_MEDIA: &str = "Media not found";
+pub(super) const NO_FILE: &str = "File not found";
+
+/// An answer that is no success.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    status: StatusCode,
+    error: Cow<'static, str>,
+    /// How many bytes there are, of which a range had none.
+    complete_length: Option<u64>,
+}
+
+impl Refusal {
+    pub(super) fn new(status: StatusCode, error: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, error: error.into(), complete_length: None }
+    }
+
+    pub(super) fn bad_request(error: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, error)
+    }
+
+    pub(super) fn not_found(error: &'static str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, error)
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        let status = match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotOwned => return Self::not_found(NO_MEDIA),
+            ErrorKind::InvalidInput => StatusCode::BAD_REQUEST,
+            kind => kind.status(),
+        };
+        // What is a server's fault is told in the operator's log, and not to the client.
+        if !status.is_server_error() || error.kind() == ErrorKind::Unsupported {
+            let complete_length = error.complete_length();
+            return Self { complete_length, ..Self::new(status, error.to_string()) };
+        }
+        tracing::error!(
+            kind = ?error.kind(),
+            error = &error as &dyn StdError,
+            "a call of the media service failed"
+        );
+        Self::new(status, error.problem().detail)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Json(json!({ "error": self.error }))).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if let Some(length) = self.complete_length {
+            let range = HeaderValue::try_from(format!("bytes */{length}"));
+            headers.insert(header::CONTENT_RANGE, range.expect("digits are a header's value"));
+        }
+        response
+    }
+}

@@ -1,0 +1,246 @@
+//! What a call may take, leave behind, and tell of others.
+
+use axum::{
+    Router,
+    body::{Body, Bytes, to_bytes},
+    http::{Request, Response, StatusCode, header},
+};
+use futures_util::stream;
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+use tower_media::{InMemory, MediaState, routes::ServiceRoutes};
+
+use crate::support::{Home, KEY, files, keys};
+
+fn in_memory() -> Router {
+    ServiceRoutes::new(MediaState::new(InMemory::new()), keys()).max_bytes(1 << 20).into_router()
+}
+
+async fn send(app: &Router, request: axum::http::request::Builder, body: Body) -> Response<Body> {
+    let request = request.header("x-service-key", KEY).body(body).unwrap();
+    app.clone().oneshot(request).await.unwrap()
+}
+
+async fn answer(response: Response<Body>) -> (u16, Value) {
+    let status = response.status().as_u16();
+    let body = to_bytes(response.into_body(), 64 << 20).await.unwrap();
+    (status, serde_json::from_slice(&body).unwrap_or_default())
+}
+
+async fn get(app: &Router, path: &str) -> (u16, Value) {
+    answer(send(app, Request::get(format!("/api/v1/media{path}")), Body::empty()).await).await
+}
+
+const FILE: &str = "name=\"file\"; filename=\"a.bin\"";
+
+fn form(parts: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (head, bytes) in parts {
+        body.extend(format!("--b\r\nContent-Disposition: form-data; {head}\r\n\r\n").bytes());
+        body.extend(*bytes);
+        body.extend(b"\r\n");
+    }
+    body.extend(b"--b--\r\n");
+    body
+}
+
+async fn upload(app: &Router, body: impl Into<Body>) -> (u16, Value) {
+    let request = Request::post("/api/v1/media/upload")
+        .header(header::CONTENT_TYPE, "multipart/form-data; boundary=b");
+    answer(send(app, request, body.into()).await).await
+}
+
+async fn upload_for(app: &Router, user: &str, bytes: &[u8]) -> Value {
+    let parts = [("name=\"app\"", &b"me"[..]), ("name=\"userId\"", user.as_bytes()), (FILE, bytes)];
+    let (status, record) = upload(app, form(&parts)).await;
+    assert_eq!(status, 201, "{record}");
+    record
+}
+
+#[tokio::test]
+async fn parts_come_in_any_order_and_the_last_of_a_name_counts() {
+    let app = in_memory();
+    let (app_part, user) = (("name=\"app\"", &b"me"[..]), ("name=\"userId\"", &b"ana"[..]));
+    let large = vec![7; 700 << 10];
+    for parts in [
+        [(FILE, &large[..]), app_part, user],
+        [app_part, (FILE, &large[..]), user],
+        [user, app_part, (FILE, &large[..])],
+    ] {
+        let (status, record) = upload(&app, form(&parts)).await;
+        assert_eq!((status, record["size"].as_u64()), (201, Some(700 << 10)));
+    }
+    let twice =
+        [(FILE, &b"first"[..]), (FILE, b"second"), ("name=\"userId\"", b"bob"), app_part, user];
+    assert_eq!(upload(&app, form(&twice)).await.1["size"], 6);
+    assert_eq!(get(&app, "/stats?userId=ana").await.1["count"], 2);
+    assert_eq!(get(&app, "/stats?userId=bob").await.1["count"], 0);
+}
+
+#[tokio::test]
+async fn p10_an_upload_that_is_refused_or_breaks_off_leaves_nothing() {
+    let home = Home::new().await;
+    let app = home.routes().max_bytes(1 << 20).into_router();
+    let large = vec![7; (1 << 20) + 1];
+    let user = ("name=\"userId\"", &b"ana"[..]);
+    let app_part = ("name=\"app\"", &b"me"[..]);
+    let whole = form(&[user, app_part, (FILE, &large[..600 << 10])]);
+    let cut = |end: usize| Bytes::copy_from_slice(&whole[..end]);
+    let broken = stream::iter([Ok(cut(400 << 10)), Err(std::io::Error::other("gone"))]);
+    for (what, body, error) in [
+        (
+            "too large",
+            Body::from(form(&[user, app_part, (FILE, &large)])),
+            "File too large (max 1MB)",
+        ),
+        ("no end", cut(whole.len() - 9).into(), "The form cannot be read"),
+        ("broken", Body::from_stream(broken), "The form cannot be read"),
+        ("nobody's", form(&[app_part, (FILE, &large[..600 << 10])]).into(), "userId is required"),
+        ("nowhere", form(&[user, (FILE, b"x")]).into(), "app is required"),
+        ("no file", form(&[user, app_part]).into(), "No file provided"),
+    ] {
+        let (status, answer) = upload(&app, body).await;
+        assert_eq!((status, answer), (400, json!({ "error": error })), "{what}");
+    }
+    assert_eq!(files(&home.folder.path().join("blobs")), [""; 0].map(std::path::PathBuf::from));
+    assert_eq!(files(&home.folder.path().join("incoming")), [""; 0].map(std::path::PathBuf::from));
+    assert_eq!(get(&app, "/stats?userId=ana").await.1["count"], 0);
+}
+
+#[tokio::test]
+async fn p10_a_body_that_says_it_is_too_large_is_not_read() {
+    let app = in_memory();
+    let unread = Body::from_stream(stream::poll_fn(
+        |_| -> std::task::Poll<Option<Result<Bytes, std::io::Error>>> { panic!("read") },
+    ));
+    let request = Request::post("/api/v1/media/upload")
+        .header(header::CONTENT_TYPE, "multipart/form-data; boundary=b")
+        .header(header::CONTENT_LENGTH, 30 << 20);
+    assert_eq!(send(&app, request, unread).await.status(), StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn r07_beyond_the_bound_an_upload_is_refused_at_once() {
+    let media = MediaState::new(InMemory::new());
+    let app = ServiceRoutes::new(media, keys()).max_uploads(0).into_router();
+    let request = Request::post("/api/v1/media/upload")
+        .header(header::CONTENT_TYPE, "multipart/form-data; boundary=b");
+    let response = send(&app, request, form(&[(FILE, b"x")]).into()).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+}
+
+#[tokio::test]
+async fn questions_about_ownership_are_bounded_and_exact() {
+    let app = in_memory();
+    let ana = upload_for(&app, "ana", b"one").await["id"].as_str().unwrap().to_owned();
+    let bob = upload_for(&app, "bob", b"one").await["id"].as_str().unwrap().to_owned();
+    let ask = async |question: String| {
+        let request =
+            Request::post("/api/v1/media/owned").header(header::CONTENT_TYPE, "application/json");
+        answer(send(&app, request, question.into()).await).await
+    };
+    let ids = json!([bob, "../x", ana, "absent", ana]);
+    for (apps, owned) in [
+        (Value::Null, json!([ana])),
+        (json!(["me", "other"]), json!([ana])),
+        (json!(["other"]), json!([])),
+    ] {
+        let question = json!({ "userId": "ana", "apps": apps, "ids": ids });
+        assert_eq!(ask(question.to_string()).await, (200, json!({ "owned": owned })));
+    }
+    let many: Vec<String> = (0..10_001).map(|n| n.to_string()).collect();
+    for (question, status) in [
+        (json!({ "userId": "ana", "ids": many[1..] }).to_string(), 200),
+        (json!({ "userId": "ana", "ids": many }).to_string(), 400),
+        (json!({ "userId": "", "ids": [] }).to_string(), 400),
+        (json!({ "userId": "ana", "apps": ["a,b"], "ids": [] }).to_string(), 400),
+        (json!({ "ids": [] }).to_string(), 422),
+        (format!("{{\"userId\":\"{}\"", "x".repeat(5 << 20)), 413),
+    ] {
+        assert_eq!(ask(question).await.0, status);
+    }
+}
+
+#[tokio::test]
+async fn p15_no_answer_tells_one_user_of_another() {
+    let home = Home::new().await;
+    let app = home.routes().into_router();
+    let (ana, bob) =
+        (upload_for(&app, "ana", b"same").await, upload_for(&app, "bob", b"same").await);
+    assert_ne!(ana["id"], bob["id"]);
+    let alike = |record: &Value| {
+        let mut record = record.clone();
+        record["createdAt"] = Value::Null;
+        record.to_string().replace(record["id"].as_str().unwrap(), "{id}")
+    };
+    assert_eq!(alike(&ana), alike(&bob));
+    let remove = Request::delete(format!("/api/v1/media/{}", ana["id"].as_str().unwrap()));
+    assert_eq!(send(&app, remove, Body::empty()).await.status(), StatusCode::OK);
+    assert_eq!(get(&app, &format!("/{}", bob["id"].as_str().unwrap())).await, (200, bob));
+    assert_eq!(get(&app, "?userId=ana").await, (200, json!([])));
+}
+
+#[tokio::test]
+async fn a_list_has_as_many_as_are_asked_for_over_several_pages() {
+    let app = in_memory();
+    for n in 0..503 {
+        upload_for(&app, "many", n.to_string().as_bytes()).await;
+    }
+    for (limit, expected) in
+        [("", 50), ("&limit=0", 50), ("&limit=502", 502), ("&limit=99999", 503)]
+    {
+        let (_, list) = get(&app, &format!("?userId=many&app=me{limit}")).await;
+        assert_eq!(list.as_array().unwrap().len(), expected, "{limit}");
+    }
+    let (_, page) = get(&app, "/list/all?userId=many&limit=1000&offset=1").await;
+    assert_eq!(page["items"].as_array().unwrap().len(), 500);
+    assert_eq!((&page["total"], &page["hasMore"]), (&json!(503), &json!(true)));
+}
+
+#[tokio::test]
+async fn p08_every_answer_is_safe_to_show() {
+    let app = in_memory();
+    let id = upload_for(&app, "ana", b"<script>").await["id"].as_str().unwrap().to_owned();
+    for (path, status) in [
+        (format!("/api/v1/media/{id}/file"), 200),
+        (format!("/api/v1/media/{id}"), 200),
+        (format!("/api/v1/media/{id}/file/thumb"), 404),
+        ("/api/v1/media/no/such/route".to_owned(), 404),
+        ("/health".to_owned(), 200),
+    ] {
+        let response = send(&app, Request::get(&path), Body::empty()).await;
+        assert_eq!(response.status(), status, "{path}");
+        let headers = response.headers();
+        assert_eq!(headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff", "{path}");
+        assert_eq!(
+            headers[header::CONTENT_SECURITY_POLICY],
+            "default-src 'none'; sandbox",
+            "{path}"
+        );
+        assert!(!headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn r04_readiness_ends_and_comes_back_with_what_the_service_needs() {
+    use tower_media::{
+        ErrorKind,
+        testkit::{Fault, Faulty},
+    };
+    let backend = Faulty::new(InMemory::new());
+    let app = ServiceRoutes::new(MediaState::new(backend.clone()), keys()).into_router();
+    let ready = async || send(&app, Request::get("/ready"), Body::empty()).await.status().as_u16();
+    assert_eq!(ready().await, 200);
+    backend.set(Fault::Fail(ErrorKind::Unavailable));
+    assert_eq!(ready().await, 503);
+    backend.set(Fault::None);
+    assert_eq!(ready().await, 200);
+
+    let home = Home::new().await;
+    let app = home.routes().into_router();
+    let ready = async || send(&app, Request::get("/ready"), Body::empty()).await.status().as_u16();
+    assert_eq!(ready().await, 200);
+    home.store.close().await.unwrap();
+    assert_eq!(ready().await, 503);
+}

@@ -1,0 +1,9 @@
+//! The routes of the whole media protocol: against the recordings, and against `Remote`.
+
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "tests")]
+
+mod bounds;
+mod keys;
+mod recorded;
+mod remote;
+mod support;
