@@ -23,7 +23,7 @@ use crate::{
 ///
 /// Its default, 4, takes 2.3 times as long. Measured at qualities 80 to 90, over photographs of 0.1 to
 /// 2.8 megapixels and against the pixels that were encoded, it gains 0.0002 to 0.006 in SSIM, and
-/// files become 1 to 8 % smaller, or 3 % larger.
+/// files become from 3 % larger to 10 % smaller.
 const WEBP_METHOD: i32 = 2;
 
 /// Encodes all, on two threads if `helped`: the largest first, for it takes longest.

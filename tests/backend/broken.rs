@@ -1,6 +1,9 @@
 //! A backend that breaks one promise, of which there are many.
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Mutex,
+};
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -72,11 +75,13 @@ pub struct Broken {
     fault: Fault,
     // Every record there ever was, with its owner, by the order of arrival.
     seen: Mutex<Vec<(Owner, Media)>>,
+    // What has ever begun to be uploaded.
+    begun: Mutex<HashSet<(Owner, ContentHash)>>,
 }
 
 impl Broken {
     pub fn new(fault: Fault) -> Self {
-        Self { backend: InMemory::new(), fault, seen: Mutex::default() }
+        Self { backend: InMemory::new(), fault, seen: Mutex::default(), begun: Mutex::default() }
     }
 
     fn is(&self, fault: Fault) -> bool {
@@ -224,11 +229,13 @@ impl MediaBackend for Broken {
         if !bytes.starts_with(b"GIF89a") && self.is(Fault::KeepsPicturesOnly) {
             return Err(Error::new(ErrorKind::Unsupported, "not a picture"));
         }
-        let is_known = || self.find(|owner, media| *owner == claims.owner && media.hash == hash);
-        let known = is_known().is_some();
+        let is_it = |owner: &Owner, media: &Media| *owner == claims.owner && media.hash == hash;
+        let known = self.find(is_it).is_some();
+        let has_begun = !self.begun.lock().unwrap().insert((claims.owner.clone(), hash));
+        let is_under_way = has_begun && !known;
+        // So that those at once have all begun before one ends.
         tokio::task::yield_now().await;
-        let became_known = !known && is_known().is_some();
-        if self.is(Fault::NewIdPerUpload) && known || self.is(Fault::RacesItself) && became_known {
+        if self.is(Fault::NewIdPerUpload) && known || self.is(Fault::RacesItself) && is_under_way {
             bytes = [&bytes[..], b"again"].concat().into();
         }
         let first = self.find(|_, media| media.hash == hash && media.size > 0);

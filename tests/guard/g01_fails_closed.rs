@@ -132,12 +132,15 @@ async fn g01_error_that_is_no_checks_to_give_is_never_read_as_a_denial() {
         ErrorKind::NotOwned,
         ErrorKind::InvalidInput,
         ErrorKind::TooLarge,
-        ErrorKind::Unsupported,
+        ErrorKind::RangeNotSatisfiable,
         ErrorKind::Failed,
     ] {
         site.world.backend.set(Fault::Fail(kind));
         site.assert_refuses(StatusCode::BAD_GATEWAY).await;
     }
+    // It is asked about what it will never answer for: a fault of how it is wired up.
+    site.world.backend.set(Fault::Fail(ErrorKind::Unsupported));
+    site.assert_refuses(StatusCode::INTERNAL_SERVER_ERROR).await;
 }
 
 /// What comes in time, by a clock that stands still while there is work to do.

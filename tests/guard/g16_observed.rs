@@ -166,6 +166,8 @@ impl Log {
             .with_ansi(false)
             .with_writer(log.clone())
             .finish();
+        // With one subscriber alone, a thread that has none would decide for all what is heard.
+        let _second = tracing::Dispatch::new(tracing_subscriber::registry());
         let guard = tracing::subscriber::set_default(subscriber);
         let done = future.await;
         drop(guard);

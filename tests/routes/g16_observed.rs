@@ -125,6 +125,8 @@ async fn g16_logs_have_no_file_names_and_no_signatures() {
         .with_ansi(false)
         .with_writer(log.clone())
         .finish();
+    // With one subscriber alone, a thread that has none would decide for all what is heard.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let guard = tracing::subscriber::set_default(subscriber);
     requests().await;
     drop(guard);

@@ -80,6 +80,8 @@ async fn g16_neither_errors_nor_logs_tell_keys_or_people() {
         .with_span_events(FmtSpan::CLOSE)
         .with_writer(log.clone())
         .finish();
+    // With one subscriber alone, a thread that has none would decide for all what is heard.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let _guard = tracing::subscriber::set_default(subscriber);
     tracing::debug!("the log is heard");
 
