@@ -51,19 +51,19 @@ pub trait MediaBackend: Ownership {
     ///
     /// # Behavior
     ///
-    /// An id that is unknown or removed is [`ErrorKind::NotFound`](crate::ErrorKind::NotFound).
+    /// An id that is unknown or removed is [`ErrorKind::NotFound`].
     fn get(&self, id: &MediaId) -> impl Future<Output = Result<Media>> + Send;
 
     /// Begins to deliver the bytes of a rendition, or a part of them.
     ///
     /// # Behavior
     ///
-    /// - An id that is unknown or removed is [`ErrorKind::NotFound`](crate::ErrorKind::NotFound).
+    /// - An id that is unknown or removed is [`ErrorKind::NotFound`].
     /// - The original is byte for byte what was uploaded, under the type of the record.
     /// - A rendition that cannot be made is an error, never the original (promise P5).
     /// - Of a range either exactly these bytes come, and [`Download::part`] says so, or the whole
     ///   (RFC 9110, section 14.2). One that has none of the bytes is
-    ///   [`ErrorKind::RangeNotSatisfiable`](crate::ErrorKind::RangeNotSatisfiable), or the whole comes.
+    ///   [`ErrorKind::RangeNotSatisfiable`], or the whole comes.
     ///   [`DownloadOptions::part_of`] tells.
     fn download(
         &self,
@@ -79,7 +79,7 @@ pub trait MediaBackend: Ownership {
     /// - Following [`Page::next`] gives every one that was there from the first page to the last
     ///   exactly once.
     /// - A [`Page::next`] that was not given out is
-    ///   [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput).
+    ///   [`ErrorKind::InvalidInput`].
     fn list(
         &self,
         owner: &Owner,
