@@ -12,7 +12,7 @@ use crate::{
 async fn over(store: &FaultyStore) -> Home {
     let builder = Embedded::builder()
         .object_store(Arc::new(store.clone()))
-        .idle_timeout(Duration::from_millis(50))
+        .idle_timeout(Duration::from_millis(250))
         .grace(Duration::ZERO);
     Home::with(builder).await
 }

@@ -104,7 +104,7 @@ async fn g16_neither_errors_nor_logs_tell_keys_or_people() {
         for script in [trouble, lists] {
             let server = Raw::start(script);
             let keyed = hasty(&server)
-                .request_timeout(Duration::from_millis(100))
+                .request_timeout(Duration::from_millis(300))
                 .retries(1)
                 .bearer("b3arer")
                 .service_key("s3rvice");
