@@ -11,6 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::TryStreamExt as _;
+use mime::Mime;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{
@@ -62,9 +63,7 @@ pub(crate) fn headers_of(download: &Download) -> HeaderMap {
             headers.insert(name, value);
         }
     };
-    // A browser may take what is no type for a lack of one, and guess.
-    let content_type = download.content_type().parse().unwrap_or(mime::APPLICATION_OCTET_STREAM);
-    set(header::CONTENT_TYPE, content_type.to_string());
+    set(header::CONTENT_TYPE, inert(download.content_type()).to_string());
     set(header::CONTENT_DISPOSITION, disposition(download));
     if let Some(etag) = download.etag() {
         set(header::ETAG, etag);
@@ -77,6 +76,44 @@ pub(crate) fn headers_of(download: &Download) -> HeaderMap {
         set(header::ACCEPT_RANGES, "bytes".to_owned());
     }
     headers
+}
+
+/// The type under which bytes are delivered: their own if no browser does anything with it but show or
+/// save it, else that of unknown bytes.
+///
+/// `attachment` and a sandbox keep a document from running, but not `<script src>` and `<link>` of a page
+/// of the same origin: those go by the type alone, and it may be the word of whoever uploaded. So types
+/// are listed that are let through, and not those that are known to be dangerous.
+fn inert(content_type: &str) -> Mime {
+    const DOCUMENTS: [&str; 15] = [
+        "text/plain",
+        "text/csv",
+        "text/markdown",
+        "text/calendar",
+        "text/vcard",
+        "application/json",
+        "application/pdf",
+        "application/rtf",
+        "application/epub+zip",
+        "application/zip",
+        "application/gzip",
+        "application/x-tar",
+        "application/msword",
+        "application/vnd.ms-excel",
+        "application/vnd.ms-powerpoint",
+    ];
+    const OFFICE: [&str; 2] =
+        ["application/vnd.openxmlformats-officedocument.", "application/vnd.oasis.opendocument."];
+    // A browser may take what is no type for a lack of one, and guess.
+    let Ok(mime) = content_type.parse::<Mime>() else { return mime::APPLICATION_OCTET_STREAM };
+    let essence = mime.essence_str().to_ascii_lowercase();
+    // Every type that ends so is a document of XML to a browser.
+    let is_xml = essence.ends_with("+xml");
+    let is_inert = is_raster_image(&essence)
+        || matches!(mime.type_(), mime::AUDIO | mime::VIDEO | mime::FONT)
+        || DOCUMENTS.contains(&&*essence)
+        || OFFICE.iter().any(|office| essence.starts_with(office));
+    if is_inert && !is_xml { mime } else { mime::APPLICATION_OCTET_STREAM }
 }
 
 /// Whether a time can be written as a date of HTTP.
@@ -136,5 +173,43 @@ impl IntoResponse for Download {
             );
         });
         (status, headers, Body::from_stream(body)).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::inert;
+
+    #[test]
+    fn p08_only_types_that_no_browser_acts_on_are_let_through() {
+        for (content_type, delivered) in [
+            ("image/png", "image/png"),
+            ("text/plain; charset=utf-8", "text/plain; charset=utf-8"),
+            ("application/pdf", "application/pdf"),
+            ("video/mp4", "video/mp4"),
+            ("application/vnd.oasis.opendocument.text", "application/vnd.oasis.opendocument.text"),
+            ("text/html", "application/octet-stream"),
+            ("TEXT/HTML; charset=utf-8", "application/octet-stream"),
+            ("application/xhtml+xml", "application/octet-stream"),
+            ("image/svg+xml", "application/octet-stream"),
+            ("video/anything+xml", "application/octet-stream"),
+            ("video/Anything+XML", "application/octet-stream"),
+            ("application/vnd.oasis.opendocument.text+xml", "application/octet-stream"),
+            ("text/javascript", "application/octet-stream"),
+            ("text/jscript", "application/octet-stream"),
+            ("application/x-ecmascript", "application/octet-stream"),
+            ("application/wasm", "application/octet-stream"),
+            ("text/css", "application/octet-stream"),
+            ("text/xsl", "application/octet-stream"),
+            ("multipart/x-mixed-replace", "application/octet-stream"),
+            ("message/rfc822", "application/octet-stream"),
+            ("application/signed-exchange;v=b3", "application/octet-stream"),
+            ("text/plain, text/html", "application/octet-stream"),
+            ("text/plain\r\nx: y", "application/octet-stream"),
+            ("nonsense", "application/octet-stream"),
+            ("", "application/octet-stream"),
+        ] {
+            assert_eq!(inert(content_type).to_string(), delivered, "{content_type}");
+        }
     }
 }

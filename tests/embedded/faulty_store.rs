@@ -1,9 +1,6 @@
 //! An object store that fails on command.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex},
-};
+use std::{fmt, sync::Arc};
 
 use futures_util::{StreamExt as _, stream, stream::BoxStream};
 use object_store::{
@@ -11,8 +8,10 @@ use object_store::{
     ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, memory::InMemory,
     path::Path,
 };
+use tokio::sync::watch;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[allow(dead_code, reason = "used by several tests, each of which has its own faults")]
 pub enum Fault {
     #[default]
     None,
@@ -20,26 +19,37 @@ pub enum Fault {
     Errs,
     /// Does not answer.
     Hangs,
+    /// Keeps renditions waiting until this is over, and nothing else.
+    HoldsRenditions,
 }
 
 /// Objects in memory, behind a fault that can be set and lifted.
 #[derive(Debug, Clone, Default)]
 pub struct FaultyStore {
     objects: Arc<InMemory>,
-    fault: Arc<Mutex<Fault>>,
+    fault: Arc<watch::Sender<Fault>>,
 }
 
 impl FaultyStore {
     pub fn set(&self, fault: Fault) {
-        *self.fault.lock().unwrap() = fault;
+        self.fault.send_replace(fault);
     }
 
-    async fn pass(&self) -> Result<()> {
-        let fault = *self.fault.lock().unwrap();
-        match fault {
+    fn fault(&self) -> Fault {
+        *self.fault.borrow()
+    }
+
+    async fn pass(&self, key: &Path) -> Result<()> {
+        match self.fault() {
             Fault::None => Ok(()),
             Fault::Errs => Err(broken()),
             Fault::Hangs => std::future::pending().await,
+            Fault::HoldsRenditions if key.as_ref().starts_with("renditions/") => {
+                let mut fault = self.fault.subscribe();
+                let over = fault.wait_for(|fault| *fault != Fault::HoldsRenditions).await;
+                over.map(drop).map_err(|_| broken())
+            }
+            Fault::HoldsRenditions => Ok(()),
         }
     }
 }
@@ -62,7 +72,7 @@ impl ObjectStore for FaultyStore {
         body: PutPayload,
         options: PutOptions,
     ) -> Result<PutResult> {
-        self.pass().await?;
+        self.pass(key).await?;
         self.objects.put_opts(key, body, options).await
     }
 
@@ -71,12 +81,12 @@ impl ObjectStore for FaultyStore {
         key: &Path,
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
-        self.pass().await?;
+        self.pass(key).await?;
         self.objects.put_multipart_opts(key, options).await
     }
 
     async fn get_opts(&self, key: &Path, options: GetOptions) -> Result<GetResult> {
-        self.pass().await?;
+        self.pass(key).await?;
         self.objects.get_opts(key, options).await
     }
 
@@ -84,9 +94,8 @@ impl ObjectStore for FaultyStore {
         &self,
         keys: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
-        let fault = *self.fault.lock().unwrap();
-        match fault {
-            Fault::None => self.objects.delete_stream(keys),
+        match self.fault() {
+            Fault::None | Fault::HoldsRenditions => self.objects.delete_stream(keys),
             Fault::Errs => stream::iter([Err(broken())]).boxed(),
             Fault::Hangs => stream::pending().boxed(),
         }

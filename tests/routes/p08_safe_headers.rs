@@ -1,14 +1,19 @@
 //! P8: every answer that has to do with a stranger's bytes keeps a browser from running them.
 
-use axum::http::{Method, StatusCode};
 use std::time::Duration;
+
+use axum::{
+    Router,
+    body::Body,
+    http::{Method, Request, StatusCode},
+};
 use tower_media::{
-    ErrorKind, LinkOptions, MediaState, Rendition, Variant,
-    routes::{DeliveryRoutes, ResourcePolicy},
+    ErrorKind, LinkOptions, MediaId, MediaState, Rendition, Transform, Variant,
+    routes::{DeliveryRoutes, ResourcePolicy, ServiceKeys, UploadPolicy},
     testkit::Fault,
 };
 
-use super::support::{Answer, World, ana, get, nobody, png, signed_in};
+use super::support::{Answer, Form, World, ana, file, get, nobody, png, send, signed_in, text};
 
 fn assert_safe(answer: &Answer, what: &str) {
     assert_eq!(answer.header("x-content-type-options"), "nosniff", "{what}");
@@ -112,5 +117,122 @@ async fn p08_only_links_can_be_opened_to_pages_of_other_origins() {
         assert_eq!(linked.header("cross-origin-resource-policy"), text);
         let own = get(&app, ana(format!("/media/{id}/file"))).await;
         assert_eq!(own.header("cross-origin-resource-policy"), "same-origin");
+    }
+}
+
+/// Types by which a browser runs, styles or interprets what it gets, whatever else the answer says.
+const ACTIVE: [&str; 12] = [
+    "text/html",
+    "application/xhtml+xml",
+    "image/svg+xml",
+    "text/xml",
+    "application/xslt+xml",
+    "text/javascript",
+    "application/javascript",
+    "Application/X-ECMAScript; charset=utf-8",
+    "text/css",
+    "application/wasm",
+    "multipart/x-mixed-replace",
+    "application/signed-exchange;v=b3",
+];
+
+/// Bytes of which none says what they are.
+const SCRIPT: &[u8] = b"self.onmessage=e=>e;/* <svg/onload=alert(1)> */";
+
+fn assert_inert(answer: &Answer, what: &str) {
+    assert_safe(answer, what);
+    assert_eq!(answer.header("content-type"), "application/octet-stream", "{what}");
+    let disposition = answer.header("content-disposition");
+    assert!(disposition.starts_with("attachment"), "{what}: {disposition}");
+}
+
+#[tokio::test]
+async fn p08_a_clients_word_never_makes_a_file_active() {
+    let world = World::new();
+    let media = &world.media;
+    let policy = UploadPolicy::of_types(ACTIVE.map(|kind| kind.split(';').next().unwrap()));
+    let uploads = media.upload_routes("/up", policy.scope("me"));
+    let deliveries = DeliveryRoutes::new(media.clone()).transform("small", Transform::new());
+    let app = signed_in(uploads.merge(deliveries.unwrap().into_router()));
+    for (n, kind) in ACTIVE.into_iter().enumerate() {
+        // Others for each type, for the same bytes of one owner are one media.
+        let bytes = [SCRIPT, n.to_string().as_bytes()].concat();
+        let form = Form::new().with(file("a.js", &bytes).of_type(kind));
+        let stored = send(&app, form.by("ana")).await;
+        // A type of pictures is taken for none without the bytes of one.
+        if kind.starts_with("image/") {
+            assert_eq!(stored.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{kind}");
+            continue;
+        }
+        assert_eq!(stored.status, StatusCode::CREATED, "{kind}: {stored:?}");
+        let id = MediaId::from_trusted(stored.json()["id"].as_str().unwrap()).unwrap();
+        let (path, link) = (format!("/media/{id}/file"), world.link(&id, Rendition::Original));
+        for uri in [&path, &link] {
+            let whole = get(&app, ana(uri)).await;
+            assert_eq!(whole.body, bytes);
+            assert_inert(&whole, kind);
+            let tag = whole.header("etag").to_owned();
+            for (request, status) in [
+                (ana(uri).method(Method::HEAD), 200),
+                (ana(uri).header("range", "bytes=0-3"), 206),
+                (ana(uri).header("if-none-match", tag), 304),
+            ] {
+                let answer = get(&app, request).await;
+                assert_eq!(answer.status, status, "{kind}");
+                assert_inert(&answer, kind);
+            }
+        }
+        // Of no name and under no signature is the original a substitute (promise P5).
+        for request in [
+            ana(format!("{path}/thumb")),
+            ana(format!("{path}/small")),
+            nobody(world.link(&id, Variant::Large)),
+            nobody(world.link(&id, Transform::new().with_width(9))),
+        ] {
+            let answer = get(&app, request).await;
+            assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{kind}");
+            assert_safe(&answer, kind);
+        }
+    }
+}
+
+#[tokio::test]
+async fn p08_nor_does_it_in_the_service_routes() {
+    let world = World::new();
+    let app: Router = world.media.service_routes(ServiceKeys::insecure_without_key());
+    for (n, (name, kind)) in ACTIVE
+        .map(|kind| ("a", kind))
+        .into_iter()
+        .chain([
+            ("a.html", "text/plain"),
+            ("a.svg", "text/plain"),
+            ("a.js", "text/plain"),
+            ("a.css", "text/plain"),
+            ("a.xhtml", "text/plain"),
+            ("a.wasm", "text/plain"),
+            ("a.png", "text/html"),
+        ])
+        .enumerate()
+    {
+        let bytes = [SCRIPT, n.to_string().as_bytes()].concat();
+        let form = Form::new()
+            .with(file(name, &bytes).of_type(kind))
+            .with(text("app", "me"))
+            .with(text("userId", "ana"));
+        let upload = Request::post("/api/v1/media/upload").header("content-type", Form::TYPE);
+        let stored = send(&app, upload.body(Body::from(form.bytes())).unwrap()).await;
+        assert_eq!(stored.status, StatusCode::CREATED, "{name} {kind}");
+        let id = stored.json()["id"].as_str().unwrap().to_owned();
+        let path = format!("/api/v1/media/{id}/file");
+        let answer = get(&app, nobody(&path)).await;
+        assert_eq!(answer.body, bytes);
+        assert_inert(&answer, &format!("{name} {kind}"));
+        for (uri, status) in
+            [(format!("{path}/thumb"), 404), (path.replace("file", "transform"), 400)]
+        {
+            let answer = get(&app, nobody(&uri)).await;
+            assert_eq!(answer.status, status, "{name} {kind}");
+            assert_safe(&answer, kind);
+        }
     }
 }

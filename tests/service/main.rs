@@ -3,6 +3,8 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "tests")]
 
 mod bounds;
+#[path = "../embedded/faulty_store.rs"]
+mod faulty_store;
 mod keys;
 mod recorded;
 mod remote;

@@ -15,6 +15,9 @@ use tower_media::{
 
 pub const KEY: &str = "the-key-of-these-tests";
 
+/// What stands before the URLs of a store.
+pub const PUBLIC_URL: &str = "http://localhost:3015/api/v1";
+
 /// Ends with this.
 pub struct Server {
     pub url: String,
@@ -55,14 +58,27 @@ pub struct Home {
 
 impl Home {
     pub async fn new() -> Self {
+        Self::with(Self::builder()).await
+    }
+
+    pub fn builder() -> EmbeddedBuilder {
         // How long a picture may take is not what these tests are about.
         let pictures = PictureLimits::default().with_timeout(Duration::from_secs(600));
-        let builder = Embedded::builder().public_url("http://localhost:3015/api/v1");
-        Self::with(builder.variants(MakeVariants::Ahead).pictures(pictures)).await
+        let builder = Embedded::builder().public_url(PUBLIC_URL);
+        builder.variants(MakeVariants::Ahead).pictures(pictures)
     }
 
     pub async fn with(builder: EmbeddedBuilder) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let store = builder.open(folder.path()).await.unwrap();
+        Self { folder, store }
+    }
+
+    /// The same folder, opened anew. No clone of the store may be left.
+    pub async fn reopened(self, builder: EmbeddedBuilder) -> Self {
+        let Self { folder, store } = self;
+        store.close().await.unwrap();
+        drop(store);
         let store = builder.open(folder.path()).await.unwrap();
         Self { folder, store }
     }

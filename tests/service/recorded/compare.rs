@@ -6,24 +6,11 @@ use axum::http::HeaderMap;
 use serde_json::Value;
 
 use super::{
-    Known,
+    difference::{Compared, Difference},
     exchange::{Answer, Exchange, Picture},
+    known::Known,
+    prometheus,
 };
-
-/// One thing that is not as it was.
-#[derive(Debug, Clone)]
-pub struct Difference {
-    pub topic: &'static str,
-    pub seq: usize,
-    pub name: String,
-    pub method: String,
-    pub path: String,
-    pub query: String,
-    /// `status`, `type`, `bytes`, `picture`, or where in the JSON.
-    pub field: String,
-    pub was: String,
-    pub is: String,
-}
 
 /// What we answered.
 pub struct Ours {
@@ -34,77 +21,108 @@ pub struct Ours {
 
 /// Compares status, type and body, and of JSON every field. Headers that say how an answer is sent are
 /// no part of the protocol.
-pub fn compare(
-    topic: &'static str,
-    exchange: &Exchange,
-    was: &Answer,
-    is: &Ours,
-    known: &Known,
-) -> Vec<Difference> {
-    let mut found = Vec::new();
-    let mut differ = |field: &str, was: String, is: String| {
+pub fn compare(exchange: &Exchange, was: &Answer, is: &Ours, known: &Known) -> Vec<Difference> {
+    let mut found = Comparison { exchange, found: Vec::new() };
+    let header = |name: &str| is.headers.get(name).map(|value| value.to_str().unwrap());
+    let status = |status: u16| if status == 0 { "none".to_owned() } else { status.to_string() };
+    let allows = header("access-control-allow-origin");
+    found.differ("allows", was.allows.as_deref().unwrap_or_default(), allows.unwrap_or_default());
+    found.differ("status", &status(was.status), &status(is.status));
+    if was.status != is.status {
+        return found.found;
+    }
+    let content_type = header("content-type").unwrap_or_default();
+    // The headers of requests at the same moment were not recorded.
+    if exchange.answers().len() == 1 {
+        found.differ("type", was.content_type.as_deref().unwrap_or_default(), content_type);
+    }
+    if exchange.request.method == "HEAD" {
+        let length = header("content-length").unwrap_or("0");
+        found.differ("length", &was.length.to_string(), length);
+        return found.found;
+    }
+    let text = String::from_utf8_lossy(&is.body);
+    let json = |text: &str| serde_json::from_str::<Value>(text).ok();
+    match (was.text.as_deref(), json(&text)) {
+        (Some(was), Some(is)) if json(was).is_some() => {
+            found.json(&known.translate_json(json(was).unwrap()), &is);
+        }
+        (Some(was), _) if was.starts_with("# TYPE ") => {
+            found.fields(&prometheus::flat(was), &prometheus::flat(&text), |_| None);
+        }
+        _ => found.bytes(was, &is.body, content_type),
+    }
+    found.found
+}
+
+struct Comparison<'a> {
+    exchange: &'a Exchange,
+    found: Vec<Difference>,
+}
+
+impl Comparison<'_> {
+    fn differ(&mut self, field: &str, was: &str, is: &str) {
         if was != is {
-            found.push(Difference {
-                topic,
-                seq: exchange.seq,
-                name: exchange.name.clone(),
-                method: exchange.request.method.clone(),
-                path: exchange.request.path.clone(),
-                query: exchange.request.query.clone().unwrap_or_default(),
+            self.found.push(Difference {
+                seq: self.exchange.seq,
+                name: self.exchange.name.clone(),
+                method: self.exchange.request.method.clone(),
+                path: self.exchange.request.path(),
+                query: self.exchange.request.query.clone().unwrap_or_default(),
                 field: field.to_owned(),
-                was,
-                is,
+                was: was.to_owned(),
+                is: is.to_owned(),
+                ..Difference::default()
             });
         }
-    };
-    differ("status", was.status.to_string(), is.status.to_string());
-    if was.status != is.status {
-        return found;
     }
-    let content_type = is.headers.get("content-type").map(|value| value.to_str().unwrap());
-    differ(
-        "type",
-        was.content_type.clone().unwrap_or_default(),
-        content_type.unwrap_or_default().to_owned(),
-    );
-    if exchange.request.method == "HEAD" {
-        let length = is.headers.get("content-length").map(|value| value.to_str().unwrap());
-        differ("length", was.length.to_string(), length.unwrap_or("0").to_owned());
-        return found;
+
+    fn json(&mut self, was: &Value, is: &Value) {
+        let (was, is) = (flat(was), flat(is));
+        self.fields(&was, &is, |field| {
+            let of = field.rfind("].").map_or("", |end| &field[..end + 2]);
+            let text = |all: &Fields, key: &str| {
+                let quoted = all.get(&format!("{of}{key}")).cloned().unwrap_or_default();
+                quoted.trim_matches('"').to_owned()
+            };
+            was.contains_key(&format!("{of}hash")).then(|| Compared {
+                file_name: text(&is, "originalName"),
+                mime_type: text(&is, "mimeType"),
+                was: text(&was, "status"),
+                is: text(&is, "status"),
+            })
+        });
     }
-    let json = |text: &str| serde_json::from_str::<Value>(text).ok();
-    let ours = json(&String::from_utf8_lossy(&is.body));
-    match (was.text.as_deref().and_then(json), ours) {
-        (Some(was), Some(is)) => {
-            let (was, is) = (flat(&known.translate_json(was)), flat(&is));
-            let fields: BTreeSet<_> = was.keys().chain(is.keys()).collect();
-            for field in fields {
-                // What one of two lists lacks is told by their order.
-                let item = field.split_inclusive(']').next().filter(|item| item.ends_with(']'));
-                let lists = |all: &BTreeMap<String, String>| {
-                    item.is_none_or(|item| all.contains_key(&format!("{item}.id")))
-                };
-                if lists(&was) && lists(&is) {
-                    let text = |all: &BTreeMap<_, String>| all.get(field).cloned();
-                    differ(field, text(&was).unwrap_or_default(), text(&is).unwrap_or_default());
-                }
+
+    /// Compares field by field. What one of two lists lacks is told by their order.
+    fn fields(&mut self, was: &Fields, is: &Fields, record: impl Fn(&str) -> Option<Compared>) {
+        let fields: BTreeSet<&String> = was.keys().chain(is.keys()).collect();
+        for field in fields {
+            let item = field.split_inclusive(']').next().filter(|item| item.ends_with(']'));
+            let lists =
+                |all: &Fields| item.is_none_or(|item| all.contains_key(&format!("{item}.id")));
+            if lists(was) && lists(is) {
+                let text = |all: &Fields| all.get(field).cloned().unwrap_or_default();
+                let before = self.found.len();
+                self.differ(field, &text(was), &text(is));
+                self.found[before..].iter_mut().for_each(|found| found.record = record(field));
             }
         }
-        _ => match (&exchange.picture, picture(&is.body)) {
+    }
+
+    fn bytes(&mut self, was: &Answer, is: &[u8], content_type: &str) {
+        let is_made = self.exchange.request.path().contains("/transform");
+        match (&self.exchange.picture, picture(is)) {
             // Coded anew; a quality means something else to another encoder.
-            (Some(was), Some(is)) if exchange.request.path.contains("/transform") => {
-                differ("picture", shown(was), nearly(&is, was));
-            }
-            (Some(was), Some(is)) if content_type == Some("image/webp") => {
-                differ("picture", shown(was), nearly(&is, was));
+            (Some(was), Some(is)) if is_made || content_type == "image/webp" => {
+                self.differ("picture", &shown(was), &nearly(&is, was));
             }
             _ => {
                 let length = was.text.as_ref().map_or(was.length, String::len);
-                differ("bytes", length.to_string(), is.body.len().to_string());
+                self.differ("bytes", &length.to_string(), &is.len().to_string());
             }
-        },
+        }
     }
-    found
 }
 
 fn shown(picture: &Picture) -> String {
@@ -132,15 +150,18 @@ fn picture(bytes: &[u8]) -> Option<Picture> {
     Some(Picture { format: format.to_owned(), width: size.width, height: size.height })
 }
 
+/// Paths and values.
+pub type Fields = BTreeMap<String, String>;
+
 /// JSON as paths and values. Records in a list are told apart by their ids, so that their order is a
 /// field of its own.
-fn flat(json: &Value) -> BTreeMap<String, String> {
-    let mut all = BTreeMap::new();
+fn flat(json: &Value) -> Fields {
+    let mut all = Fields::new();
     put(&mut all, "", json);
     all
 }
 
-fn put(all: &mut BTreeMap<String, String>, path: &str, json: &Value) {
+fn put(all: &mut Fields, path: &str, json: &Value) {
     let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
     match json {
         Value::Object(fields) => {

@@ -9,7 +9,7 @@ use axum::{
 use serde::Deserialize;
 use tower_media::ContentHash;
 
-use super::Known;
+use super::known::Known;
 
 /// One line of a recording.
 #[derive(Debug, Clone, Deserialize)]
@@ -27,13 +27,22 @@ pub struct Exchange {
 #[derive(Debug, Clone, Deserialize)]
 pub struct Asked {
     pub method: String,
-    pub path: String,
+    path: String,
     pub query: Option<String>,
     #[serde(default)]
     values: HashMap<String, String>,
     form: Option<Vec<Part>>,
+    /// How many small fields stand before the form's other parts.
+    #[serde(default)]
+    fields: usize,
     /// A body that is no form, each character a byte.
     body: Option<String>,
+    /// How long the body is, of which nothing else was kept.
+    #[serde(default)]
+    length: usize,
+    /// How long the path is, of which only the beginning was kept.
+    #[serde(default)]
+    path_length: usize,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -50,8 +59,9 @@ struct Part {
     sha256: String,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 pub struct Answer {
+    /// 0 if there was no answer at all.
     #[serde(default)]
     pub status: u16,
     #[serde(rename = "type")]
@@ -59,6 +69,8 @@ pub struct Answer {
     pub text: Option<String>,
     #[serde(default)]
     pub length: usize,
+    /// The origin whose pages may read it.
+    pub allows: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -82,16 +94,19 @@ pub fn recording(topic: &str) -> Vec<Exchange> {
 }
 
 impl Exchange {
-    /// What the recorded service answered, if it did.
-    pub fn answer(&self) -> Option<&Answer> {
-        self.answers.first().or(self.seen.as_ref()).filter(|answer| answer.status > 0)
+    /// What the recorded service answered: several times where there were several requests at once.
+    pub fn answers(&self) -> Vec<Answer> {
+        match &self.answers[..] {
+            [] => vec![self.seen.clone().unwrap_or_default()],
+            answers => answers.to_vec(),
+        }
     }
 
     /// The same request with our ids, hashes and dates, if it can be made.
     pub fn request(&self, known: &Known, key: &str) -> Option<Request<Body>> {
-        let Asked { method, path, query, values, form, body } = &self.request;
+        let Asked { method, query, values, form, body, length, .. } = &self.request;
         let query = query.as_ref().map(|query| format!("?{query}")).unwrap_or_default();
-        let target = known.translate(&format!("{path}{query}"));
+        let target = known.translate(&format!("{}{query}", self.request.path()));
         // What is no URI at all no server of ours gets to see.
         let uri: Uri = target.parse().ok()?;
         let method: Method = method.parse().ok()?;
@@ -105,7 +120,11 @@ impl Exchange {
         if let Some(parts) = form {
             let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
             let request = request.header(header::CONTENT_TYPE, content_type);
-            return request.body(multipart(parts).into()).ok();
+            let body = multipart(self.request.fields, parts);
+            return request.header(header::CONTENT_LENGTH, body.len()).body(body.into()).ok();
+        }
+        if *length > 0 {
+            return request.body(upload_of(*length).into()).ok();
         }
         let body = body.iter().flat_map(|text| text.chars()).map(|c| c as u8);
         request.body(body.collect::<Vec<u8>>().into()).ok()
@@ -119,10 +138,34 @@ impl Exchange {
     }
 }
 
+impl Asked {
+    pub fn path(&self) -> String {
+        let rest = self.path_length.saturating_sub(self.path.len());
+        let end = self.path.chars().last();
+        self.path.chars().chain(end.into_iter().cycle().take(rest)).collect()
+    }
+}
+
 const BOUNDARY: &str = "recorded-boundary";
 
-fn multipart(parts: &[Part]) -> Vec<u8> {
+/// A form of one file that is so long, with the boundary of the recordings.
+fn upload_of(length: usize) -> Vec<u8> {
+    const BOUNDARY: &str = "----wirecaptureboundary7d93b1";
+    let disposition = "form-data; name=\"file\"; filename=\"big.bin\"";
+    let mut body =
+        format!("--{BOUNDARY}\r\nContent-Disposition: {disposition}\r\n\r\n").into_bytes();
+    let end = format!("\r\n--{BOUNDARY}--\r\n");
+    body.resize(length - end.len(), b'x');
+    body.extend(end.bytes());
+    body
+}
+
+fn multipart(fields: usize, parts: &[Part]) -> Vec<u8> {
     let mut body = Vec::new();
+    for n in 0..fields {
+        let head = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"f{n}\"");
+        body.extend(format!("{head}\r\n\r\nx\r\n").bytes());
+    }
     for part in parts {
         let disposition = part.disposition.clone().unwrap_or_else(|| {
             let name = format!("form-data; name=\"{}\"", part.name);
@@ -145,14 +188,38 @@ fn multipart(parts: &[Part]) -> Vec<u8> {
 }
 
 impl Part {
-    /// The bytes: of a text, of a file that is there, or others that are as long.
     fn bytes(&self) -> Vec<u8> {
         match &self.value {
             Some(text) => text.clone().into_bytes(),
-            None => FILES
-                .get(&self.sha256)
-                .cloned()
-                .unwrap_or_else(|| self.sha256.bytes().cycle().take(self.length).collect()),
+            None => file(self.filename.as_deref().unwrap_or_default(), &self.sha256, self.length),
         }
     }
+}
+
+/// Pictures that were not kept, by how their names begin, with their width and height.
+const PAINTED: [(&str, u16, u16); 2] = [("big", 4000, 3000), ("o", 160, 120)];
+
+/// The bytes of a recorded file: those of this hash where they were kept, else others that are as long.
+/// Where they are of a picture these are too.
+pub fn file(name: &str, sha256: &str, length: usize) -> Vec<u8> {
+    if let Some(bytes) = FILES.get(sha256) {
+        return bytes.clone();
+    }
+    let number = |kind: &str| name.strip_prefix(kind)?.strip_suffix(".jpg")?.parse::<u8>().ok();
+    let painted = PAINTED.iter().find(|(kind, ..)| number(kind).is_some());
+    let mut bytes = painted.map(|(_, width, height)| painting(*width, *height)).unwrap_or_default();
+    let rest = length.saturating_sub(bytes.len());
+    // Of each hash others.
+    let filler = [sha256.as_bytes(), b" and so on "].concat();
+    bytes.extend(filler.iter().cycle().take(rest));
+    assert_eq!(bytes.len(), length, "{name}");
+    bytes
+}
+
+fn painting(width: u16, height: u16) -> Vec<u8> {
+    let mut jpeg = Vec::new();
+    let gray = vec![128; usize::from(width) * usize::from(height)];
+    let encoder = jpeg_encoder::Encoder::new(&mut jpeg, 50);
+    encoder.encode(&gray, width, height, jpeg_encoder::ColorType::Luma).unwrap();
+    jpeg
 }
