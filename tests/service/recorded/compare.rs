@@ -89,7 +89,6 @@ impl Comparison<'_> {
                 file_name: text(&is, "originalName"),
                 mime_type: text(&is, "mimeType"),
                 was: text(&was, "status"),
-                is: text(&is, "status"),
             })
         });
     }

@@ -27,7 +27,6 @@ pub struct Compared {
     pub mime_type: String,
     /// What the recorded status was.
     pub was: String,
-    pub is: String,
 }
 
 impl Difference {

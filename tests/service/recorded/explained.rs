@@ -415,6 +415,11 @@ pub const EXPLAINED: &[Explained] = explained! {
     "it is another",
     |d| d.path == "/health" && d.is("service", "\"mana-media\"", "\"tower-media\"");
 
+    "a slash at the end of the public URL is doubled",
+    "it is left out",
+    "such URLs lead nowhere",
+    |d| d.at("config", &[7]) && d.is("urls.*", "\"http://localhost:3015/api/v1//*", "*");
+
     "`metrics` has what the process costs beside the requests, and the exporter's version of the type",
     "the requests under the same names and labels, and what else the application counts",
     "the application has an exporter of its own, and says what is in it",

@@ -133,7 +133,11 @@ impl Stage {
             self.known.means(text("hash"), hash);
         }
         let owner = Owner::new(user).unwrap();
-        let upload = Upload::new(bytes).filename(text("originalName")).owned_by(&owner).scope(app);
+        let upload = Upload::new(bytes)
+            .filename(text("originalName"))
+            .content_type(text("mimeType"))
+            .owned_by(&owner)
+            .scope(app);
         let media = self.media.upload(upload).await.unwrap();
         self.known.learn(was, &of_record(&media));
         if !self.hurries {
