@@ -187,6 +187,28 @@ async fn p10_a_file_of_another_type_is_refused_by_its_first_bytes() {
     server.assert_empty("another type").await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p10_a_client_that_sends_nothing_is_answered_and_leaves_nothing() {
+    let (idle, whole) = (Duration::from_millis(100), Duration::from_secs(600));
+    let server = Server::new(policy().time_limits(idle, whole).at_once(1, 1)).await;
+    let form = form(150 << 10);
+    // Behind the request's head, in that of a part, in the file, and in what ends it.
+    for cut in [0, 60, 100 << 10, form.len() - 5] {
+        let mut socket = TcpStream::connect(server.address).await.unwrap();
+        let head = head(&format!("Content-Length: {}", form.len()));
+        // The connection could be used again, but that the rest of the request is missing.
+        let head = String::from_utf8(head).unwrap().replace("Connection: close\r\n", "");
+        socket.write_all(&[head.as_bytes(), &form[..cut]].concat()).await.unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{cut}: {answer}");
+        assert!(answer.contains("urn:problem:tower-media:upload-too-slow"), "{cut}: {answer}");
+        server.assert_empty(&format!("stopped at {cut}")).await;
+    }
+    // The one place that there is has been given back each time.
+    assert_eq!(server.send(&with_length(&form, form.len())).await, Some(201));
+}
+
 /// A form that stops half way, or never stops: each piece takes a second.
 async fn slowly(policy: UploadPolicy, pieces: usize) -> StatusCode {
     let world = World::new();

@@ -2,7 +2,7 @@
 
 use axum::{body::Body, http::StatusCode};
 use bytes::Bytes;
-use futures_util::{FutureExt as _, StreamExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _, future::join_all, stream};
 use tokio::sync::oneshot;
 use tower_media::routes::UploadPolicy;
 
@@ -49,4 +49,36 @@ async fn r07_beyond_the_bounds_it_is_503_for_all_and_429_for_one() {
     for n in 0..4 {
         assert_eq!(send(&app, form(410 + n).by("ana")).await.status, StatusCode::CREATED);
     }
+}
+
+#[tokio::test]
+async fn r07_of_many_uploads_at_once_those_beyond_the_bound_are_refused_at_once() {
+    let world = World::new();
+    let policy = UploadPolicy::images().scope("me").at_once(16, 64);
+    let app = signed_in(world.media.upload_routes("/up", policy));
+    let form = |n: usize| Form::new().with(file("a.png", &png(300 + n)));
+    let mut held = Vec::new();
+    let mut refused = 0;
+    for n in 0..64 {
+        let begin = form(n).bytes().slice(..250);
+        let mut request = form(n).by("ana");
+        let stops = stream::iter([Ok::<_, String>(begin)]).chain(stream::pending());
+        *request.body_mut() = Body::from_stream(stops);
+        let mut answer = Box::pin(send(&app, request));
+        match answer.as_mut().now_or_never() {
+            None => held.push(answer),
+            Some(answer) => {
+                assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+                assert_eq!(answer.header("retry-after"), "1");
+                refused += 1;
+            }
+        }
+    }
+    assert_eq!((held.len(), refused), (16, 48));
+    // The clients go away, and leave their places and nothing else.
+    drop(held);
+    assert_eq!(world.media.stats(&world.ana).await.unwrap().count, 0);
+    let uploads = (0..64).map(|n| send(&app, form(n).by("ana")));
+    let served = join_all(uploads.take(16)).await;
+    assert!(served.iter().all(|answer| answer.status == StatusCode::CREATED));
 }

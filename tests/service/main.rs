@@ -8,4 +8,5 @@ mod faulty_store;
 mod keys;
 mod recorded;
 mod remote;
+mod slow;
 mod support;
