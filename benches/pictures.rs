@@ -37,7 +37,7 @@ fn main() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let picture = folder.join("photo.jpg");
     if !picture.exists() {
-        fs::write(&picture, photo::jpeg()).unwrap();
+        fs::write(&picture, photo::jpeg(4000, 3000)).unwrap();
     }
     if let Ok(job) = std::env::var(PEAK) {
         return peak(&picture, &job);

@@ -8,7 +8,10 @@
 //!
 //! The time is that of one request when eight are under way. The client shares the machine.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "a bench")]
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "a bench")]
+
+#[path = "load/connection.rs"]
+mod connection;
 
 use std::{
     net::SocketAddr,
@@ -21,13 +24,11 @@ use std::{
 
 use axum::{Extension, Router};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
-    runtime::Runtime,
-};
+use tokio::{net::TcpListener, runtime::Runtime};
 use tower_http::services::ServeDir;
 use tower_media::{Embedded, MediaState, Owner, Rendition, Upload, UrlSigner, Variant};
+
+use self::connection::Connection;
 
 const LENGTH: usize = 200_000;
 const CONCURRENT: u64 = 8;
@@ -39,39 +40,8 @@ fn picture() -> Vec<u8> {
     bytes
 }
 
-struct Connection(TcpStream, Vec<u8>);
-
-impl Connection {
-    async fn open(address: SocketAddr) -> Self {
-        Self(TcpStream::connect(address).await.unwrap(), vec![0; 1 << 20])
-    }
-
-    /// Sends a request, reads the answer to its end, and returns how long its body was.
-    async fn send(&mut self, request: &str, status: &str) -> usize {
-        self.0.write_all(request.as_bytes()).await.unwrap();
-        let mut read = 0;
-        let (head, body) = loop {
-            read += self.0.read(&mut self.1[read..]).await.unwrap();
-            if let Some(end) = self.1[..read].windows(4).position(|four| four == b"\r\n\r\n") {
-                break (end + 4, read - end - 4);
-            }
-        };
-        let head = std::str::from_utf8(&self.1[..head]).unwrap().to_ascii_lowercase();
-        assert!(head.starts_with(status), "{head}");
-        let length = head
-            .split("content-length: ")
-            .nth(1)
-            .map_or(0, |rest| rest.split("\r\n").next().unwrap().parse().unwrap());
-        let mut left = length - body;
-        while left > 0 {
-            left -= self.0.read(&mut self.1).await.unwrap();
-        }
-        length
-    }
-}
-
-async fn drive(address: SocketAddr, request: &str, status: &'static str, count: u64) -> Duration {
-    let request: Arc<str> = request.into();
+async fn drive(address: SocketAddr, request: &str, status: u16, count: u64) -> Duration {
+    let request: Arc<[u8]> = request.as_bytes().into();
     let left = Arc::new(AtomicU64::new(count));
     let mut connections = Vec::new();
     for _ in 0..CONCURRENT.min(count) {
@@ -127,19 +97,20 @@ fn routes(c: &mut Criterion) {
             |path: &str, headers: &str| format!("GET {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
         let original = link(Rendition::Original);
         let requests = [
-            ("serve_dir", get("/plain/cat.jpg", ""), "http/1.1 200"),
-            ("link", get(&original, ""), "http/1.1 200"),
-            ("owner", get(&format!("/media/{id}/file"), ""), "http/1.1 200"),
-            ("not_modified", get(&original, "If-None-Match: *\r\n"), "http/1.1 304"),
-            ("thumbnail", get(&link(Variant::Thumbnail.into()), ""), "http/1.1 200"),
+            ("serve_dir", get("/plain/cat.jpg", ""), 200),
+            ("link", get(&original, ""), 200),
+            ("owner", get(&format!("/media/{id}/file"), ""), 200),
+            ("not_modified", get(&original, "If-None-Match: *\r\n"), 304),
+            ("thumbnail", get(&link(Variant::Thumbnail.into()), ""), 200),
         ];
         (address, requests)
     });
 
     let mut group = c.benchmark_group("delivery");
     for (name, request, status) in requests {
-        let length = runtime
-            .block_on(async { Connection::open(address).await.send(&request, status).await });
+        let send =
+            async { Connection::open(address).await.send(request.as_bytes(), status).await.0 };
+        let length = runtime.block_on(send);
         group.throughput(Throughput::Bytes(length as u64));
         group.bench_function(name, |bencher| {
             bencher.iter_custom(|count| runtime.block_on(drive(address, &request, status, count)));

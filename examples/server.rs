@@ -9,6 +9,7 @@
 //! | `PUBLIC_URL` | what stands before `/media/{id}/file` in URLs | `http://localhost:PORT/api/v1` |
 //! | `CORS_ORIGINS` | origins whose pages may call, with commas between | none |
 //! | `STORAGE` | the folder | `./media` |
+//! | `MAX_BYTES` | how many bytes a file may have | 104857600, which is 100 MiB |
 //! | `SERVICE_KEY` | the key that callers send | none: this machine only |
 //! | `SERVICE_KEY_PREVIOUS` | another, while callers change over | none |
 //! | `LOG_FORMAT` | `text` or `json` | `text` |
@@ -53,6 +54,7 @@ struct Settings {
     public_url: Option<String>,
     origins: Vec<HeaderValue>,
     storage: PathBuf,
+    max_bytes: u64,
     keys: Option<ServiceKeys>,
     json_logs: bool,
 }
@@ -109,6 +111,7 @@ impl Settings {
             public_url,
             origins: origins.collect::<Result<_>>()?,
             storage: get("STORAGE").unwrap_or("./media").into(),
+            max_bytes: named("MAX_BYTES", get("MAX_BYTES").unwrap_or("104857600").parse())?,
             keys,
             json_logs: match get("LOG_FORMAT") {
                 None | Some("text") => false,
@@ -156,6 +159,7 @@ async fn serve() -> Result<()> {
         .unwrap_or_else(|| format!("http://localhost:{}/api/v1", address.port()));
     let store = Embedded::builder()
         .public_url(public_url)
+        .max_bytes(settings.max_bytes)
         .variants(MakeVariants::Ahead)
         .open(&settings.storage)
         .await?;
@@ -166,7 +170,9 @@ async fn serve() -> Result<()> {
     tracing::info!("listening on http://{address} {who}, keeping media in {}", folder.display());
 
     let keys = settings.keys.unwrap_or_else(ServiceKeys::insecure_without_key);
-    let app = app(MediaState::new(store.clone()), keys, settings.origins, folder)?;
+    let media = MediaState::new(store.clone());
+    let routes = ServiceRoutes::new(media, keys).max_bytes(settings.max_bytes).spool_in(folder);
+    let app = app(routes, settings.origins)?;
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let server = axum::serve(listener, app).with_graceful_shutdown(async {
         told_to_stop().await;
@@ -187,12 +193,7 @@ async fn serve() -> Result<()> {
     Ok(())
 }
 
-fn app(
-    media: MediaState,
-    keys: ServiceKeys,
-    origins: Vec<HeaderValue>,
-    folder: PathBuf,
-) -> Result<Router> {
+fn app(routes: ServiceRoutes, origins: Vec<HeaderValue>) -> Result<Router> {
     let durations = Matcher::Full("media_http_request_duration_seconds".to_owned());
     let recorder = PrometheusBuilder::new().set_buckets_for_metric(durations, &BUCKETS)?;
     let metrics = recorder.install_recorder()?;
@@ -200,7 +201,7 @@ fn app(
         metrics.run_upkeep();
         metrics.render()
     };
-    let routes = ServiceRoutes::new(media, keys).spool_in(folder).metrics(render).into_router();
+    let routes = routes.metrics(render).into_router();
     if origins.is_empty() {
         return Ok(routes);
     }

@@ -2,28 +2,26 @@
 
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
-const WIDTH: u16 = 4000;
-const HEIGHT: u16 = 3000;
 /// Brightness between neighbouring pixels of an even area, from end to end.
 const GRAIN: f32 = 22.0;
 
-/// 12 megapixels, quality 90, 4:2:0, some 3.4 MB; the same bytes each time.
-pub fn jpeg() -> Vec<u8> {
-    let (width, height) = (u32::from(WIDTH), u32::from(HEIGHT));
-    let mut rgb = Vec::with_capacity((width * height * 3) as usize);
+/// So many pixels, quality 90, 4:2:0, some 280 KB for each million; the same bytes each time.
+pub fn jpeg(width: u16, height: u16) -> Vec<u8> {
+    let mut rgb = Vec::with_capacity(usize::from(width) * usize::from(height) * 3);
     for y in 0..height {
         for x in 0..width {
-            rgb.extend(pixel(x, y));
+            let sky = 60.0 + 120.0 * f32::from(y) / f32::from(height);
+            rgb.extend(pixel(u32::from(x), u32::from(y), sky));
         }
     }
     let mut bytes = Vec::new();
     let mut encoder = Encoder::new(&mut bytes, 90);
     encoder.set_sampling_factor(SamplingFactor::F_2_2);
-    encoder.encode(&rgb, WIDTH, HEIGHT, ColorType::Rgb).unwrap();
+    encoder.encode(&rgb, width, height, ColorType::Rgb).unwrap();
     bytes
 }
 
-fn pixel(x: u32, y: u32) -> [u8; 3] {
+fn pixel(x: u32, y: u32, sky: f32) -> [u8; 3] {
     let at = |size: f32, seed| smooth(x as f32 / size, y as f32 / size, seed);
     let (mut light, mut depth, mut size) = (0.0, 110.0, 900.0);
     for octave in 0..8 {
@@ -31,7 +29,6 @@ fn pixel(x: u32, y: u32) -> [u8; 3] {
         depth *= 0.62;
         size *= 0.45;
     }
-    let sky = 60.0 + 120.0 * y as f32 / f32::from(HEIGHT);
     let base = sky + light + GRAIN * random(x, y, 99);
     [base + 60.0 * at(500.0, 50), base, base + 60.0 * at(700.0, 51)].map(|value| value as u8)
 }

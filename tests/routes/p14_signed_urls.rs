@@ -110,6 +110,11 @@ async fn p14_a_signature_is_good_for_no_other_field() {
         format!("{small}&x=1"),
         small.replace("expires", "x=1&expires"),
         small.replace("expires", "%65xpires"),
+        small.replace("/thumb", "/%74humb"),
+        small.replace(
+            id.as_str(),
+            &format!("%{:02X}{}", id.as_str().as_bytes()[0], &id.as_str()[1..]),
+        ),
         format!("{free}&w=1"),
         free.replace("w=300", "w=0300"),
     ] {

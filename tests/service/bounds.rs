@@ -1,61 +1,16 @@
 //! What a call may take, leave behind, and tell of others.
 
 use axum::{
-    Router,
-    body::{Body, Bytes, to_bytes},
-    http::{Request, Response, StatusCode, header},
+    body::{Body, Bytes},
+    http::{Request, StatusCode, header},
 };
 use futures_util::stream;
 use serde_json::{Value, json};
-use tower::ServiceExt as _;
 use tower_media::{InMemory, MediaState, routes::ServiceRoutes};
 
-use crate::support::{Home, KEY, files, keys};
-
-fn in_memory() -> Router {
-    ServiceRoutes::new(MediaState::new(InMemory::new()), keys()).max_bytes(1 << 20).into_router()
-}
-
-async fn send(app: &Router, request: axum::http::request::Builder, body: Body) -> Response<Body> {
-    let request = request.header("x-service-key", KEY).body(body).unwrap();
-    app.clone().oneshot(request).await.unwrap()
-}
-
-async fn answer(response: Response<Body>) -> (u16, Value) {
-    let status = response.status().as_u16();
-    let body = to_bytes(response.into_body(), 64 << 20).await.unwrap();
-    (status, serde_json::from_slice(&body).unwrap_or_default())
-}
-
-async fn get(app: &Router, path: &str) -> (u16, Value) {
-    answer(send(app, Request::get(format!("/api/v1/media{path}")), Body::empty()).await).await
-}
-
-const FILE: &str = "name=\"file\"; filename=\"a.bin\"";
-
-fn form(parts: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut body = Vec::new();
-    for (head, bytes) in parts {
-        body.extend(format!("--b\r\nContent-Disposition: form-data; {head}\r\n\r\n").bytes());
-        body.extend(*bytes);
-        body.extend(b"\r\n");
-    }
-    body.extend(b"--b--\r\n");
-    body
-}
-
-async fn upload(app: &Router, body: impl Into<Body>) -> (u16, Value) {
-    let request = Request::post("/api/v1/media/upload")
-        .header(header::CONTENT_TYPE, "multipart/form-data; boundary=b");
-    answer(send(app, request, body.into()).await).await
-}
-
-async fn upload_for(app: &Router, user: &str, bytes: &[u8]) -> Value {
-    let parts = [("name=\"app\"", &b"me"[..]), ("name=\"userId\"", user.as_bytes()), (FILE, bytes)];
-    let (status, record) = upload(app, form(&parts)).await;
-    assert_eq!(status, 201, "{record}");
-    record
-}
+use crate::support::{
+    FILE, Home, answer, files, form, get, in_memory, keys, send, upload, upload_for,
+};
 
 #[tokio::test]
 async fn parts_come_in_any_order_and_the_last_of_a_name_counts() {

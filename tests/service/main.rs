@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "tests")]
 
+mod attack;
 mod bounds;
 #[path = "../embedded/faulty_store.rs"]
 mod faulty_store;

@@ -5,11 +5,17 @@ use std::{
     time::Duration,
 };
 
-use axum::Router;
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{Request, Response, header, request::Builder},
+};
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::AbortHandle};
+use tower::ServiceExt as _;
 use tower_media::{
-    Embedded, EmbeddedBuilder, MakeVariants, MediaState, PictureLimits,
+    Embedded, EmbeddedBuilder, InMemory, MakeVariants, MediaState, PictureLimits,
     routes::{ServiceKeys, ServiceRoutes},
 };
 
@@ -86,4 +92,54 @@ impl Home {
     pub fn routes(&self) -> ServiceRoutes {
         ServiceRoutes::new(MediaState::new(self.store.clone()), keys()).spool_in(self.folder.path())
     }
+}
+
+/// The routes over a store in memory, for files of at most 1 MiB.
+pub fn in_memory() -> Router {
+    ServiceRoutes::new(MediaState::new(InMemory::new()), keys()).max_bytes(1 << 20).into_router()
+}
+
+/// Sends with a key.
+pub async fn send(app: &Router, request: Builder, body: Body) -> Response<Body> {
+    let request = request.header("x-service-key", KEY).body(body).unwrap();
+    app.clone().oneshot(request).await.unwrap()
+}
+
+/// The status, and the JSON that came.
+pub async fn answer(response: Response<Body>) -> (u16, Value) {
+    let status = response.status().as_u16();
+    let body = to_bytes(response.into_body(), 64 << 20).await.unwrap();
+    (status, serde_json::from_slice(&body).unwrap_or_default())
+}
+
+pub async fn get(app: &Router, path: &str) -> (u16, Value) {
+    answer(send(app, Request::get(format!("/api/v1/media{path}")), Body::empty()).await).await
+}
+
+/// What the disposition of a file says.
+pub const FILE: &str = "name=\"file\"; filename=\"a.bin\"";
+
+/// A form of these parts, each with what its disposition says.
+pub fn form(parts: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (head, bytes) in parts {
+        body.extend(format!("--b\r\nContent-Disposition: form-data; {head}\r\n\r\n").bytes());
+        body.extend(*bytes);
+        body.extend(b"\r\n");
+    }
+    body.extend(b"--b--\r\n");
+    body
+}
+
+pub async fn upload(app: &Router, body: impl Into<Body>) -> (u16, Value) {
+    let request = Request::post("/api/v1/media/upload")
+        .header(header::CONTENT_TYPE, "multipart/form-data; boundary=b");
+    answer(send(app, request, body.into()).await).await
+}
+
+pub async fn upload_for(app: &Router, user: &str, bytes: &[u8]) -> Value {
+    let parts = [("name=\"app\"", &b"me"[..]), ("name=\"userId\"", user.as_bytes()), (FILE, bytes)];
+    let (status, record) = upload(app, form(&parts)).await;
+    assert_eq!(status, 201, "{record}");
+    record
 }

@@ -86,8 +86,10 @@ pub(super) async fn by_link(
 ) -> Response {
     let query = query.unwrap_or_default();
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    // No path that is given out has one: decoded it would be a second text of the same URL.
+    let is_plain = !request.uri().path().contains('%');
     let link = match &address {
-        Ok(address) if reads => delivery.link(naming, address, &query),
+        Ok(address) if reads && is_plain => delivery.link(naming, address, &query),
         _ => Err(NotSigned::Unsigned),
     };
     let mut policy = ResourcePolicy::default();

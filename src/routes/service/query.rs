@@ -102,6 +102,7 @@ fn time(text: &str) -> Option<Timestamp> {
     if let Ok(time) = text.parse() {
         return Some(time);
     }
+    let text = text.strip_suffix('Z').unwrap_or(text);
     let civil = text.parse::<civil::DateTime>().ok().or_else(|| {
         let date = |text: &str| text.parse::<civil::Date>().ok();
         let is_year = text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -112,7 +113,9 @@ fn time(text: &str) -> Option<Timestamp> {
         };
         date.map(civil::Date::into)
     })?;
-    Some(civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+    // The last day of the year 9999, which stands for ever to many, is none that has a zone.
+    let end = if civil.year() > 0 { Timestamp::MAX } else { Timestamp::MIN };
+    Some(civil.to_zoned(jiff::tz::TimeZone::UTC).map_or(end, |zoned| zoned.timestamp()))
 }
 
 #[cfg(test)]
@@ -153,6 +156,8 @@ mod tests {
         ] {
             assert_eq!(time(text), new_year, "{text}");
         }
+        assert_eq!(time("9999-12-31T23:59:59.999Z"), Some(Timestamp::MAX));
+        assert_eq!(time("-009999-01-01"), Some(Timestamp::MIN));
         for text in ["", "yesterday", "2020-13-01", "1577836800000", "2020-01-01T02:00:00 02:00"] {
             assert_eq!(time(text), None, "{text}");
         }
