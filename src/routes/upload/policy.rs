@@ -66,7 +66,9 @@ impl UploadPolicy {
     }
 
     /// Takes files of these MIME types. The first bytes of a file decide which it is; only where they say
-    /// nothing, and never for a picture, the client's word does (promise P4).
+    /// nothing, and never for a picture, the client's word does (promise P4). So there may be anything in
+    /// a file of a type that its bytes do not show, such as `text/html` or `text/css`: it is
+    /// [never delivered](crate::routes#delivery) under a type that a browser runs (promise P8).
     pub fn of_types<I: IntoIterator<Item: Into<String>>>(types: I) -> Self {
         Self {
             types: types.into_iter().map(Into::into).collect(),
