@@ -146,6 +146,9 @@ impl IntoResponse for Download {
     /// 200 with the whole or 206 with a part. What breaks off half way breaks the connection off, so
     /// that the client knows.
     ///
+    /// The type is the download's own only if no browser does more with it than show or save the bytes;
+    /// HTML, XML, scripts and styles are `application/octet-stream` (promise P8).
+    ///
     /// `Cache-Control` is `private, no-cache`, for whether somebody may have it can change; a route that
     /// knows better replaces it. Conditions and ranges of the request are the route's to look at.
     fn into_response(self) -> Response {

@@ -31,13 +31,15 @@ const SCOPE: &str = "gallery";
 
 /// What may be uploaded: pictures, and as a demonstration what browsers would run. Bytes decide, and
 /// those of an SVG are no picture's.
-const TYPES: [&str; 8] = [
+const TYPES: [&str; 10] = [
     "image/jpeg",
     "image/png",
     "image/gif",
     "image/webp",
     "text/html",
     "text/xml",
+    "text/javascript",
+    "text/css",
     "text/plain",
     "application/octet-stream",
 ];

@@ -78,6 +78,32 @@ impl Browser {
         self.to_element("input[type=file]", "value", json!({ "text": paths.join("\n") })).await;
     }
 
+    /// Drags files over an element, as from a window beside, and drops them there or not yet.
+    pub async fn drag(&self, css: &str, paths: &[PathBuf], drops: bool) {
+        let script = "const at = document.querySelector(arguments[0]).getBoundingClientRect();
+            return [at.x + at.width / 2, at.y + at.height / 2]";
+        let at = self.post("/execute/sync", json!({ "script": script, "args": [css] })).await;
+        let data = json!({ "items": [], "files": paths, "dragOperationsMask": 1 });
+        for kind in if drops { &["drop"][..] } else { &["dragEnter", "dragOver"] } {
+            let event = json!({ "type": kind, "x": at[0], "y": at[1], "data": data });
+            self.devtools("Input.dispatchDragEvent", event).await;
+        }
+    }
+
+    /// Lets pages of an origin use the clipboard, as if somebody had agreed to it.
+    pub async fn allow_clipboard(&self, origin: &str) {
+        let permissions = ["clipboardReadWrite", "clipboardSanitizedWrite"];
+        let granted = json!({ "origin": origin, "permissions": permissions });
+        self.devtools("Browser.grantPermissions", granted).await;
+    }
+
+    /// The text in the clipboard.
+    pub async fn clipboard(&self) -> String {
+        let script = "navigator.clipboard.readText().then(arguments[0], String)";
+        let text = self.post("/execute/async", json!({ "script": script, "args": [] })).await;
+        text.as_str().unwrap().to_owned()
+    }
+
     /// What an expression is in the page.
     pub async fn eval(&self, expression: &str) -> Value {
         let script = format!("return ({expression})");

@@ -92,6 +92,25 @@ async fn pictures_are_uploaded_seen_and_made_into_a_collage() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs chromium and chromedriver"]
+async fn pictures_are_dropped_onto_the_page() {
+    let site = Site::open().await;
+    let ana = signed_in(&site, "ana").await;
+    let files = [picture("exif-gps.jpg"), picture("lossy.webp")];
+    ana.drag("#drop", &files, false).await;
+    ana.until("document.getElementById('drop').classList.contains('over')").await;
+    ana.drag("#drop", &files, true).await;
+    all_ready(&ana, 4).await;
+    assert_eq!(ana.text("#status").await, "2 of 2 uploaded.");
+    assert_eq!(ana.eval("document.getElementById('drop').className").await, "drop");
+    assert_eq!(ana.eval("location.pathname").await, "/");
+    let mut names = names(&ana).await;
+    names.sort();
+    assert_eq!(names, ["dunes.png", "exif-gps.jpg", "lake.png", "lossy.webp"]);
+    assert_eq!(ana.complaints().await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
 async fn g05_foreign_ids_are_refused_and_the_handler_is_never_entered() {
     let site = Site::open().await;
     let ana = signed_in(&site, "ana").await;
@@ -159,12 +178,14 @@ async fn p08_uploaded_pages_and_drawings_do_not_run() {
         site.write("page.html", &page()),
         site.write("drawing.svg", &drawing()),
         site.write("script.txt", script),
+        // A browser says that this is a script, and no byte of it says otherwise.
+        site.write("script.js", &format!("{script};")),
     ];
     ana.choose(&files).await;
-    all_ready(&ana, 5).await;
+    all_ready(&ana, 6).await;
     let urls = "[...document.querySelectorAll('.card a')].map((link) => link.href)";
     let urls: Vec<String> = serde_json::from_value(ana.eval(urls).await).unwrap();
-    assert_eq!(urls.len(), 3);
+    assert_eq!(urls.len(), 4);
 
     for url in &urls {
         ana.goto(url).await;
@@ -193,6 +214,14 @@ async fn p14_a_link_opens_for_a_stranger_and_ends() {
     let minutes = ana.eval(left).await.as_f64().unwrap() / 60_000.0;
     assert!((9.0..=11.0).contains(&minutes), "{minutes}");
     ana.shoot("share").await;
+
+    ana.allow_clipboard(&site.url).await;
+    ana.click("#share-copy").await;
+    ana.until("document.getElementById('share-copy').textContent === 'Copied'").await;
+    assert_eq!(ana.clipboard().await, link.as_str().unwrap());
+    ana.click("#share form button").await;
+    ana.until("!document.getElementById('share').open").await;
+    assert_eq!(ana.eval("document.getElementById('share-copy').textContent").await, "Copy");
 
     let stranger = Browser::open().await;
     stranger.goto(link.as_str().unwrap()).await;

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
+    time::timeout,
 };
 use tower_media::{Embedded, MediaState, routes::UploadPolicy};
 
@@ -55,7 +56,7 @@ impl Server {
                 tokio::task::yield_now().await;
             }
         };
-        let gone = tokio::time::timeout(Duration::from_secs(60), gone).await;
+        let gone = timeout(Duration::from_secs(60), gone).await;
         assert!(gone.is_ok(), "{what}: {} files are left", self.left());
     }
 }
@@ -200,7 +201,8 @@ async fn p10_a_client_that_sends_nothing_is_answered_and_leaves_nothing() {
         let head = String::from_utf8(head).unwrap().replace("Connection: close\r\n", "");
         socket.write_all(&[head.as_bytes(), &form[..cut]].concat()).await.unwrap();
         let mut answer = String::new();
-        socket.read_to_string(&mut answer).await.unwrap();
+        let closed = timeout(Duration::from_secs(60), socket.read_to_string(&mut answer)).await;
+        closed.expect("the server closes the connection").unwrap();
         assert!(answer.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{cut}: {answer}");
         assert!(answer.contains("urn:problem:tower-media:upload-too-slow"), "{cut}: {answer}");
         server.assert_empty(&format!("stopped at {cut}")).await;

@@ -15,6 +15,7 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
     sync::oneshot,
+    time::timeout,
 };
 use tower::ServiceExt as _;
 use tower_media::Owner;
@@ -54,7 +55,8 @@ async fn stop_after(server: &Server, bytes: &[u8]) -> String {
     let mut socket = TcpStream::connect(address).await.unwrap();
     socket.write_all(bytes).await.unwrap();
     let mut answer = String::new();
-    socket.read_to_string(&mut answer).await.unwrap();
+    let closed = timeout(Duration::from_secs(60), socket.read_to_string(&mut answer)).await;
+    closed.expect("the server closes the connection").unwrap();
     answer
 }
 

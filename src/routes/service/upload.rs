@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::{
     Json,
     extract::{Request, State},
-    http::{HeaderMap, StatusCode, header},
+    http::StatusCode,
     response::{IntoResponse as _, Response},
 };
 
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     extract::reader,
-    routes::upload::{Pace, UploadRejection, paced},
+    routes::upload::{Pace, UploadRejection, announced, paced},
 };
 
 /// How much larger than its file a body may be, as with the recorded service.
@@ -33,8 +33,7 @@ pub(super) async fn upload(State(service): Shared, request: Request) -> Result<R
         return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "The request is too large"));
     }
     let _place = service.uploads.try_acquire().map_err(|_| {
-        let text = "There are too many uploads just now. Try again in a moment.";
-        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text)
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, UploadRejection::TooBusy.to_string())
     })?;
     let (parts, body) = request.into_parts();
     let body = paced(
@@ -50,8 +49,4 @@ pub(super) async fn upload(State(service): Shared, request: Request) -> Result<R
     let upload = Form::read(reader, limits).await?.into_upload().await?;
     let media = service.media.upload(upload).await?;
     Ok((StatusCode::CREATED, Json(Record::from(&media))).into_response())
-}
-
-fn announced(headers: &HeaderMap) -> Option<u64> {
-    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }

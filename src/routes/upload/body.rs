@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use axum::body::{Body, BodyDataStream};
+use axum::{
+    body::{Body, BodyDataStream},
+    http::{HeaderMap, header},
+};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 use tokio::{
@@ -29,6 +32,11 @@ pub(in crate::routes) struct Pace {
     pub(in crate::routes) idle: Duration,
     /// For all of it.
     pub(in crate::routes) whole: Duration,
+}
+
+/// How many bytes a request says that its body has.
+pub(in crate::routes) fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Holds a body to `pace`. Only waiting for the client counts as idle, not waiting for the backend.

@@ -10,7 +10,7 @@ mod rejection;
 mod routes;
 mod uploads;
 
-pub(super) use self::body::{Pace, paced};
+pub(super) use self::body::{Pace, announced, paced};
 pub use self::{
     policy::UploadPolicy, rejection::UploadRejection, routes::UploadRoutes, uploads::Uploads,
 };

@@ -13,7 +13,7 @@ use tower_http::csrf::CsrfLayer;
 use super::{
     UploadRejection, Uploads,
     admission::Admission,
-    body::{Pace, paced},
+    body::{Pace, announced, paced},
     origin,
 };
 use crate::{
@@ -197,10 +197,6 @@ fn is_form(headers: &HeaderMap) -> bool {
     content_type
         .and_then(|text| text.parse::<mime::Mime>().ok())
         .is_some_and(|mime| mime.essence_str() == mime::MULTIPART_FORM_DATA.essence_str())
-}
-
-fn announced(headers: &HeaderMap) -> Option<u64> {
-    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 impl fmt::Debug for UploadPolicy {
