@@ -39,6 +39,13 @@ pub mod remote;
 pub mod routes;
 pub mod verify;
 
+#[cfg(doc)]
+// Some pages name items of features.
+#[cfg_attr(
+    not(all(feature = "embedded", feature = "remote", feature = "routes", feature = "testkit")),
+    allow(rustdoc::broken_intra_doc_links)
+)]
+pub mod guide;
 #[doc = include_str!("docs/promises.md")]
 pub mod promises {}
 
