@@ -80,7 +80,7 @@ pub use self::{
     problem::Problem,
     range::{ByteRange, ContentRange},
     raster::is_raster_image,
-    rendition::{Fit, Format, Rendition, Transform, Variant},
+    rendition::{Fit, Format, Rendition, Transform, UnknownName, Variant},
     state::{MediaState, MediaStateBuilder, MissingMediaState},
     upload::{Upload, UploadBody, UploadClaims},
     verify::VerifyMediaLayer,
