@@ -55,10 +55,12 @@ pub mod conformance;
 pub mod testkit;
 
 #[cfg(feature = "remote")]
+#[doc(inline)]
 pub use self::remote::{Remote, RemoteBuilder};
 #[cfg(feature = "routes")]
 pub use self::signing::{LinkOptions, UrlSigner};
 #[cfg(feature = "embedded")]
+#[doc(inline)]
 pub use self::{
     embedded::{Embedded, EmbeddedBuilder, MakeVariants},
     pictures::PictureLimits,
@@ -66,6 +68,7 @@ pub use self::{
 #[cfg(feature = "derive")]
 pub use tower_media_derive::MediaIds;
 
+#[doc(inline)]
 pub use self::{
     backend::{MediaBackend, MediaBackendExt, Picture},
     download::{Download, DownloadOptions},
