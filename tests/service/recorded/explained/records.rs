@@ -60,7 +60,7 @@ pub const ROWS: &[Explained] = explained! {
             || d.is("status", "\"processing\"", "\"ready\"") || d.adds("urls.*"));
 
     "HEIC is turned into a JPEG of another name, size and hash, without its EXIF",
-    "it is kept as it is; without a decoder for it there are no renditions",
+    "it is kept as it is; without the feature `heic` there are no renditions",
     "a client that asks for the hash of its file finds it, and date and place are not lost",
     |d| d.is_of(".heic") && (d.is("mimeType", "\"image/jpeg\"", "\"image/heif\"")
             || d.is("originalName", "*.jpg\"", "*") || d.is("hash", "*", "*") || d.is("size", "*", "*")
@@ -76,8 +76,8 @@ pub const ROWS: &[Explained] = explained! {
     |d| d.at("legacy", &[3]) && d.is("status", "500", "400");
 
     "AVIF is decoded, and made",
-    "it is kept and delivered; to transform it, or into it, is 422",
-    "a decoder is a feature to come",
+    "it is kept and delivered; without the feature `avif` to transform it, or into it, is 422",
+    "not everybody needs it, and it is much to compile",
     |d| d.is_of(".avif") && MADE.iter().any(|field| d.is(field, "*", ""))
         || d.is_of("quad.avif") && d.path.ends_with("/file/thumb") && d.is("status", "200", "404")
         || d.path.ends_with("/transform") && (d.query.contains("format=avif") || d.is_of("quad.avif"))
