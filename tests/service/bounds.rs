@@ -63,6 +63,21 @@ async fn p10_an_upload_that_is_refused_or_breaks_off_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn p10_parts_and_what_is_in_them_are_bounded() {
+    let app = in_memory();
+    let own = [("name=\"app\"", &b"me"[..]), ("name=\"userId\"", b"ana"), (FILE, b"x")];
+    let beside = |count: usize| [&own[..], &vec![("name=\"more\"", &b"x"[..]); count]].concat();
+    assert_eq!(upload(&app, form(&beside(61))).await.0, 201);
+    let (status, answer) = upload(&app, form(&beside(62))).await;
+    assert_eq!((status, answer), (400, json!({ "error": "The form has too many parts" })));
+    let long = [b'a'; (4 << 10) + 1];
+    let (status, answer) = upload(&app, form(&[("name=\"app\"", &long[..])])).await;
+    assert_eq!((status, answer), (400, json!({ "error": "A part of the form is too long" })));
+    let (status, _) = upload(&app, form(&[own[1], own[2], ("name=\"app\"", &long[..300])])).await;
+    assert_eq!(status, 400);
+}
+
+#[tokio::test]
 async fn p10_a_body_that_says_it_is_too_large_is_not_read() {
     let app = in_memory();
     let unread = Body::from_stream(stream::poll_fn(

@@ -12,7 +12,7 @@ mod prometheus;
 mod scenes;
 mod stage;
 
-use std::{collections::BTreeSet, pin::Pin, thread};
+use std::{collections::BTreeSet, ops::RangeInclusive, pin::Pin, thread};
 
 use tokio::runtime;
 
@@ -52,13 +52,13 @@ const RECORDINGS: [(&str, usize); 23] = [
 ];
 
 /// Exchanges that cannot be made again, with the reason.
-const NOT_MADE: [(&str, &[usize], &str); 5] = [
+const NOT_MADE: [(&str, &[usize], &str); 2] = [
     ("misc", &[14], "a method that does not exist cannot be sent by this client"),
-    ("list", &[30, 31, 32, 33, 34, 35], "the 60 uploads behind it were not recorded"),
-    ("list-all", &[79, 80, 81, 82], "the 60 uploads behind it were not recorded"),
-    ("list-all", &[83, 84, 85, 86], "the uploads behind it were not recorded"),
     ("legacy", &[7, 8, 9], "no row of ours can be so, and those of the service are not taken over"),
 ];
+
+/// Exchanges that a scene makes on its own.
+const ELSEWHERE: [(&str, RangeInclusive<usize>); 2] = [("list", 30..=35), ("list-all", 79..=86)];
 
 fn not_made(topic: &str) -> impl Iterator<Item = usize> {
     NOT_MADE.iter().filter(move |(of, ..)| *of == topic).flat_map(|(_, lines, _)| *lines).copied()
@@ -93,7 +93,7 @@ async fn in_memory(topics: &[&'static str]) -> Stage {
 
 /// Makes every exchange: each of these on a thread of its own.
 fn everything() -> Vec<Stage> {
-    let scenes: [fn() -> Played; 17] = [
+    let scenes: [fn() -> Played; 18] = [
         || Box::pin(embedded(DELIVERY)),
         || Box::pin(embedded(LISTS)),
         || Box::pin(embedded(&["upload"])),
@@ -103,6 +103,7 @@ fn everything() -> Vec<Stage> {
         || Box::pin(scenes::legacy()),
         || Box::pin(scenes::limits()),
         || Box::pin(scenes::lost_object()),
+        || Box::pin(scenes::many()),
         || Box::pin(scenes::metrics()),
         || {
             Box::pin(async {

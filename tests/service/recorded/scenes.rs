@@ -17,6 +17,9 @@ pub fn records(topic: &str, line: usize) -> Vec<Value> {
     let json: Value = serde_json::from_str(answers[0].text.as_ref().unwrap()).unwrap();
     let mut records: Vec<Value> = match json {
         Value::Array(records) => records,
+        mut page if page["items"].is_array() => {
+            serde_json::from_value(page["items"].take()).unwrap()
+        }
         record => vec![record],
     };
     let mut seen = Vec::new();
@@ -126,6 +129,22 @@ pub async fn lost_object() -> Stage {
     stage.lines("lost-object", 1..=7).await;
     lose(&format!("renditions/{gray}"));
     stage.lines("lost-object", 8..=10).await;
+    stage
+}
+
+/// A user with more files than a list has if nothing is said, and one with few of several types.
+pub async fn many() -> Stage {
+    let home = Home::new().await;
+    let mut stage = Stage::over(&home);
+    for record in records("list", 34) {
+        stage.stored(&record, "many", "many").await;
+    }
+    stage.lines("list", 30..=35).await;
+    stage.lines("list-all", 79..=82).await;
+    for record in records("list-all", 83).iter().rev() {
+        stage.stored(record, "wild", "wild").await;
+    }
+    stage.lines("list-all", 83..=86).await;
     stage
 }
 

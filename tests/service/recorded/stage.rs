@@ -68,7 +68,9 @@ impl Stage {
 
     /// Makes all of a recording, in its order.
     pub async fn play(&mut self, topic: &'static str) {
-        let skipped: Vec<usize> = super::not_made(topic).collect();
+        let elsewhere = super::ELSEWHERE.into_iter().filter(|(of, _)| *of == topic);
+        let elsewhere = elsewhere.flat_map(|(_, lines)| lines);
+        let skipped: Vec<usize> = super::not_made(topic).chain(elsewhere).collect();
         for exchange in recording(topic).iter().filter(|line| !skipped.contains(&line.seq)) {
             self.make(topic, exchange).await;
         }
