@@ -35,6 +35,9 @@ pub fn is_raster_image(mime_type: &str) -> bool {
     })
 }
 
+/// The longest type that a client is believed, in bytes: records and answers carry it.
+const MAX_HINT: usize = 255;
+
 /// What a file is, by its first bytes, with the client's word as a hint where they say nothing.
 ///
 /// A hint may name a document, never a picture: a picture that its own bytes do not show is none.
@@ -42,7 +45,8 @@ pub(crate) fn media_type(bytes: &[u8], hint: Option<&str>) -> String {
     if let Some(kind) = infer::get(bytes) {
         return kind.mime_type().to_owned();
     }
-    hint.and_then(|hint| hint.parse::<mime::Mime>().ok())
+    hint.filter(|hint| hint.len() <= MAX_HINT)
+        .and_then(|hint| hint.parse::<mime::Mime>().ok())
         .filter(|mime| mime.type_() != mime::IMAGE)
         .map_or_else(|| mime::APPLICATION_OCTET_STREAM.to_string(), |mime| mime.to_string())
 }
@@ -62,5 +66,7 @@ mod tests {
         );
         assert_eq!(media_type(text, Some("image/png")), "application/octet-stream");
         assert_eq!(media_type(text, None), "application/octet-stream");
+        let long = format!("text/plain; x={}", "x".repeat(255));
+        assert_eq!(media_type(text, Some(&long)), "application/octet-stream");
     }
 }

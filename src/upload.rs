@@ -109,7 +109,8 @@ impl Upload {
         self
     }
 
-    /// Sets what the client says the type is: a hint, for the bytes decide (promise P4).
+    /// Sets what the client says the type is: a hint, for the bytes decide (promise P4). One of more than
+    /// 255 bytes is none.
     pub fn content_type(mut self, content_type: impl Into<String>) -> Self {
         self.content_type = Some(content_type.into());
         self

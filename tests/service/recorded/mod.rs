@@ -93,13 +93,18 @@ async fn in_memory(topics: &[&'static str]) -> Stage {
 
 /// Makes every exchange: each of these on a thread of its own.
 fn everything() -> Vec<Stage> {
-    let scenes: [fn() -> Played; 18] = [
+    let scenes: [fn() -> Played; 19] = [
         || Box::pin(embedded(DELIVERY)),
         || Box::pin(embedded(LISTS)),
         || Box::pin(embedded(&["upload"])),
         || Box::pin(embedded(&["upload-types"])),
         || Box::pin(scenes::config()),
-        || Box::pin(scenes::delete()),
+        || {
+            Box::pin(async {
+                let home = Home::new().await;
+                scenes::delete(Stage::over(&home)).await
+            })
+        },
         || Box::pin(scenes::legacy()),
         || Box::pin(scenes::limits()),
         || Box::pin(scenes::lost_object()),
@@ -116,7 +121,8 @@ fn everything() -> Vec<Stage> {
         || Box::pin(faults::transitions()),
         || Box::pin(in_memory(LISTED_IN_MEMORY)),
         || Box::pin(in_memory(&["upload", "upload-types"])),
-        || Box::pin(async { scenes::race(Stage::in_memory()).await }),
+        || Box::pin(scenes::delete(Stage::in_memory())),
+        || Box::pin(scenes::race(Stage::in_memory())),
     ];
     let play = |scene: fn() -> Played| {
         let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -36,9 +36,7 @@ pub fn record(topic: &str, line: usize) -> Value {
 }
 
 /// Two users have the same file, and one of them removes it.
-pub async fn delete() -> Stage {
-    let home = Home::new().await;
-    let mut stage = Stage::over(&home);
+pub async fn delete(mut stage: Stage) -> Stage {
     let shared = record("delete", 1);
     stage.stored(&shared, "test", "owner").await;
     stage.stored(&shared, "test", "co-owner").await;
