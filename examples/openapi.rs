@@ -87,7 +87,7 @@ async fn upload(owner: Owner, media: MediaState, body: Bytes) -> Result<(StatusC
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Pictures", license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")),
+    info(title = "Pictures", description = "Keeps people's pictures", license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")),
     servers((url = "/")),
     paths(collage, picture, upload),
     security(("demo_login" = [])),
