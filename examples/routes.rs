@@ -1,4 +1,4 @@
-//! Run with `cargo run --example routes` and follow the `curl` lines of the docs of `tower_media::routes`.
+//! Run with `cargo run --example routes` and follow the `curl` lines of the guide's page on delivery.
 //!
 //! A gallery out of ready-made routes: uploads, delivery to owners, and links for everybody who is given
 //! one. Pictures are kept in the folder `media`, also when this ends. Another address than

@@ -39,6 +39,13 @@ pub mod remote;
 pub mod routes;
 pub mod verify;
 
+#[cfg(doc)]
+// Some pages name items of features.
+#[cfg_attr(
+    not(all(feature = "embedded", feature = "remote", feature = "routes", feature = "testkit")),
+    allow(rustdoc::broken_intra_doc_links)
+)]
+pub mod guide;
 #[doc = include_str!("docs/promises.md")]
 pub mod promises {}
 
@@ -48,10 +55,12 @@ pub mod conformance;
 pub mod testkit;
 
 #[cfg(feature = "remote")]
+#[doc(inline)]
 pub use self::remote::{Remote, RemoteBuilder};
 #[cfg(feature = "routes")]
 pub use self::signing::{LinkOptions, UrlSigner};
 #[cfg(feature = "embedded")]
+#[doc(inline)]
 pub use self::{
     embedded::{Embedded, EmbeddedBuilder, MakeVariants},
     pictures::PictureLimits,
@@ -59,6 +68,7 @@ pub use self::{
 #[cfg(feature = "derive")]
 pub use tower_media_derive::MediaIds;
 
+#[doc(inline)]
 pub use self::{
     backend::{MediaBackend, MediaBackendExt, Picture},
     download::{Download, DownloadOptions},
@@ -73,7 +83,7 @@ pub use self::{
     problem::Problem,
     range::{ByteRange, ContentRange},
     raster::is_raster_image,
-    rendition::{Fit, Format, Rendition, Transform, Variant},
+    rendition::{Fit, Format, Rendition, Transform, UnknownName, Variant},
     state::{MediaState, MediaStateBuilder, MissingMediaState},
     upload::{Upload, UploadBody, UploadClaims},
     verify::VerifyMediaLayer,

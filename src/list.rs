@@ -4,6 +4,8 @@ mod search;
 
 use serde::Serialize;
 
+#[cfg(feature = "embedded")]
+pub(crate) use self::search::TypeFilter;
 pub use self::search::{ListAll, ListPage, SortBy};
 
 use crate::{media::Media, owner::Scopes};

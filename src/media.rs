@@ -180,8 +180,9 @@ impl MediaUrls {
     pub(crate) fn that_exist(mut self, picture: Option<&Metadata>) -> Self {
         let longest = picture.map_or(0, |picture| picture.width.max(picture.height));
         self.thumbnail.take_if(|_| picture.is_none());
-        self.medium.take_if(|_| longest <= 800);
-        self.large.take_if(|_| longest <= 1920);
+        let reaches = |variant: Variant| variant.transform().width() >= Some(longest);
+        self.medium.take_if(|_| reaches(Variant::Medium));
+        self.large.take_if(|_| reaches(Variant::Large));
         self
     }
 }

@@ -28,7 +28,7 @@ const MAX_UPLOAD: usize = 100 << 20;
 /// A backend that keeps bytes, records and references in memory, and forgets them with the process.
 ///
 /// It does all that a backend does. With the feature `embedded` it tells of pictures and makes
-/// renditions of them as [`Embedded`](crate::Embedded) does, each time anew; without it anything but the
+/// renditions of them as `Embedded` does, each time anew; without it anything but the
 /// original is [`ErrorKind::Unsupported`]. Equal bytes are kept once, whoever uploaded them; each owner
 /// has an id of their own for them, which nobody can guess. An upload is at most 100 MiB.
 ///

@@ -1,7 +1,17 @@
 //! Bytes that come piece by piece.
 
+#[cfg(any(feature = "embedded", feature = "remote"))]
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream, stream::BoxStream};
+
+#[cfg(feature = "embedded")]
+use crate::id::ContentHash;
+#[cfg(feature = "embedded")]
+use futures_util::stream::Fuse;
+#[cfg(feature = "embedded")]
+use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -41,9 +51,74 @@ pub(crate) fn exactly(length: u64, pieces: Pieces, otherwise: fn() -> Error) -> 
     stream::try_unfold((pieces, length), next).boxed()
 }
 
+/// The same bytes, with an error at their end if nothing comes for so long while they are waited for.
+#[cfg(any(feature = "embedded", feature = "remote"))]
+pub(crate) fn unless_idle<F>(idle: Duration, pieces: Pieces, otherwise: F) -> Pieces
+where
+    F: Fn(Duration) -> Error + Clone + Send + 'static,
+{
+    let next = move |mut pieces: Pieces| {
+        let otherwise = otherwise.clone();
+        async move {
+            let next = tokio::time::timeout(idle, pieces.try_next()).await;
+            let piece = next.map_err(|_| otherwise(idle))??;
+            Ok(piece.map(|piece| (piece, pieces)))
+        }
+    };
+    stream::try_unfold(pieces, next).boxed()
+}
+
+/// The same bytes, the last of them only if all together have this hash.
+#[cfg(feature = "embedded")]
+pub(crate) fn hashing_to(hash: ContentHash, pieces: Pieces, otherwise: fn() -> Error) -> Pieces {
+    let begin = (pieces.fuse(), Sha256::new(), None);
+    let next = move |(mut pieces, mut hasher, mut held): (Fuse<Pieces>, Sha256, Option<_>)| async move {
+        loop {
+            let next = pieces.try_next().await?;
+            let is_end = next.is_none();
+            match &next {
+                Some(piece) => hasher.update(piece),
+                None if ContentHash::from_bytes(hasher.clone().finalize().into()) == hash => {}
+                None => return Err(otherwise()),
+            }
+            match std::mem::replace(&mut held, next) {
+                Some(piece) => return Ok(Some((piece, (pieces, hasher, held)))),
+                None if is_end => return Ok(None),
+                None => {}
+            }
+        }
+    };
+    stream::try_unfold(begin, next).boxed()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "embedded")]
+    #[tokio::test]
+    async fn r05_the_last_piece_comes_only_if_all_have_the_hash() {
+        let wrong = || Error::new(ErrorKind::Integrity, "other bytes");
+        for pieces in [vec![], vec![""], vec!["hello"], vec!["hel", "", "lo"]] {
+            let stream =
+                || stream::iter(pieces.clone()).map(|piece| Ok(Bytes::from(piece))).boxed();
+            let right = ContentHash::of(pieces.concat().as_bytes());
+            let read = collect(hashing_to(right, stream(), wrong), 10).await;
+            assert_eq!(read.expect("the bytes"), pieces.concat());
+            let mut read = hashing_to(ContentHash::of(b"others"), stream(), wrong);
+            let mut whole = String::new();
+            let error = loop {
+                match read.try_next().await {
+                    Ok(piece) => {
+                        whole += std::str::from_utf8(&piece.expect("no end")).expect("text")
+                    }
+                    Err(error) => break error,
+                }
+            };
+            assert_eq!(error.kind(), ErrorKind::Integrity);
+            assert!(whole.is_empty() || whole.len() < pieces.concat().len(), "{pieces:?}");
+        }
+    }
 
     #[tokio::test]
     async fn fewer_or_more_bytes_than_were_announced_are_an_error() {

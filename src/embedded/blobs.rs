@@ -1,9 +1,8 @@
 //! Bytes by key: in a folder of this machine, or in an object store.
 
-use std::{fmt, io, ops::Range, path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt, ops::Range, path::PathBuf, sync::Arc, time::Duration};
 
-use bytes::Bytes;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream, stream::BoxStream};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
 use object_store::{
     GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt as _, buffered::BufWriter,
     local::LocalFileSystem, path::Path,
@@ -18,7 +17,7 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result},
     id::{ContentHash, MediaId},
-    pieces::Pieces,
+    pieces::unless_idle,
 };
 
 const CONTENTS: &str = "blobs";
@@ -96,7 +95,7 @@ impl Blobs {
             }
             None => match content {
                 Content::Memory(bytes) => {
-                    self.soon(self.store.put(key, bytes.into())).await.map(drop)
+                    self.soon(self.store.put(key, bytes.into()), failed).await.map(drop)
                 }
                 Content::File(path) => self.send(key, path.to_path_buf()).await,
             },
@@ -111,8 +110,8 @@ impl Blobs {
             let mut piece = vec![0; PIECE];
             loop {
                 match file.read(&mut piece).await.map_err(not_written)? {
-                    0 => break self.soon_io(writer.shutdown()).await,
-                    read => self.soon_io(writer.write_all(&piece[..read])).await?,
+                    0 => break self.soon(writer.shutdown(), not_written).await,
+                    read => self.soon(writer.write_all(&piece[..read]), not_written).await?,
                 }
             }
         };
@@ -140,31 +139,18 @@ impl Blobs {
             return disk::open(path, range).await;
         }
         let options = GetOptions::new().with_range(range.map(GetRange::Bounded));
-        let got = match self.soon(self.store.get_opts(key, options)).await {
+        let got = match self.soon(self.store.get_opts(key, options), failed).await {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             got => got?,
         };
-        Ok(Some(Found { size: got.meta.size, pieces: self.patient(got.into_stream()) }))
-    }
-
-    /// A stream that fails when nothing comes for too long.
-    fn patient(&self, stream: BoxStream<'static, object_store::Result<Bytes>>) -> Pieces {
-        let patience = self.patience;
-        stream::unfold(Some(stream), move |stream| async move {
-            let mut stream = stream?;
-            match tokio::time::timeout(patience, stream.next()).await {
-                Ok(None) => None,
-                Ok(Some(Ok(piece))) => Some((Ok(piece), Some(stream))),
-                Ok(Some(Err(error))) => Some((Err(failed(error)), None)),
-                Err(_) => Some((Err(Error::timeout("the object store", patience)), None)),
-            }
-        })
-        .boxed()
+        let size = got.meta.size;
+        let pieces = got.into_stream().map_err(failed).boxed();
+        Ok(Some(Found { size, pieces: unless_idle(self.patience, pieces, silent) }))
     }
 
     /// Deletes what lies under the key, if anything does.
     pub(super) async fn delete(&self, key: &Path) -> Result<()> {
-        match self.soon(self.store.delete(key)).await {
+        match self.soon(self.store.delete(key), failed).await {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             deleted => deleted,
         }
@@ -189,19 +175,20 @@ impl Blobs {
         self.store.list(Some(below)).map_err(failed).boxed()
     }
 
-    async fn soon<T>(&self, call: impl Future<Output = object_store::Result<T>>) -> Result<T> {
+    async fn soon<T, E>(
+        &self,
+        call: impl Future<Output = Result<T, E>>,
+        failed: fn(E) -> Error,
+    ) -> Result<T> {
         match tokio::time::timeout(self.patience, call).await {
             Ok(answer) => answer.map_err(failed),
-            Err(_) => Err(Error::timeout("the object store", self.patience)),
+            Err(_) => Err(silent(self.patience)),
         }
     }
+}
 
-    async fn soon_io<T>(&self, call: impl Future<Output = io::Result<T>>) -> Result<T> {
-        match tokio::time::timeout(self.patience, call).await {
-            Ok(answer) => answer.map_err(not_written),
-            Err(_) => Err(Error::timeout("the object store", self.patience)),
-        }
-    }
+fn silent(patience: Duration) -> Error {
+    Error::timeout("the object store", patience)
 }
 
 fn failed(error: object_store::Error) -> Error {
@@ -213,4 +200,8 @@ fn failed(error: object_store::Error) -> Error {
         _ => ErrorKind::Unavailable,
     };
     Error::new(kind, "the store of the media's bytes failed").with_source(error)
+}
+
+pub(super) fn damaged() -> Error {
+    Error::new(ErrorKind::Integrity, "the media's bytes are not those that were uploaded")
 }

@@ -1,18 +1,18 @@
 //! What keeps a store in order: sweeping, forgetting a person, and looking for damage.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{future::ready, sync::Arc, time::SystemTime};
 
 use futures_util::TryStreamExt as _;
-use sha2::{Digest as _, Sha256};
 
 use super::{
-    blobs::{all_renditions_key, content_key, content_of, contents_key, rendition_of},
+    blobs::{all_renditions_key, content_key, content_of, contents_key, damaged, rendition_of},
     store::Store,
 };
 use crate::{
-    error::Result,
+    error::{ErrorKind, Result},
     id::{ContentHash, MediaId},
     owner::Owner,
+    pieces::hashing_to,
 };
 
 /// How many contents are looked up at once.
@@ -51,8 +51,14 @@ impl Store {
     pub(super) async fn sweep(&self) -> Result<Swept> {
         let now = SystemTime::now();
         // What was removed has no renditions any more, unless deleting them failed.
-        for id in self.catalog.removed(now, BATCH).await? {
-            self.drop_renditions(&id).await?;
+        loop {
+            let removed = self.catalog.removed(now, BATCH).await?;
+            for id in &removed {
+                self.drop_renditions(id).await?;
+            }
+            if removed.len() < BATCH {
+                break;
+            }
         }
         let before = now.checked_sub(self.settings.grace).unwrap_or(SystemTime::UNIX_EPOCH);
         let mut swept = Swept::default();
@@ -114,7 +120,7 @@ impl Store {
     }
 
     async fn check(&self, hash: ContentHash, found: &mut Verification) -> Result<()> {
-        let Some(mut blob) = self.blobs.open(&content_key(hash), None).await? else {
+        let Some(blob) = self.blobs.open(&content_key(hash), None).await? else {
             // It may have been removed and swept since its row was read.
             if !self.catalog.is_orphan(hash).await?
                 && !self.catalog.known(&[hash]).await?.is_empty()
@@ -123,13 +129,10 @@ impl Store {
             }
             return Ok(());
         };
-        let mut hasher = Sha256::new();
-        while let Some(piece) = blob.pieces.try_next().await? {
-            hasher.update(&piece);
-        }
         found.checked += 1;
-        if ContentHash::from_bytes(hasher.finalize().into()) != hash {
-            found.damaged.push(hash);
+        match hashing_to(hash, blob.pieces, damaged).try_for_each(|_| ready(Ok(()))).await {
+            Err(error) if error.kind() == ErrorKind::Integrity => found.damaged.push(hash),
+            read => read?,
         }
         Ok(())
     }

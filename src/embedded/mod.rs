@@ -15,13 +15,11 @@ mod store;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use futures_util::{
-    StreamExt as _, TryStreamExt as _,
-    stream::{self, Fuse},
+use self::{
+    blobs::{content_key, damaged},
+    renditions::lost,
+    store::Store,
 };
-use sha2::{Digest as _, Sha256};
-
-use self::{blobs::content_key, renditions::lost, store::Store};
 pub use self::{
     builder::{EmbeddedBuilder, MakeVariants},
     care::{Swept, Verification},
@@ -36,7 +34,7 @@ use crate::{
     media::{Media, MediaUrls},
     owner::Owner,
     ownership::{Ownership, OwnershipQuestion, Standing},
-    pieces::Pieces,
+    pieces::hashing_to,
     upload::Upload,
 };
 
@@ -175,9 +173,11 @@ impl Embedded {
         }
         let download = match part {
             Some(part) => Download::from_stream(row.mime_type, found.pieces).with_part(part),
-            None => Download::from_stream(row.mime_type, checked(found.pieces, row.hash))
-                .with_length(row.size)
-                .accepting_ranges(),
+            None => {
+                Download::from_stream(row.mime_type, hashing_to(row.hash, found.pieces, damaged))
+                    .with_length(row.size)
+                    .accepting_ranges()
+            }
         };
         let download = download.with_hash(row.hash).with_last_modified(row.created_at);
         Ok(match row.file_name {
@@ -185,31 +185,6 @@ impl Embedded {
             None => download,
         })
     }
-}
-
-/// The same pieces, but the last of them only if all together have this hash.
-fn checked(pieces: Pieces, hash: ContentHash) -> Pieces {
-    let begin = (pieces.fuse(), Sha256::new(), None);
-    let next = move |(mut pieces, mut hasher, mut held): (Fuse<Pieces>, Sha256, Option<_>)| async move {
-        loop {
-            let next = pieces.try_next().await?;
-            if let Some(piece) = &next {
-                hasher.update(piece);
-            } else if held.is_none() {
-                return Ok(None);
-            } else if ContentHash::from_bytes(hasher.clone().finalize().into()) != hash {
-                return Err(damaged());
-            }
-            if let Some(piece) = std::mem::replace(&mut held, next) {
-                return Ok(Some((piece, (pieces, hasher, held))));
-            }
-        }
-    };
-    stream::try_unfold(begin, next).boxed()
-}
-
-fn damaged() -> Error {
-    Error::new(ErrorKind::Integrity, "the media's bytes are not those that were uploaded")
 }
 
 /// Runs what blocks where it does no harm.

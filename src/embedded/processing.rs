@@ -6,12 +6,11 @@ use std::{
     time::Duration,
 };
 
-use super::store::Store;
+use super::{renditions::variants, store::Store};
 use crate::{
     error::{Error, ErrorKind, Result},
     id::MediaId,
     media::MediaStatus,
-    rendition::Variant,
 };
 
 /// How many are looked up at once.
@@ -78,7 +77,7 @@ async fn round(store: Arc<Store>, slow: &mut HashMap<MediaId, u32>) -> Result<bo
 /// Makes the variants of one. An error is one that may not be there the next time.
 async fn process(store: &Arc<Store>, id: &MediaId) -> Result<()> {
     let Some(row) = store.catalog.get(id).await? else { return Ok(()) };
-    match store.make(&row, &Variant::ALL.map(Variant::transform)).await {
+    match store.make(&row, &variants(&row)).await {
         Ok(_) => store.catalog.set_status(id, MediaStatus::Ready, row.metadata).await.map(drop),
         Err(error) if error.is_transient() => Err(error),
         Err(error) => give_up(store, id, &error).await,

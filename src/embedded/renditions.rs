@@ -42,13 +42,15 @@ impl Store {
         if row.status == MediaStatus::Failed {
             return Err(unprocessable());
         }
+        let asked = fitted(&row, asked);
         let key = asked.key();
         if let Some(kept) = self.kept(&row.id, &key, options).await? {
             return Ok(kept);
         }
-        let made = self.make(&row, &wanted_with(asked)).await?;
-        let index = wanted_with(asked).iter().position(|wanted| wanted.key() == key);
-        let rendered = index.and_then(|index| made.get(index)).ok_or_else(unprocessable)?;
+        let wanted = wanted_with(&row, asked);
+        let made = self.make(&row, &wanted).await?;
+        let mut made = wanted.iter().zip(made.iter());
+        let (_, rendered) = made.find(|(wanted, _)| **wanted == asked).ok_or_else(unprocessable)?;
         let whole = Download::from_bytes(rendered.mime_type, rendered.bytes.clone());
         Ok(whole.with_hash(ContentHash::of(&rendered.bytes)))
     }
@@ -164,9 +166,19 @@ impl Store {
     }
 }
 
+/// What a transform comes to for this picture: all that come to the same are one file (promise P12).
+fn fitted(row: &Row, asked: Transform) -> Transform {
+    row.metadata.as_ref().map_or(asked, |picture| asked.fitted_to((picture.width, picture.height)))
+}
+
+/// All variants of this picture.
+pub(super) fn variants(row: &Row) -> [Transform; 3] {
+    Variant::ALL.map(|variant| fitted(row, variant.transform()))
+}
+
 /// Who asks for one variant will ask for the others, and they are made from one decoding.
-fn wanted_with(asked: Transform) -> Vec<Transform> {
-    let variants = Variant::ALL.map(Variant::transform);
+fn wanted_with(row: &Row, asked: Transform) -> Vec<Transform> {
+    let variants = variants(row);
     if variants.contains(&asked) { variants.to_vec() } else { vec![asked] }
 }
 

@@ -3,7 +3,7 @@
 use std::{io, path::Path, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt as _;
+use futures_util::TryStreamExt as _;
 use sha2::{Digest as _, Sha256};
 use tempfile::{NamedTempFile, TempPath};
 
@@ -11,7 +11,7 @@ use super::{blocking, quota::Reservation};
 use crate::{
     error::{Error, ErrorKind, Result},
     id::ContentHash,
-    pieces::{Pieces, too_large},
+    pieces::{Pieces, too_large, unless_idle},
     upload::{UploadBody, file_length, read_file},
 };
 
@@ -70,15 +70,12 @@ impl Spool<'_> {
         }
     }
 
-    async fn read_pieces(
-        self,
-        mut pieces: Pieces,
-        reservation: &mut Reservation,
-    ) -> Result<Spooled> {
+    async fn read_pieces(self, pieces: Pieces, reservation: &mut Reservation) -> Result<Spooled> {
+        let mut pieces = unless_idle(self.patience, pieces, stood_still);
         let mut buffer = BytesMut::new();
         let mut file = None;
         let mut size = 0;
-        while let Some(piece) = self.next(&mut pieces).await? {
+        while let Some(piece) = pieces.try_next().await? {
             size += piece.len() as u64;
             self.admit(size)?;
             reservation.take(piece.len() as u64)?;
@@ -94,16 +91,6 @@ impl Spool<'_> {
                     self.write(Some(file), buffer.freeze()).await?;
                 let hash = ContentHash::from_bytes(hasher.finalize().into());
                 Ok(Spooled { content: Content::File(file.into_temp_path()), size, hash, head })
-            }
-        }
-    }
-
-    async fn next(&self, pieces: &mut Pieces) -> Result<Option<Bytes>> {
-        match tokio::time::timeout(self.patience, pieces.next()).await {
-            Ok(piece) => piece.transpose(),
-            Err(_) => {
-                let what = format!("nothing came of the upload for {:?}", self.patience);
-                Err(Error::new(ErrorKind::InvalidInput, what))
             }
         }
     }
@@ -126,6 +113,11 @@ impl Spool<'_> {
         .await?
         .map_err(not_written)
     }
+}
+
+fn stood_still(patience: Duration) -> Error {
+    let what = format!("nothing came of the upload for {patience:?}");
+    Error::new(ErrorKind::InvalidInput, what)
 }
 
 struct Writing {

@@ -189,11 +189,17 @@ impl ListAll {
         let created = millis(media.created_at);
         let exif = media.exif.as_ref();
         media.status == MediaStatus::Ready
-            && self.mime_type.as_deref().is_none_or(|asked| is_of_type(&media.mime_type, asked))
+            && self.type_filter().is_none_or(|types| types.matches(&media.mime_type))
             && self.from.is_none_or(|from| millis(from) <= created)
             && self.to.is_none_or(|to| created <= millis(to))
             && (!self.has_location
                 || exif.is_some_and(|e| e.gps_latitude.is_some() && e.gps_longitude.is_some()))
+    }
+
+    pub(crate) fn type_filter(&self) -> Option<TypeFilter<'_>> {
+        let asked = self.mime_type()?;
+        let kind = asked.strip_suffix('*').filter(|kind| kind.ends_with('/'));
+        Some(kind.map_or(TypeFilter::Exactly(asked), TypeFilter::Kind))
     }
 
     /// Sorts what [matches](Self::matches), which comes newest first, and cuts the page out of it.
@@ -254,9 +260,19 @@ fn millis(time: SystemTime) -> i64 {
     }
 }
 
-fn is_of_type(mime_type: &str, asked: &str) -> bool {
-    match asked.strip_suffix('*') {
-        Some(kind) if kind.ends_with('/') => mime_type.starts_with(kind),
-        _ => mime_type == asked,
+/// Which MIME types are listed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum TypeFilter<'a> {
+    Exactly(&'a str),
+    /// All that begin with `image/`, say.
+    Kind(&'a str),
+}
+
+impl TypeFilter<'_> {
+    fn matches(self, mime_type: &str) -> bool {
+        match self {
+            Self::Exactly(asked) => mime_type == asked,
+            Self::Kind(kind) => mime_type.starts_with(kind),
+        }
     }
 }

@@ -3,6 +3,8 @@
 use image::{DynamicImage, GrayImage, ImageDecoder, RgbImage};
 use jpeg_decoder::PixelFormat;
 
+#[cfg(any(feature = "heic", feature = "avif"))]
+use super::heif;
 use super::{
     PictureLimits, colour,
     header::{Header, Kind, open, turned},
@@ -36,6 +38,11 @@ pub(super) fn decode(
             let mut decoder = open(input, format, limits)?;
             let profile = decoder.icc_profile().map_err(failed)?;
             Ok(colour::to_srgb(pixels(decoder).map_err(failed)?, profile.as_deref()))
+        }
+        #[cfg(any(feature = "heic", feature = "avif"))]
+        Kind::Heif(codec) => {
+            let (pixels, profile) = heif::decode(input, codec, limits)?;
+            Ok(colour::to_srgb(pixels, profile.as_deref()))
         }
     }
 }

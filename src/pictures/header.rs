@@ -4,6 +4,8 @@ use std::io::{BufRead, Seek, SeekFrom};
 
 use image::{ImageDecoder, ImageFormat, metadata::Orientation};
 
+#[cfg(any(feature = "heic", feature = "avif"))]
+use super::heif;
 use super::{
     PictureLimits, exif,
     input::{self, Input},
@@ -19,6 +21,8 @@ use crate::{
 pub(super) enum Kind {
     Jpeg,
     Other(ImageFormat),
+    #[cfg(any(feature = "heic", feature = "avif"))]
+    Heif(heif::Codec),
 }
 
 impl Kind {
@@ -32,6 +36,10 @@ impl Kind {
             Some("image/png") => Self::Other(ImageFormat::Png),
             Some("image/gif") => Self::Other(ImageFormat::Gif),
             Some("image/webp") => Self::Other(ImageFormat::WebP),
+            #[cfg(feature = "heic")]
+            Some("image/heif") => Self::Heif(heif::Codec::Hevc),
+            #[cfg(feature = "avif")]
+            Some("image/avif") => Self::Heif(heif::Codec::Av1),
             _ => return Ok(None),
         };
         Ok(Some((kind, input)))
@@ -44,6 +52,8 @@ impl Kind {
             Self::Other(ImageFormat::Png) => "png",
             Self::Other(ImageFormat::Gif) => "gif",
             Self::Other(_) => "webp",
+            #[cfg(any(feature = "heic", feature = "avif"))]
+            Self::Heif(_) => "heif",
         }
     }
 }
@@ -63,7 +73,8 @@ impl Header {
     pub(super) fn read(kind: Kind, mut input: Input, limits: &PictureLimits) -> Result<Self> {
         let deadline = input::deadline(&input);
         let failed = |error| input::failed(deadline, error);
-        let (orientation, exif) = exif::read(&mut input);
+        #[cfg_attr(not(any(feature = "heic", feature = "avif")), expect(unused_mut))]
+        let (mut orientation, exif) = exif::read(&mut input);
         input.seek(SeekFrom::Start(0)).map_err(failed)?;
         let ((width, height), has_alpha) = match kind {
             Kind::Jpeg => {
@@ -75,6 +86,11 @@ impl Header {
             Kind::Other(format) => {
                 let decoder = open(input, format, limits)?;
                 (decoder.dimensions(), decoder.color_type().has_alpha())
+            }
+            #[cfg(any(feature = "heic", feature = "avif"))]
+            Kind::Heif(_) => {
+                orientation = Orientation::NoTransforms;
+                heif::shape(input, limits)?
             }
         };
         judge(width, height, limits)?;
@@ -126,7 +142,7 @@ pub(super) fn open(
     Ok(decoder)
 }
 
-fn affordable(memory: u64, limits: &PictureLimits) -> Result<()> {
+pub(super) fn affordable(memory: u64, limits: &PictureLimits) -> Result<()> {
     if memory > limits.max_memory {
         let message = format!("decoding the picture takes more than {} bytes", limits.max_memory);
         return Err(Error::new(ErrorKind::Failed, message));

@@ -5,11 +5,17 @@
 //! async threads, and ends at a deadline (P2). A panic of a decoder is an error like any other (P3).
 
 mod admission;
+#[cfg(feature = "avif")]
+mod av1;
 mod colour;
 mod decode;
 mod encode;
 mod exif;
 mod header;
+#[cfg(any(feature = "heic", feature = "avif"))]
+mod heif;
+#[cfg(feature = "heic")]
+mod hevc;
 mod identity;
 mod input;
 mod jpeg;
@@ -167,6 +173,7 @@ fn wanted(rendition: &Rendition) -> Result<Transform> {
         .ok_or_else(|| Error::new(ErrorKind::InvalidInput, "the original is no rendition"))?;
     match transform.format() {
         Format::WebP | Format::Jpeg | Format::Png => Ok(transform),
+        Format::Avif if cfg!(feature = "avif") => Ok(transform),
         Format::Avif => Err(Error::new(ErrorKind::Unsupported, "AVIF is not written here")),
     }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream, stream::BoxStream};
+use futures_util::{Stream, StreamExt as _, stream, stream::BoxStream};
 use reqwest::{Body, Method, RequestBuilder, multipart};
 use sha2::{Digest as _, Sha256};
 
@@ -23,6 +23,7 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result},
     id::ContentHash,
+    pieces::unless_idle,
     upload::{UploadBody, UploadClaims, file_length, read_file},
 };
 
@@ -44,7 +45,8 @@ pub(super) async fn upload(
     let answer = client.send_any("upload", source.retry(), || {
         let progress = Progress::default();
         passed = Arc::default();
-        let stream = unless_idle(source.pieces(), client.idle_timeout);
+        // It is only awaited while the connection takes more.
+        let stream = unless_idle(client.idle_timeout, source.pieces(), stood_still);
         let stream = Hashed { stream, passed: Arc::clone(&passed) }.boxed();
         let stream = Body::wrap_stream(Moving { stream, progress: progress.clone() });
         let part = match source.length {
@@ -143,18 +145,8 @@ fn chunks(bytes: Bytes) -> BoxStream<'static, Result<Bytes>> {
     stream::iter(chunks.map(move |at| Ok(bytes.slice(at..bytes.len().min(at + CHUNK))))).boxed()
 }
 
-/// The stream, with an error at its end if it stands still. It is only awaited while the connection
-/// takes more.
-fn unless_idle(
-    stream: BoxStream<'static, Result<Bytes>>,
-    idle: Duration,
-) -> BoxStream<'static, Result<Bytes>> {
-    let next = move |mut stream: BoxStream<'static, Result<Bytes>>| async move {
-        let next = tokio::time::timeout(idle, stream.try_next()).await;
-        let bytes = next.map_err(|_| Error::timeout("the next bytes of the upload", idle))??;
-        Ok(bytes.map(|bytes| (bytes, stream)))
-    };
-    stream::try_unfold(stream, next).boxed()
+fn stood_still(idle: Duration) -> Error {
+    Error::timeout("the next bytes of the upload", idle)
 }
 
 /// The name as the service can take it: a name beyond ASCII is an error there, and only an empty one is

@@ -2,13 +2,17 @@
 
 #[cfg(feature = "embedded")]
 mod fitted;
+mod name;
 mod transform;
 
 use std::fmt;
 
 #[cfg(feature = "embedded")]
 pub(crate) use self::fitted::{covering, inside};
-pub use self::transform::{Fit, Format, Transform};
+pub use self::{
+    name::UnknownName,
+    transform::{Fit, Format, Transform},
+};
 
 /// What to deliver of a piece of media.
 ///

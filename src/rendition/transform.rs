@@ -50,7 +50,7 @@ pub enum Format {
     Jpeg,
     /// `image/png`, which has no quality
     Png,
-    /// `image/avif`
+    /// `image/avif`: small, and slow to make. The stores of this crate write it with the feature `avif` only.
     Avif,
 }
 

@@ -4,10 +4,10 @@ use std::{fs, time::Duration};
 
 use tower_media::{Embedded, ErrorKind, ListOptions, MediaBackend, Rendition, Variant};
 
-use crate::support::{Home, keep, owner, picture, read};
+use crate::support::{Home, builder, keep, owner, picture, read};
 
 async fn without_grace() -> Home {
-    Home::with(Embedded::builder().grace(Duration::ZERO)).await
+    Home::with(builder().grace(Duration::ZERO)).await
 }
 
 #[tokio::test]

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use object_store::memory::InMemory as Objects;
-use tower_media::{Embedded, MakeVariants, conformance};
+use tower_media::{MakeVariants, conformance};
 
-use crate::support::Home;
+use crate::support::{Home, builder};
 
 #[tokio::test]
 async fn a_folder_keeps_the_contract() {
@@ -14,12 +14,12 @@ async fn a_folder_keeps_the_contract() {
 
 #[tokio::test]
 async fn an_object_store_keeps_the_contract() {
-    let builder = Embedded::builder().object_store(Arc::new(Objects::new()));
+    let builder = builder().object_store(Arc::new(Objects::new()));
     conformance::run(&Home::with(builder).await.store).await;
 }
 
 #[tokio::test]
 async fn variants_made_ahead_keep_the_contract() {
-    let builder = Embedded::builder().variants(MakeVariants::Ahead);
+    let builder = builder().variants(MakeVariants::Ahead);
     conformance::run(&Home::with(builder).await.store).await;
 }

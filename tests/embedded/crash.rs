@@ -11,7 +11,7 @@ use std::{
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use tower_media::{Embedded, MediaBackend, MediaId};
 
-use crate::support::{files, keep, owner, read};
+use crate::support::{builder, files, keep, owner, read};
 
 /// Where the child works, if this process is one.
 const FOLDER: &str = "TOWER_MEDIA_CRASH_FOLDER";
@@ -110,7 +110,7 @@ async fn r01_r02_what_was_acknowledged_survives_a_kill_at_any_moment() {
         let said = kill_after(random.random_range(1..60), start(folder.path()));
         note(&said, &mut kept, &mut removed);
 
-        let store = Embedded::builder().grace(Duration::ZERO).open(folder.path()).await.unwrap();
+        let store = builder().grace(Duration::ZERO).open(folder.path()).await.unwrap();
         for (id, &(byte, length)) in &kept {
             let id = MediaId::from_trusted(id).unwrap();
             let bytes = read(&store, &id, tower_media::Rendition::Original).await;

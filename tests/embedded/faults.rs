@@ -6,11 +6,11 @@ use tower_media::{Embedded, ErrorKind, ListOptions, MediaBackend, Rendition};
 
 use crate::{
     faulty_store::{Fault, FaultyStore},
-    support::{Home, keep, owner, picture, read, upload},
+    support::{Home, builder, keep, owner, picture, read, upload},
 };
 
 async fn over(store: &FaultyStore) -> Home {
-    let builder = Embedded::builder()
+    let builder = builder()
         .object_store(Arc::new(store.clone()))
         .idle_timeout(Duration::from_millis(250))
         .grace(Duration::ZERO);

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
-use tower_media::{Embedded, Error, ErrorKind, ListOptions, MediaBackend, Owner, Upload};
+use tower_media::{Error, ErrorKind, ListOptions, MediaBackend, Owner, Upload};
 
-use crate::support::{Home, keep, owner, upload};
+use crate::support::{Home, builder, keep, owner, upload};
 
 const MIB: usize = 1 << 20;
 
@@ -29,7 +29,7 @@ async fn assert_nothing_of(home: &Home, owner: &Owner) {
 
 #[tokio::test]
 async fn p10_an_upload_beyond_the_limit_is_refused_while_it_is_read() {
-    let home = Home::with(Embedded::builder().max_bytes(3 * MIB as u64)).await;
+    let home = Home::with(builder().max_bytes(3 * MIB as u64)).await;
     let ana = owner("ana");
     // Without an end: only a limit that holds while reading can refuse it.
     let endless = stream::repeat_with(|| Ok(Bytes::from(vec![0; 100_000])));
@@ -73,7 +73,7 @@ async fn p10_an_upload_that_is_dropped_anywhere_leaves_nothing() {
 
 #[tokio::test]
 async fn p10_an_upload_that_stands_still_is_ended() {
-    let home = Home::with(Embedded::builder().idle_timeout(Duration::from_millis(20))).await;
+    let home = Home::with(builder().idle_timeout(Duration::from_millis(20))).await;
     let ana = owner("ana");
     let stalled = pieces(10, 64 << 10).chain(stream::pending());
     let ended = home.store.upload(streamed(stalled, &ana)).await.unwrap_err();
@@ -84,7 +84,7 @@ async fn p10_an_upload_that_stands_still_is_ended() {
 
 #[tokio::test]
 async fn r07_more_uploads_at_once_than_allowed_are_refused_at_once() {
-    let home = Home::with(Embedded::builder().max_uploads(2)).await;
+    let home = Home::with(builder().max_uploads(2)).await;
     let ana = owner("ana");
     let stalled = || home.store.upload(streamed(stream::pending().boxed(), &ana));
     let (mut first, mut second) = (Box::pin(stalled()), Box::pin(stalled()));
@@ -98,7 +98,7 @@ async fn r07_more_uploads_at_once_than_allowed_are_refused_at_once() {
 
 #[tokio::test]
 async fn a_quota_is_shared_by_uploads_at_once_and_is_each_owners_own() {
-    let home = Home::with(Embedded::builder().quota(MIB as u64)).await;
+    let home = Home::with(builder().quota(MIB as u64)).await;
     let (ana, bob) = (owner("ana"), owner("bob"));
     let uploads = (0..8).map(|n| home.store.upload(upload(vec![n; MIB / 4], &ana)));
     let results = futures_util::future::join_all(uploads).await;

@@ -3,11 +3,11 @@
 use std::{fs, time::Duration};
 
 use tower_media::{
-    ByteRange, DownloadOptions, Embedded, ErrorKind, MakeVariants, MediaBackend,
-    MediaBackendExt as _, MediaStatus, Rendition, Transform, Variant,
+    ByteRange, DownloadOptions, ErrorKind, MakeVariants, MediaBackend, MediaBackendExt as _,
+    MediaStatus, Rendition, Transform, Variant,
 };
 
-use crate::support::{Home, keep, owner, picture, read};
+use crate::support::{Home, builder, keep, owner, picture, read};
 
 #[tokio::test]
 async fn a_rendition_is_made_once_and_then_read() {
@@ -56,7 +56,7 @@ async fn a_part_of_a_rendition_is_that_part() {
 
 #[tokio::test]
 async fn p12_renditions_are_bounded_and_the_least_used_go_first() {
-    let home = Home::with(Embedded::builder().max_rendition_bytes(20_000)).await;
+    let home = Home::with(builder().max_rendition_bytes(20_000)).await;
     let kept = keep(&home.store, picture("plain-1000x700.jpg"), &owner("ana")).await;
     for side in 100..160 {
         read(&home.store, &kept.id, Transform::new().with_width(side)).await.unwrap();
@@ -78,6 +78,19 @@ async fn p12_equal_meaning_is_one_stored_rendition() {
         read(&home.store, &kept.id, png(quality)).await.unwrap();
     }
     assert_eq!(home.files("renditions").len(), 1);
+}
+
+#[tokio::test]
+async fn p12_what_comes_to_the_same_for_a_picture_is_one_stored_rendition() {
+    let home = Home::new().await;
+    let kept = keep(&home.store, picture("plain-1000x700.jpg"), &owner("ana")).await;
+    let whole = Transform::new();
+    for asked in [whole, whole.with_width(5000), whole.with_height(6000), whole.with_width(1000)] {
+        read(&home.store, &kept.id, asked).await.unwrap();
+    }
+    assert_eq!(home.files("renditions").len(), 1);
+    read(&home.store, &kept.id, whole.with_width(999)).await.unwrap();
+    assert_eq!(home.files("renditions").len(), 2);
 }
 
 #[tokio::test]
@@ -109,7 +122,7 @@ async fn p05_no_rendition_is_ever_the_original() {
 
 #[tokio::test]
 async fn variants_made_ahead_are_there_once_it_is_ready() {
-    let home = Home::with(Embedded::builder().variants(MakeVariants::Ahead)).await;
+    let home = Home::with(builder().variants(MakeVariants::Ahead)).await;
     let ana = owner("ana");
     let photo = keep(&home.store, picture("plain-1000x700.jpg"), &ana).await;
     let broken = keep(&home.store, picture("truncated-half.jpg"), &ana).await;
@@ -130,7 +143,7 @@ async fn variants_made_ahead_are_there_once_it_is_ready() {
 #[tokio::test]
 async fn variants_that_a_stopped_process_left_undone_are_made_by_the_next() {
     let folder = tempfile::tempdir().unwrap();
-    let builder = Embedded::builder().variants(MakeVariants::Ahead);
+    let builder = builder().variants(MakeVariants::Ahead);
     let store = builder.clone().open(folder.path()).await.unwrap();
     let mut kept = Vec::new();
     for name in ["plain-1000x700.jpg", "plain-2400x1600.jpg", "alpha.png"] {

@@ -1,12 +1,22 @@
 //! A store in a folder of its own, people, and pictures.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use tempfile::TempDir;
 use tower_media::{
-    Embedded, EmbeddedBuilder, Media, MediaBackend, MediaId, Owner, Rendition, Result, Upload,
+    Embedded, EmbeddedBuilder, Media, MediaBackend, MediaId, Owner, PictureLimits, Rendition,
+    Result, Upload,
 };
+
+/// A store that has all the time for pictures that a busy machine takes.
+pub fn builder() -> EmbeddedBuilder {
+    let patient = PictureLimits::new().with_timeout(Duration::from_secs(120));
+    Embedded::builder().pictures(patient)
+}
 
 /// A store that vanishes with this.
 pub struct Home {
@@ -16,7 +26,7 @@ pub struct Home {
 
 impl Home {
     pub async fn new() -> Self {
-        Self::with(Embedded::builder()).await
+        Self::with(builder()).await
     }
 
     pub async fn with(builder: EmbeddedBuilder) -> Self {

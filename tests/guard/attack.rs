@@ -20,7 +20,10 @@ use tower_media::{
     UnverifiedId, VerifiedMedia, VerifyMediaLayer, extract::MultipartForm,
 };
 
-use super::support::{World, by, get, post_json, send};
+use super::{
+    log::Log,
+    support::{World, by, get, post_json, send},
+};
 
 #[derive(Debug, Deserialize, MediaIds)]
 struct Collage {
@@ -172,11 +175,7 @@ async fn g16_a_refusal_is_answered_though_its_explanation_panics() {
     let guard = VerifyMediaLayer::<Ids, _>::new(media);
     let app = Router::new().route("/", post(async |_: VerifiedMedia<Ids>| {}).layer(guard));
 
-    let listening = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::DEBUG)
-        .with_writer(std::io::sink)
-        .finish();
-    let _guard = tracing::subscriber::set_default(listening);
+    let _listening = Log::of("debug");
     let answer = send(&world.app(app), post_json(&world.ana, "/", &json!(["m-1"]))).await;
     assert_eq!((answer.status.as_u16(), answer.missing()), (404, vec!["m-1".to_owned()]));
 }

@@ -1,11 +1,6 @@
 //! G16: refusals can be shaped by the application, are documented in OpenAPI, counted, and explained
 //! to the operator but not to the client; logs and metrics carry nothing that is secret or unbounded.
 
-use std::{
-    io,
-    sync::{Arc, Mutex},
-};
-
 use axum::{
     Json, Router,
     http::{StatusCode, header},
@@ -18,9 +13,11 @@ use tower_media::{
     ErrorKind, MediaState, UnverifiedId, Upload, VerifiedMedia, VerifyMediaLayer,
     extract::VerifyMediaRejection, testkit::Fault,
 };
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
-use super::support::{Answer, World, post_json, send};
+use super::{
+    log::Log,
+    support::{Answer, World, post_json, send},
+};
 
 type Ids = Json<Vec<UnverifiedId>>;
 
@@ -154,47 +151,6 @@ fn g16_every_outcome_is_counted_once_under_a_bounded_label() {
     );
 }
 
-/// What is logged while a future runs on this thread.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    async fn of<T>(filter: &str, future: impl Future<Output = T>) -> (String, T) {
-        let log = Self::default();
-        let subscriber = tracing_subscriber::fmt()
-            .with_env_filter(EnvFilter::new(filter))
-            .with_ansi(false)
-            .with_writer(log.clone())
-            .finish();
-        // With one subscriber alone, a thread that has none would decide for all what is heard.
-        let _second = tracing::Dispatch::new(tracing_subscriber::registry());
-        let guard = tracing::subscriber::set_default(subscriber);
-        let done = future.await;
-        drop(guard);
-        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-        (text, done)
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn g16_the_operator_is_told_why_and_the_client_is_not() {
     let world = World::new();
@@ -204,7 +160,9 @@ async fn g16_the_operator_is_told_why_and_the_client_is_not() {
     let request = || post_json(&world.ana, "/", &json!([foreign, elsewhere, "no-such-id"]));
 
     let quiet = send(&app, request()).await;
-    let (log, told) = Log::of("tower_media::explain=debug", send(&app, request())).await;
+    let log = Log::of("tower_media::explain=debug");
+    let told = send(&app, request()).await;
+    let log = log.take();
     assert_eq!(
         (quiet.status, &quiet.headers, &quiet.body),
         (told.status, &told.headers, &told.body)
@@ -222,7 +180,9 @@ async fn g16_nobody_asks_why_unless_the_operator_listens() {
     let world = World::new();
     let app = world.app(routes(&world.media));
     let request = post_json(&world.ana, "/", &json!(["no-such-id"]));
-    let (log, _) = Log::of("info", send(&app, request)).await;
+    let log = Log::of("info");
+    send(&app, request).await;
+    let log = log.take();
     assert!(log.contains("media not owned") && !log.contains("Absent"), "{log}");
 }
 
@@ -232,14 +192,13 @@ async fn g16_logs_carry_no_file_names_no_bodies_and_no_headers() {
     let app = world.app(routes(&world.media));
     let secret = Upload::new("coordinates 47.6603").filename("my-diary.jpg");
     let stored = world.media.upload(secret.owned_by(&world.ana).scope("me")).await.unwrap();
-    let (log, ()) = Log::of("trace", async {
-        refusals(&world, &app).await;
-        let mut request = post_json(&world.bob, "/", &json!([stored.id]));
-        request.headers_mut().insert(header::AUTHORIZATION, "Bearer s3cret".parse().unwrap());
-        assert_eq!(send(&app, request).await.status, StatusCode::NOT_FOUND);
-        tracing::debug!(state = ?world.media, upload = ?Upload::new("x").filename("my-diary.jpg"));
-    })
-    .await;
+    let log = Log::of("trace");
+    refusals(&world, &app).await;
+    let mut request = post_json(&world.bob, "/", &json!([stored.id]));
+    request.headers_mut().insert(header::AUTHORIZATION, "Bearer s3cret".parse().unwrap());
+    assert_eq!(send(&app, request).await.status, StatusCode::NOT_FOUND);
+    tracing::debug!(state = ?world.media, upload = ?Upload::new("x").filename("my-diary.jpg"));
+    let log = log.take();
     assert!(log.contains("request refused"), "something is logged:\n{log}");
     for secret in ["47.6603", "my-diary", "s3cret", "Bearer"] {
         assert!(!log.contains(secret), "{secret} is in the log:\n{log}");

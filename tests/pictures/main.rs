@@ -5,6 +5,8 @@
 mod colours;
 mod every_picture;
 mod exif;
+#[cfg(any(feature = "heic", feature = "avif"))]
+mod heif;
 mod limits;
 mod made;
 mod orientation;

@@ -10,6 +10,8 @@
 
 mod conformance;
 mod example;
+#[path = "../common/log.rs"]
+mod log;
 mod observed;
 mod ownership;
 mod raw;

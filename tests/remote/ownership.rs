@@ -1,11 +1,6 @@
 //! Who owns what, asked of a service that only knows how to list, or of one that knows the question.
 
-use std::{
-    collections::HashSet,
-    io,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{collections::HashSet, time::Duration};
 
 use axum::{
     Json, Router,
@@ -21,7 +16,10 @@ use tower_media::{
     Remote, RemoteBuilder, Scopes, UnverifiedId, VerifiedMedia, VerifyMediaLayer,
 };
 
-use super::service::{Owned, Service};
+use super::{
+    log::Log,
+    service::{Owned, Service},
+};
 
 pub fn owner(subject: &str) -> Owner {
     Owner::new(subject).unwrap()
@@ -208,27 +206,9 @@ async fn g04_owned_in_one_scope_though_another_has_too_many_rows() {
     assert_eq!(error.kind(), ErrorKind::Unavailable);
 }
 
-/// Log lines of this thread.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn g06_more_rows_than_may_be_read_is_an_outage_and_is_logged() {
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
-    let _logged = tracing::subscriber::set_default(subscriber);
-
+    let log = Log::of("warn");
     let service = Service::start().await;
     for max in [1, 100, 500, 700] {
         let remote = forgetful(&service).max_rows(max).build().unwrap();
@@ -237,10 +217,10 @@ async fn g06_more_rows_than_may_be_read_is_an_outage_and_is_logged() {
         service.give(&over, "me", max + 1);
         let mixed = [&mine[..], &[MediaId::random()]].concat();
         assert_eq!(owned(&remote, &owner(&exact), &scope("me"), &mixed).await, set(&mine), "{max}");
-        assert!(lines.0.lock().unwrap().is_empty());
+        assert_eq!(log.take(), "");
         let error = ask(&remote, &owner(&over), &scope("me"), &mixed).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{max}");
-        let logged = String::from_utf8(std::mem::take(&mut *lines.0.lock().unwrap())).unwrap();
+        let logged = log.take();
         assert!(
             logged.contains("ERROR") && logged.contains(&format!("max_rows={max}")),
             "{logged}"

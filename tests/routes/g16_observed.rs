@@ -1,17 +1,15 @@
 //! G16: what the routes log and count has neither secrets nor file names in it, nor labels without bound.
 
-use std::{
-    collections::BTreeMap,
-    io,
-    sync::{Arc, Mutex},
-};
+use std::collections::BTreeMap;
 
 use axum::{Router, http::StatusCode};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use tower_media::{ErrorKind, Rendition, Variant, routes::UploadPolicy, testkit::Fault};
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
-use super::support::{Form, World, ana, file, get, nobody, png, send, signed_in};
+use super::{
+    log::Log,
+    support::{Form, World, ana, file, get, nobody, png, send, signed_in},
+};
 
 const NAME: &str = "somebodys-holiday.png";
 
@@ -96,41 +94,11 @@ fn g16_every_answer_is_counted_once_under_a_bounded_label() {
     );
 }
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
-
 #[tokio::test]
 async fn g16_logs_have_no_file_names_and_no_signatures() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new("trace"))
-        .with_ansi(false)
-        .with_writer(log.clone())
-        .finish();
-    // With one subscriber alone, a thread that has none would decide for all what is heard.
-    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
-    let guard = tracing::subscriber::set_default(subscriber);
+    let log = Log::of("trace");
     requests().await;
-    drop(guard);
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let text = log.take();
     assert!(text.contains("upload refused") && text.contains("upload failed"), "{text}");
     assert!(!text.contains("holiday") && !text.contains("signature="), "{text}");
 }

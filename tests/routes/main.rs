@@ -2,6 +2,8 @@
 
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "tests")]
 
+#[path = "../common/log.rs"]
+mod log;
 mod support;
 
 mod g05_no_oracle;

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     catalog::rows::Matches,
     error::Result,
-    list::{ListAll, SortBy},
+    list::{ListAll, SortBy, TypeFilter},
     owner::Owner,
 };
 
@@ -67,12 +67,15 @@ pub(super) async fn search(readers: &Readers, owner: &Owner, options: &ListAll) 
 }
 
 fn filtered(sql: &'static str, owner: &Owner, options: &ListAll) -> Statement<'static> {
-    let asked = options.mime_type();
-    let kind = asked.and_then(|asked| asked.strip_suffix('*')).filter(|kind| kind.ends_with('/'));
+    let (asked, kind) = match options.type_filter() {
+        None => (None, None),
+        Some(TypeFilter::Exactly(asked)) => (Some(asked), None),
+        Some(TypeFilter::Kind(kind)) => (None, Some(kind)),
+    };
     query(sql)
         .bind(tenant(owner).to_owned())
         .bind(owner.subject().to_owned())
-        .bind(asked.filter(|_| kind.is_none()).map(str::to_owned))
+        .bind(asked.map(str::to_owned))
         .bind(kind.map(str::to_owned))
         .bind(options.from().map(to_millis))
         .bind(options.to().map(to_millis))

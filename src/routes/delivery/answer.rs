@@ -31,6 +31,11 @@ pub(in crate::routes) enum Access {
     Link { left: Duration, attachment: bool },
 }
 
+/// Whether an error says that there never will be such a rendition of these bytes.
+pub(in crate::routes) fn cannot_be_made(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Unsupported | ErrorKind::Failed | ErrorKind::TooLarge)
+}
+
 /// What was asked for, by one who may have it.
 pub(in crate::routes) struct Order<'a> {
     pub(in crate::routes) id: &'a MediaId,
@@ -119,11 +124,7 @@ impl Order<'_> {
     }
 
     fn refuse(&self, error: Error) -> Response {
-        let cannot_be_made = matches!(
-            error.kind(),
-            ErrorKind::Unsupported | ErrorKind::Failed | ErrorKind::TooLarge
-        );
-        if self.rendition != Rendition::Original && cannot_be_made {
+        if self.rendition != Rendition::Original && cannot_be_made(error.kind()) {
             observe::delivered("no_rendition");
             let detail = "There is no such rendition of this media: it is not a picture that it \
                           could be made of.";

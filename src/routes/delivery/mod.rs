@@ -10,6 +10,6 @@ mod transform;
 
 pub use self::routes::{DeliveryRoutes, ResourcePolicy};
 pub(super) use self::{
-    answer::{Access, Order},
+    answer::{Access, Order, cannot_be_made},
     conditions::Conditions,
 };

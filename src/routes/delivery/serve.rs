@@ -43,7 +43,7 @@ pub(super) enum Naming {
 impl Delivery {
     /// The rendition of a name.
     pub(super) fn named(&self, name: &str) -> Option<Rendition> {
-        let variant = Variant::ALL.into_iter().find(|variant| variant.as_str() == name);
+        let variant = name.parse::<Variant>().ok();
         let transform = || self.transforms.get(name).copied().map(Rendition::Transform);
         variant.map(Rendition::Variant).or_else(transform)
     }

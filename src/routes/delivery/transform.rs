@@ -1,10 +1,10 @@
 //! The parameters of a transform as a client writes them (promise P12).
 
-use std::borrow::Cow;
+use std::{borrow::Cow, str::FromStr};
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    rendition::{Fit, Format, Transform},
+    rendition::{Transform, UnknownName},
 };
 
 /// Reads `w`, `h`, `fit`, `format` and `q` of a query; other parameters are not looked at.
@@ -33,8 +33,8 @@ fn with(transform: Transform, name: &str, value: &str) -> Result<Transform> {
         return Ok(transform);
     }
     Ok(match name {
-        "fit" => transform.with_fit(named(name, value, &Fit::ALL, Fit::as_str)?),
-        "format" => transform.with_format(named(name, value, &Format::ALL, Format::as_str)?),
+        "fit" => transform.with_fit(named(name, value)?),
+        "format" => transform.with_format(named(name, value)?),
         _ => match (name, number(name, value)?) {
             (_, 0) => transform,
             ("w", pixels) => transform.with_width(pixels),
@@ -54,11 +54,8 @@ fn number(name: &str, value: &str) -> Result<u32> {
     Ok(value.parse().unwrap_or(u32::MAX))
 }
 
-fn named<T: Copy>(name: &str, value: &str, all: &[T], text: fn(T) -> &'static str) -> Result<T> {
-    all.iter().copied().find(|item| text(*item) == value).ok_or_else(|| {
-        let all: Vec<&str> = all.iter().copied().map(text).collect();
-        invalid(format!("the parameter `{name}` is one of {}", all.join(", ")))
-    })
+fn named<T: FromStr<Err = UnknownName>>(name: &str, value: &str) -> Result<T> {
+    value.parse().map_err(|unknown| invalid(format!("the parameter `{name}` {unknown}")))
 }
 
 fn invalid(what: impl Into<Cow<'static, str>>) -> Error {
@@ -68,6 +65,7 @@ fn invalid(what: impl Into<Cow<'static, str>>) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rendition::Fit;
 
     #[test]
     fn p12_equal_meaning_is_one_transform() {

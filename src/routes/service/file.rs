@@ -1,5 +1,7 @@
 //! Bytes: originals, variants and transforms.
 
+use std::str::FromStr;
+
 use axum::{
     extract::{Path, State},
     http::{HeaderMap, Method, StatusCode},
@@ -16,8 +18,8 @@ use crate::{
     error::ErrorKind,
     id::MediaId,
     raster::is_raster_image,
-    rendition::{Fit, Format, Rendition, Transform, Variant},
-    routes::delivery::{Access, Conditions, Order},
+    rendition::{Format, Rendition, Transform, UnknownName, Variant},
+    routes::delivery::{Access, Conditions, Order, cannot_be_made},
 };
 
 /// What a media's type must be for a transform.
@@ -42,8 +44,7 @@ pub(super) async fn variant(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let name = path.map(|Path((_, name))| name).unwrap_or_default();
-    let variant = Variant::ALL.into_iter().find(|variant| variant.as_str() == name);
-    let variant = variant.ok_or_else(|| Refusal::not_found(NO_FILE))?;
+    let variant: Variant = name.parse().map_err(|_| Refusal::not_found(NO_FILE))?;
     deliver(&service, &id, variant.into(), &method, &headers).await
 }
 
@@ -75,8 +76,8 @@ async fn deliver(
     Err(match (rendition, error.kind()) {
         // There is a record, so it is the bytes that are gone.
         (_, ErrorKind::NotFound) => Refusal::not_found(NO_FILE),
-        (Rendition::Variant(_), kind) if is_impossible(kind) => Refusal::not_found(NO_FILE),
-        (Rendition::Transform(_), kind) if is_impossible(kind) => {
+        (Rendition::Variant(_), kind) if cannot_be_made(kind) => Refusal::not_found(NO_FILE),
+        (Rendition::Transform(_), kind) if cannot_be_made(kind) => {
             match is_raster_image(&media.mime_type) {
                 false => Refusal::bad_request(NO_PICTURE),
                 true => Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
@@ -84,11 +85,6 @@ async fn deliver(
         }
         _ => error.into(),
     })
-}
-
-/// Whether there never will be such a rendition of these bytes.
-fn is_impossible(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::Unsupported | ErrorKind::Failed | ErrorKind::TooLarge)
 }
 
 /// The parameters of a transform. What the recorded service breaks on is refused.
@@ -102,14 +98,14 @@ fn asked(query: &Query) -> Result<Transform, Refusal> {
         transform = transform.with_height(height);
     }
     let sized = transform.width().is_some() || transform.height().is_some();
-    match named(query, "fit", &Fit::ALL, Fit::as_str) {
+    match named(query, "fit") {
         Ok(Some(fit)) => transform = transform.with_fit(fit),
         Ok(None) => {}
         // It means nothing without a size.
         Err(refusal) if sized => return Err(refusal),
         Err(_) => {}
     }
-    if let Some(format) = named(query, "format", &Format::ALL, Format::as_str)? {
+    if let Some(format) = named(query, "format")? {
         transform = transform.with_format(format);
     }
     match query.number("q") {
@@ -127,16 +123,7 @@ fn side(query: &Query, name: &str) -> Result<Option<u32>, Refusal> {
     Ok(query.count(name)?.map(|side| u32::try_from(side).unwrap_or(u32::MAX)))
 }
 
-fn named<T: Copy>(
-    query: &Query,
-    name: &str,
-    all: &[T],
-    text: fn(T) -> &'static str,
-) -> Result<Option<T>, Refusal> {
-    let Some(asked) = query.first(name) else { return Ok(None) };
-    let found = all.iter().copied().find(|item| text(*item) == asked);
-    found.map(Some).ok_or_else(|| {
-        let all: Vec<&str> = all.iter().copied().map(text).collect();
-        Refusal::bad_request(format!("{name} must be one of {}", all.join(", ")))
-    })
+fn named<T: FromStr<Err = UnknownName>>(query: &Query, name: &str) -> Result<Option<T>, Refusal> {
+    let refuse = |unknown| Refusal::bad_request(format!("{name} {unknown}"));
+    query.first(name).map(str::parse).transpose().map_err(refuse)
 }

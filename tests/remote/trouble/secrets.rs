@@ -1,42 +1,16 @@
 //! No error and no log tells a key, nor who asked for what.
 
-use std::{
-    error::Error as StdError,
-    io,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{error::Error as StdError, time::Duration};
 
 use tower_media::{
     Error, MediaBackend as _, MediaState, Owner, Remote, Rendition, Scopes, UnverifiedId,
 };
-use tracing_subscriber::fmt::{MakeWriter, format::FmtSpan};
 
 use super::{good, hasty, http, id, status, verify, within};
-use crate::raw::{Conn, Raw, Script};
-
-/// What is logged on this thread.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+use crate::{
+    log::Log,
+    raw::{Conn, Raw, Script},
+};
 
 /// All that an error tells to those who ask.
 fn told(error: &Error) -> String {
@@ -73,16 +47,7 @@ async fn g16_neither_errors_nor_logs_tell_keys_or_people() {
     if !is_alone("g16_neither_errors_nor_logs_tell_keys_or_people", Vec::new()).await {
         return;
     }
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_span_events(FmtSpan::CLOSE)
-        .with_writer(log.clone())
-        .finish();
-    // With one subscriber alone, a thread that has none would decide for all what is heard.
-    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let log = Log::of("trace");
     tracing::debug!("the log is heard");
 
     let people = Owner::new("ana-lovelace").unwrap();
@@ -125,7 +90,7 @@ async fn g16_neither_errors_nor_logs_tell_keys_or_people() {
     }
     all += &format!("{:?}", Remote::builder("http://ana-lovelace:b3arer@localhost?key=s3rvice"));
 
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.take();
     assert!(log.contains("the log is heard") && log.contains("asked again"), "{log}");
     // One span for each call and check, with what came of it.
     for span in [
