@@ -28,8 +28,8 @@ use axum::{
 };
 use sqlx::{SqlitePool, sqlite::SqlitePoolOptions};
 use tower_media::{
-    ErrorKind, InMemory, MediaId, MediaState, Owner, Ownership, OwnershipQuestion, Result,
-    UnverifiedId, VerifiedMedia, VerifyMediaLayer,
+    ErrorKind, MediaId, MediaState, Owner, Ownership, OwnershipQuestion, Result, UnverifiedId,
+    VerifiedMedia, VerifyMediaLayer,
 };
 
 /// The ids are texts, compared byte by byte. A number would be `7` and `07`, and one id has one spelling.
@@ -123,8 +123,7 @@ async fn demo_login(mut request: Request, next: Next) -> Response {
 }
 
 fn app(pool: SqlitePool) -> Router {
-    // `InMemory` stays empty: this application does not store through tower-media.
-    let media = MediaState::builder(InMemory::new()).ownership(Table(pool.clone())).build();
+    let media = MediaState::only(Table(pool.clone()));
     let guard = VerifyMediaLayer::<Json<Vec<UnverifiedId>>, _>::new(media);
     Router::new()
         .route("/collage", post(collage).layer(guard))
