@@ -228,7 +228,6 @@ async fn p11_a_field_behind_a_file_is_refused_and_says_why() {
 #[tokio::test]
 async fn p11_a_field_that_is_missed_may_stand_behind_a_file_and_the_answer_says_so() {
     #[derive(Deserialize, MediaIds)]
-    #[expect(dead_code, reason = "it is never read")]
     struct Note {
         note: String,
     }
