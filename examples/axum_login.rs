@@ -18,7 +18,7 @@
 
 use std::{
     convert::Infallible,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use axum::{
@@ -99,14 +99,16 @@ impl Users {
         Self(Arc::new(Mutex::new(vec![ana, bob])))
     }
 
+    fn all(&self) -> MutexGuard<'_, Vec<User>> {
+        self.0.lock().expect("nothing panics while it is held")
+    }
+
     fn find(&self, is_meant: impl Fn(&User) -> bool) -> Option<User> {
-        let users = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        users.iter().find(|user| is_meant(user)).cloned()
+        self.all().iter().find(|user| is_meant(user)).cloned()
     }
 
     fn delete(&self, number: u64) {
-        let mut users = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        users.retain(|user| user.number != number);
+        self.all().retain(|user| user.number != number);
     }
 }
 

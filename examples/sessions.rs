@@ -16,7 +16,7 @@
 //!
 //! Another address than `127.0.0.1:3000` can be given as an argument.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::{
     Json, Router,
@@ -41,13 +41,16 @@ const ACCOUNT: &str = "account";
 struct Accounts(Arc<Mutex<Vec<Option<String>>>>);
 
 impl Accounts {
+    fn names(&self) -> MutexGuard<'_, Vec<Option<String>>> {
+        self.0.lock().expect("nothing panics while it is held")
+    }
+
     fn exists(&self, account: usize) -> bool {
-        let names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        names.get(account).is_some_and(Option::is_some)
+        self.names().get(account).is_some_and(Option::is_some)
     }
 
     fn find_or_open(&self, name: &str) -> usize {
-        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut names = self.names();
         let known = names.iter().position(|known| known.as_deref() == Some(name));
         known.unwrap_or_else(|| {
             names.push(Some(name.to_owned()));
@@ -56,8 +59,7 @@ impl Accounts {
     }
 
     fn delete(&self, account: usize) {
-        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        names[account] = None;
+        self.names()[account] = None;
     }
 }
 
