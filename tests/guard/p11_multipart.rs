@@ -226,6 +226,25 @@ async fn p11_a_field_behind_a_file_is_refused_and_says_why() {
 }
 
 #[tokio::test]
+async fn p11_a_field_that_is_missed_may_stand_behind_a_file_and_the_answer_says_so() {
+    #[derive(Deserialize, MediaIds)]
+    struct Note {
+        note: String,
+    }
+
+    let world = World::new();
+    let layer = VerifyMediaLayer::<MultipartForm<Note>, _>::new(world.media.clone()).ids(0..=8);
+    let app = world.app(Router::new().route("/", post(async || {}).layer(layer)));
+    let behind = file("file", "a.txt", "a") + &field("note", "x") + END;
+    for (body, hint) in [(behind, "; put all fields before the first file"), (END.to_owned(), "")] {
+        let answer = send(&app, form(&world, body)).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        let detail = format!("The form cannot be read: missing field `note`{hint}.");
+        assert_eq!(answer.json()["detail"], detail);
+    }
+}
+
+#[tokio::test]
 async fn p11_an_id_behind_a_file_cannot_be_opened() {
     let world = World::new();
     let (first, second) =

@@ -296,7 +296,9 @@ async fn read_fields<T: DeserializeOwned>(
         pairs.push((name, value));
     };
     let text = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+    // A field that is missed may stand behind the file, which has been read no further.
+    let hint = if first_file.is_some() { "; put all fields before the first file" } else { "" };
     let fields = serde_html_form::from_str(&text)
-        .map_err(|error| invalid(format!("the form cannot be read: {error}")))?;
+        .map_err(|error| invalid(format!("the form cannot be read: {error}{hint}")))?;
     Ok(MultipartForm { fields, reader, first_file })
 }

@@ -1,0 +1,157 @@
+//! Run with `cargo run --example own_table`: the application keeps its pictures in a table of its own, and
+//! only the check is tower-media's.
+//!
+//! In another terminal (`--json` needs curl 7.82):
+//!
+//! ```sh
+//! LAKE=$(curl -s localhost:3000/pictures -H 'x-user: ana' -d 'stands for a lake')
+//! HILL=$(curl -s localhost:3000/pictures -H 'x-user: ana' -d 'stands for a hill')
+//! CAT=$(curl -s localhost:3000/pictures -H 'x-user: bob' -d 'stands for a cat')
+//! curl -i localhost:3000/collage -H 'x-user: ana' --json "[\"$LAKE\",\"$HILL\"]"          # 200
+//! curl -i localhost:3000/collage -H 'x-user: ana' --json "[\"$LAKE\",\"$CAT\",\"none\"]"  # 404: not hers, and none
+//! curl -i localhost:3000/collage                  --json "[\"$LAKE\"]"                    # 401
+//! curl -i localhost:3000/collage -H 'x-user: ana' --json "[\"' OR ''='\"]"                # 422: no id
+//! ```
+//!
+//! Another address than `127.0.0.1:3000` can be given as an argument.
+
+use std::error::Error;
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{Request, State},
+    http::StatusCode,
+    middleware::{Next, from_fn},
+    response::Response,
+    routing::post,
+};
+use sqlx::{SqlitePool, sqlite::SqlitePoolOptions};
+use tower_media::{
+    ErrorKind, MediaId, MediaState, Owner, Ownership, OwnershipQuestion, Result, UnverifiedId,
+    VerifiedMedia, VerifyMediaLayer,
+};
+
+/// The ids are texts, compared byte by byte. A number would be `7` and `07`, and one id has one spelling.
+const TABLE: &str = "
+    CREATE TABLE pictures (
+        id TEXT NOT NULL PRIMARY KEY, owner TEXT NOT NULL, album TEXT NOT NULL, bytes BLOB NOT NULL
+    );
+    CREATE INDEX pictures_by_owner ON pictures (owner);
+";
+
+/// Seeks each id that was asked for, and nothing else. The plus keeps SQLite from looking through all
+/// pictures of the owner instead. On PostgreSQL it is `WHERE id = ANY($1) AND owner = $2`.
+const OWNED: &str = "
+    SELECT id FROM pictures
+    WHERE id IN (SELECT value FROM json_each(?1)) AND +owner = ?2
+        AND (?3 IS NULL OR album IN (SELECT value FROM json_each(?3)))
+";
+
+#[derive(Clone, Debug)]
+struct Table(SqlitePool);
+
+impl Ownership for Table {
+    async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
+        // Here a scope is an album; it counts only for a guard with `.scopes(..)`. Owners have no
+        // tenants here: where they have, the tenant is one more column to compare.
+        let albums = question.scopes().as_slice().map(json);
+        let ids: Vec<String> = sqlx::query_scalar(OWNED)
+            .bind(json(question.ids()))
+            .bind(question.owner().subject())
+            .bind(albums)
+            .fetch_all(&self.0)
+            .await
+            .map_err(unavailable)?;
+        // What the table holds is trusted; what was asked is not, and is only lent for the question.
+        ids.into_iter().map(|id| Ok(MediaId::from_trusted(id)?)).collect()
+    }
+}
+
+/// A list is bound as one JSON text, so the statement is one, however many ids there are.
+fn json(list: &(impl serde::Serialize + ?Sized)) -> String {
+    serde_json::to_string(list).expect("a list of texts is JSON")
+}
+
+/// A database that does not answer has not said "not owned": the caller gets 503.
+fn unavailable(error: sqlx::Error) -> tower_media::Error {
+    tower_media::Error::new(ErrorKind::Unavailable, "the table of pictures").with_source(error)
+}
+
+/// Runs only if the caller owns every picture.
+async fn collage(
+    VerifiedMedia(_, owned): VerifiedMedia<Json<Vec<UnverifiedId>>>,
+    State(pool): State<SqlitePool>,
+) -> Result<Vec<u8>> {
+    let mut all = Vec::new();
+    for id in owned.ids() {
+        let bytes: Vec<u8> = sqlx::query_scalar("SELECT bytes FROM pictures WHERE id = ?1")
+            .bind(id.as_str())
+            .fetch_one(&pool)
+            .await
+            .map_err(unavailable)?;
+        all.extend(bytes);
+        all.push(b'\n');
+    }
+    Ok(all)
+}
+
+/// Stores the body of the request and answers its id.
+async fn upload(
+    owner: Owner,
+    State(pool): State<SqlitePool>,
+    body: Bytes,
+) -> Result<(StatusCode, String)> {
+    let id: String = sqlx::query_scalar(
+        "INSERT INTO pictures VALUES (lower(hex(randomblob(16))), ?1, 'me', ?2) RETURNING id",
+    )
+    .bind(owner.subject())
+    .bind(&body[..])
+    .fetch_one(&pool)
+    .await
+    .map_err(unavailable)?;
+    Ok((StatusCode::CREATED, id))
+}
+
+/// Stands for a real login: it believes whatever the header `x-user` says.
+async fn demo_login(mut request: Request, next: Next) -> Response {
+    let user = request.headers().get("x-user").and_then(|user| user.to_str().ok());
+    if let Some(Ok(owner)) = user.map(Owner::new) {
+        request.extensions_mut().insert(owner);
+    }
+    next.run(request).await
+}
+
+fn app(pool: SqlitePool) -> Router {
+    let media = MediaState::only(Table(pool.clone()));
+    let guard = VerifyMediaLayer::<Json<Vec<UnverifiedId>>, _>::new(media);
+    Router::new()
+        .route("/collage", post(collage).layer(guard))
+        .route("/pictures", post(upload))
+        .with_state(pool)
+        .layer(from_fn(demo_login))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let address = std::env::args().nth(1).unwrap_or("127.0.0.1:3000".to_owned());
+    // One connection that is never given up, for a database in memory ends with it.
+    let pool = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+    let pool = pool.connect("sqlite::memory:").await?;
+    sqlx::raw_sql(TABLE).execute(&pool).await?;
+
+    println!("how the database will look for the ids of a request:");
+    for step in plan(&pool).await? {
+        println!("  {step}");
+    }
+    let listener = tokio::net::TcpListener::bind(address).await?;
+    println!("listening on http://{}; pictures are forgotten at the end", listener.local_addr()?);
+    Ok(axum::serve(listener, app(pool)).await?)
+}
+
+/// A `SCAN pictures` among these would read the whole table for each request.
+async fn plan(pool: &SqlitePool) -> Result<Vec<String>, sqlx::Error> {
+    let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {OWNED}"));
+    let steps: Vec<(i64, i64, i64, String)> = sqlx::query_as(explain).fetch_all(pool).await?;
+    Ok(steps.into_iter().map(|(_, _, _, step)| step).collect())
+}
