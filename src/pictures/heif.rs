@@ -73,7 +73,7 @@ impl Allowance {
     }
 
     fn exceeded_by(&self, pixels: u64) -> Option<Unreadable> {
-        let all = self.all - self.left + pixels;
+        let all = (self.all - self.left).saturating_add(pixels);
         (pixels > self.left).then_some(Unreadable::PixelLimit { pixels: all, max_pixels: self.all })
     }
 }
