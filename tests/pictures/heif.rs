@@ -1,7 +1,6 @@
 //! P1 to P6 for HEIC and AVIF, which are read only with the features `heic` and `avif`.
 
-use proptest::prelude::*;
-use tower_media::{ErrorKind, Fit, Format, Rendition, Transform};
+use tower_media::{ErrorKind, Fit, Format, Rendition, Transform, testkit::Darkroom};
 
 use crate::{QUAD, close, darkroom, fixture, made, patient, quarters, shown, size};
 
@@ -41,7 +40,7 @@ async fn p02_heic_and_avif_are_held_to_the_limits() {
             patient().with_max_side(319),
             patient().with_max_memory(100_000),
         ] {
-            let darkroom = tower_media::testkit::Darkroom::new(limits);
+            let darkroom = Darkroom::new(limits);
             let refused = darkroom.make(fixture(quad), &[Rendition::png(64)]).await.unwrap_err();
             assert_eq!(refused.kind(), ErrorKind::Failed, "{quad}");
         }
@@ -55,28 +54,6 @@ async fn p05_a_cut_heic_or_avif_is_never_delivered_instead() {
         for length in [40, 200, whole.len() / 2, whole.len() - 100] {
             let made = made(whole.slice(..length), Rendition::png(64)).await;
             assert_eq!(made.unwrap_err().kind(), ErrorKind::Failed, "{quad} cut at {length}");
-        }
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
-    #[test]
-    fn p03_whatever_becomes_of_the_bytes_there_is_an_answer(
-        changes in prop::collection::vec((0_usize..1 << 16, any::<u8>()), 1..8),
-    ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        for (quad, _) in READ {
-            let mut bytes = fixture(quad).to_vec();
-            for (at, byte) in &changes {
-                let at = at % bytes.len();
-                bytes[at] = *byte;
-            }
-            if let Err(error) = runtime.block_on(made(bytes, Rendition::png(64))) {
-                let kind = error.kind();
-                prop_assert!(matches!(kind, ErrorKind::Failed | ErrorKind::Unsupported), "{error:?}");
-            }
         }
     }
 }
