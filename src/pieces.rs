@@ -53,17 +53,15 @@ pub(crate) fn exactly(length: u64, pieces: Pieces, otherwise: fn() -> Error) -> 
 
 /// The same bytes, with an error at their end if nothing comes for so long while they are waited for.
 #[cfg(any(feature = "embedded", feature = "remote"))]
-pub(crate) fn unless_idle<F>(idle: Duration, pieces: Pieces, otherwise: F) -> Pieces
-where
-    F: Fn(Duration) -> Error + Clone + Send + 'static,
-{
-    let next = move |mut pieces: Pieces| {
-        let otherwise = otherwise.clone();
-        async move {
-            let next = tokio::time::timeout(idle, pieces.try_next()).await;
-            let piece = next.map_err(|_| otherwise(idle))??;
-            Ok(piece.map(|piece| (piece, pieces)))
-        }
+pub(crate) fn unless_idle(
+    idle: Duration,
+    pieces: Pieces,
+    otherwise: fn(Duration) -> Error,
+) -> Pieces {
+    let next = move |mut pieces: Pieces| async move {
+        let next = tokio::time::timeout(idle, pieces.try_next()).await;
+        let piece = next.map_err(|_| otherwise(idle))??;
+        Ok(piece.map(|piece| (piece, pieces)))
     };
     stream::try_unfold(pieces, next).boxed()
 }
