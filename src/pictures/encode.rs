@@ -128,7 +128,7 @@ fn png(picture: &DynamicImage) -> Result<Bytes> {
     Ok(bytes.into())
 }
 
-/// The fastest way that rav1e has, without its assembly some three seconds for two megapixels.
+/// The fastest way that rav1e has: without its assembly the next slower ones take up to three times as long.
 #[cfg(feature = "avif")]
 const AVIF_SPEED: u8 = 10;
 
