@@ -1,91 +1,67 @@
 #![doc = include_str!("docs/crate.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[cfg(feature = "embedded")]
-mod catalog;
-#[cfg(feature = "testkit")]
-mod declared;
-mod delivered;
-mod download;
+pub mod backend;
+mod docs;
 mod error;
-mod file_name;
+pub mod extract;
 mod id;
-mod list;
-mod media;
-mod memory;
-#[cfg(feature = "utoipa")]
-mod openapi;
+#[cfg(feature = "embedded")]
+mod image;
+pub mod media;
 mod owner;
 mod ownership;
-#[cfg(feature = "embedded")]
-mod pictures;
-mod pieces;
 mod problem;
-mod range;
-mod raster;
-mod rendition;
-#[cfg(feature = "routes")]
-mod signing;
-mod state;
-mod upload;
-
-pub mod backend;
-#[cfg(feature = "embedded")]
-pub mod embedded;
-pub mod extract;
+#[cfg(any(feature = "remote", feature = "routes"))]
+mod protocol;
 #[cfg(feature = "remote")]
 pub mod remote;
 #[cfg(feature = "routes")]
 pub mod routes;
+mod state;
+#[cfg(feature = "embedded")]
+pub mod store;
+#[cfg(feature = "testkit")]
+pub mod testkit;
+mod util;
 pub mod verify;
 
 #[cfg(doc)]
-// Some pages name items of features.
-#[cfg_attr(
-    not(all(feature = "embedded", feature = "remote", feature = "routes", feature = "testkit")),
-    allow(rustdoc::broken_intra_doc_links)
-)]
-pub mod guide;
-#[doc = include_str!("docs/promises.md")]
-pub mod promises {}
-
-#[cfg(feature = "testkit")]
-pub mod conformance;
-#[cfg(feature = "testkit")]
-pub mod testkit;
+pub use self::docs::guide;
+pub use self::docs::promises;
 
 #[cfg(feature = "remote")]
 #[doc(inline)]
 pub use self::remote::{Remote, RemoteBuilder};
 #[cfg(feature = "routes")]
-pub use self::signing::{LinkOptions, UrlSigner};
+pub use self::routes::{LinkOptions, UrlSigner};
+#[cfg(feature = "testkit")]
+pub use self::testkit::conformance;
 #[cfg(feature = "embedded")]
 #[doc(inline)]
 pub use self::{
-    embedded::{Embedded, EmbeddedBuilder, MakeVariants},
-    pictures::PictureLimits,
+    image::PictureLimits,
+    store::{Embedded, EmbeddedBuilder, MakeVariants},
 };
 #[cfg(feature = "derive")]
 pub use tower_media_derive::MediaIds;
 
 #[doc(inline)]
 pub use self::{
-    backend::{MediaBackend, MediaBackendExt, Picture},
-    download::{Download, DownloadOptions},
+    backend::{InMemory, MediaBackend, MediaBackendExt, Picture},
     error::{Error, ErrorKind, Result},
     extract::{MediaIds, VerifiedMedia},
     id::{ContentHash, InvalidContentHash, InvalidMediaId, MediaId, UnverifiedId},
-    list::{ListAll, ListOptions, ListPage, MediaStats, Page, SortBy},
-    media::{Exif, Media, MediaStatus, MediaUrls, Metadata, OwnerView},
-    memory::InMemory,
+    media::{
+        ByteRange, ContentRange, Download, DownloadOptions, Exif, Fit, Format, ListAll,
+        ListOptions, ListPage, Media, MediaStats, MediaStatus, MediaUrls, Metadata, OwnerView,
+        Page, Rendition, SortBy, Transform, UnknownName, Upload, UploadBody, UploadClaims, Variant,
+        is_raster_image,
+    },
     owner::{InvalidOwner, InvalidScope, Owner, Scope, Scopes},
     ownership::{DynOwnership, IdCollector, OwnedMedia, Ownership, OwnershipQuestion, Standing},
     problem::Problem,
-    range::{ByteRange, ContentRange},
-    raster::is_raster_image,
-    rendition::{Fit, Format, Rendition, Transform, UnknownName, Variant},
     state::{MediaState, MediaStateBuilder, MissingMediaState},
-    upload::{Upload, UploadBody, UploadClaims},
     verify::VerifyMediaLayer,
 };
 

@@ -6,14 +6,14 @@ use futures_util::future::BoxFuture;
 
 use super::MediaBackend;
 use crate::{
-    download::{Download, DownloadOptions},
     error::Result,
     id::{ContentHash, MediaId},
-    list::{ListAll, ListOptions, ListPage, MediaStats, Page},
-    media::{Media, MediaUrls},
+    media::{
+        Download, DownloadOptions, ListAll, ListOptions, ListPage, Media, MediaStats, MediaUrls,
+        Page, Upload,
+    },
     owner::Owner,
     ownership::{DynOwnership, Ownership, OwnershipQuestion, Standing},
-    upload::Upload,
 };
 
 /// [`MediaBackend`] behind a pointer. Implemented for every `MediaBackend`; not to be implemented

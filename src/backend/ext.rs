@@ -7,10 +7,9 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::MediaBackend;
 use crate::{
-    download::DownloadOptions,
     error::{Error, ErrorKind, Result},
     id::MediaId,
-    media::{Media, MediaStatus},
+    media::{DownloadOptions, Media, MediaStatus},
 };
 
 /// How many downloads [`MediaBackendExt::download_all`] has under way at once.

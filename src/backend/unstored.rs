@@ -2,14 +2,11 @@
 
 use super::MediaBackend;
 use crate::{
-    download::{Download, DownloadOptions},
     error::{Error, ErrorKind, Result},
     id::MediaId,
-    list::{ListOptions, MediaStats, Page},
-    media::{Media, MediaUrls},
+    media::{Download, DownloadOptions, ListOptions, Media, MediaStats, MediaUrls, Page, Upload},
     owner::Owner,
     ownership::{Ownership, OwnershipQuestion, Standing},
-    upload::Upload,
 };
 
 /// An ownership as a backend that stores nothing. See [`MediaState::only`](crate::MediaState::only).

@@ -8,8 +8,9 @@ use reqwest::{
     redirect,
 };
 
-use super::{Remote, circuit::Circuit, client::Client, questions::Questions, wire::PublicUrls};
+use super::{Remote, circuit_breaker::Circuit, client::Client, ownership_cache::Questions};
 use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::decode::PublicUrls;
 
 /// Configures a [`Remote`]. What cannot work is refused by [`build`](Self::build), not at the first
 /// request.

@@ -10,11 +10,10 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::{
-    answer::{Refusal, parse, transport},
-    circuit::Circuit,
-    observe,
-    progress::Progress,
-    redirect,
+    circuit_breaker::Circuit,
+    observe, redirect,
+    response::{Refusal, parse, transport},
+    upload_progress::Progress,
 };
 use crate::error::{Error, ErrorKind, Result};
 

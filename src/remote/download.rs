@@ -6,14 +6,14 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use reqwest::{Response, StatusCode, header};
 
-use super::{About, Remote, answer::text, observe};
+use super::{Remote, backend::About, observe, response::text};
 use crate::{
-    download::{Download, DownloadOptions},
     error::{Error, ErrorKind, Result},
     id::MediaId,
-    pieces::exactly,
-    range::{ByteRange, ContentRange},
-    rendition::{Format, Rendition, Transform, Variant},
+    media::{
+        ByteRange, ContentRange, Download, DownloadOptions, Format, Rendition, Transform, Variant,
+    },
+    util::byte_stream::exactly,
 };
 
 impl Remote {

@@ -2,10 +2,11 @@
 
 use futures_util::{Stream, stream};
 
-use super::{Remote, wire};
+use super::Remote;
+use crate::protocol::decode;
 use crate::{
     error::{Error, ErrorKind, Result},
-    list::{ListAll, ListOptions, ListPage, MediaStats, Page},
+    media::{ListAll, ListOptions, ListPage, MediaStats, Page},
     owner::Owner,
 };
 
@@ -56,7 +57,7 @@ impl Remote {
     /// [`ErrorKind::Unsupported`] for an owner in a tenant, and those of a call to the service.
     pub async fn list_all(&self, owner: &Owner, options: &ListAll) -> Result<ListPage> {
         let query = query(options, self.user_id(owner)?);
-        let page: wire::ListAll<wire::Record> = self.list_by(&query).await?;
+        let page: decode::ListAll<decode::Record> = self.list_by(&query).await?;
         let items = page.items.into_iter().map(|record| record.into_media(&self.public));
         Ok(ListPage {
             items: items.collect::<Result<_>>()?,
@@ -94,7 +95,7 @@ impl Remote {
         // The recorded service passes this over, and what knows it answers with a cursor.
         let after = form_urlencoded::byte_serialize(cursor.unwrap_or_default().as_bytes());
         let query = format!("{query}&after={}", after.collect::<String>());
-        let page: wire::ListAfter = self.list_by(&query).await?;
+        let page: decode::ListAfter = self.list_by(&query).await?;
         let count = page.items.len();
         let items = page.items.into_iter().map(|record| record.into_media(&self.public));
         let items = items.collect::<Result<_>>()?;

@@ -2,7 +2,7 @@
 
 use reqwest::{Method, Request, Response, StatusCode, Url, header};
 
-use super::answer::{text, transport};
+use super::response::{text, transport};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The most redirects of one request.

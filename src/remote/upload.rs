@@ -14,17 +14,17 @@ use reqwest::{Body, Method, RequestBuilder, multipart};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    answer::Refusal,
     client::{Client, Retry},
     observe,
-    progress::Progress,
-    wire::Record,
+    response::Refusal,
+    upload_progress::Progress,
 };
+use crate::protocol::decode::Record;
 use crate::{
     error::{Error, ErrorKind, Result},
     id::ContentHash,
-    pieces::unless_idle,
-    upload::{UploadBody, UploadClaims, file_length, read_file},
+    media::{UploadBody, UploadClaims, file_length, read_file},
+    util::byte_stream::unless_idle,
 };
 
 /// How many of the first bytes tell what a file is.

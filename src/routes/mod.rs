@@ -1,73 +1,14 @@
 #![doc = include_str!("../docs/routes.md")]
 
 mod delivery;
+mod media_state;
 mod service;
+pub(crate) mod signed_url;
 mod upload;
-
-use std::time::Duration;
-
-use axum::Router;
 
 pub use self::{
     delivery::{DeliveryRoutes, ResourcePolicy},
     service::{ServiceKeys, ServiceRoutes},
+    signed_url::{LinkOptions, UrlSigner},
     upload::{UploadPolicy, UploadRejection, UploadRoutes, Uploads},
 };
-use crate::{
-    error::{Error, ErrorKind, Result},
-    id::MediaId,
-    rendition::Rendition,
-    signing::LinkOptions,
-    state::MediaState,
-};
-
-impl MediaState {
-    /// Returns the routes that deliver media, with the defaults of [`DeliveryRoutes`]. See
-    /// [`routes`](crate::routes).
-    pub fn delivery_routes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
-        DeliveryRoutes::new(self.clone()).into_router()
-    }
-
-    /// Returns the route that stores the files of a multipart form for whoever is signed in, with the
-    /// defaults of [`UploadRoutes`]. See [`routes`](crate::routes).
-    pub fn upload_routes<S: Clone + Send + Sync + 'static>(
-        &self,
-        path: impl Into<String>,
-        policy: UploadPolicy,
-    ) -> Router<S> {
-        UploadRoutes::new(self.clone(), path, policy).into_router()
-    }
-
-    /// Returns a URL under which the [delivery routes](DeliveryRoutes) deliver one rendition to whoever
-    /// holds it, for at least `valid_for`. See [`UrlSigner`](crate::UrlSigner).
-    ///
-    /// It begins like the [`urls`](Self::urls) of the media. Nothing is asked: not whether the media
-    /// exists, nor whether the rendition can be made.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Unsupported`] if the state has no
-    /// [`url_signer`](crate::MediaStateBuilder::url_signer), or if the backend's URLs are not those of
-    /// the delivery routes; [`ErrorKind::InvalidInput`] if no URL may live for so long.
-    pub fn signed_url(
-        &self,
-        id: &MediaId,
-        what: impl Into<LinkOptions>,
-        valid_for: Duration,
-    ) -> Result<String> {
-        let unsupported = |what| Error::new(ErrorKind::Unsupported, what);
-        let signer = self.url_signer().ok_or_else(|| unsupported("the state has no URL signer"))?;
-        let options = what.into();
-        let original = self.urls(id).original;
-        let media = original.strip_suffix("/file").ok_or_else(|| {
-            unsupported("the backend's URLs are not those of the delivery routes")
-        })?;
-        let path = match options.rendition() {
-            Rendition::Original => "file".to_owned(),
-            Rendition::Variant(variant) => format!("file/{variant}"),
-            Rendition::Transform(_) => "transform".to_owned(),
-        };
-        let query = signer.query(id.as_str(), options, valid_for)?;
-        Ok(format!("{media}/{path}?{query}"))
-    }
-}

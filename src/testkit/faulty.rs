@@ -9,14 +9,14 @@ use tokio::sync::Notify;
 
 use crate::{
     backend::MediaBackend,
-    download::{Download, DownloadOptions},
     error::{Error, ErrorKind, Result},
     id::{ContentHash, MediaId},
-    list::{ListAll, ListOptions, ListPage, MediaStats, Page},
-    media::{Media, MediaUrls},
+    media::{
+        Download, DownloadOptions, ListAll, ListOptions, ListPage, Media, MediaStats, MediaUrls,
+        Page, Upload,
+    },
     owner::Owner,
     ownership::{Ownership, OwnershipQuestion, Standing},
-    upload::Upload,
 };
 
 /// What [`Faulty`] does instead of answering properly.

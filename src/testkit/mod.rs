@@ -5,13 +5,15 @@
 //! - `Darkroom` makes renditions of pictures without a store (feature `embedded`).
 //! - [`OwnedMedia::for_test`](crate::OwnedMedia::for_test) calls a handler without a request.
 
-#[cfg(feature = "embedded")]
-mod darkroom;
+pub mod conformance;
 mod faulty;
+pub(crate) mod guard_registry;
+#[cfg(feature = "embedded")]
+mod image_processor;
 mod replay;
 
 #[cfg(feature = "embedded")]
-pub use self::darkroom::Darkroom;
+pub use self::image_processor::Darkroom;
 pub use self::{
     faulty::{Fault, Faulty},
     replay::{Finding, Replay, Report},

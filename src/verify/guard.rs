@@ -118,11 +118,11 @@ impl<S, O, C> Guard<S, O, C> {
         C: IdSource<E>,
     {
         #[cfg(feature = "testkit")]
-        let probe = parts.extensions.get::<crate::declared::Probe>().cloned();
+        let probe = parts.extensions.get::<crate::testkit::guard_registry::Probe>().cloned();
         let verdict = self.verdict::<E, M>(parts, body).await;
         #[cfg(feature = "testkit")]
         if let Some(probe) = probe {
-            use crate::declared::{Sighting, Verdict};
+            use crate::testkit::guard_registry::{Sighting, Verdict};
             let verdict = match &verdict {
                 Ok(()) => Verdict::Passed,
                 Err(Refusal::Extractor(_)) => Verdict::Extractor,
@@ -167,12 +167,13 @@ impl<S, O, C> Guard<S, O, C> {
     /// The same guard, known to the state as one that is on a route.
     #[cfg(feature = "testkit")]
     pub(super) fn declared(mut self, extractor: &'static str) -> Self {
-        self.rules.number = self.rules.media.guards().declare(crate::declared::Declaration {
-            layer: self.rules.number,
-            extractor,
-            scopes: self.rules.scopes.clone().unwrap_or_else(|_| Scopes::any()),
-            ids: self.rules.ids.clone(),
-        });
+        self.rules.number =
+            self.rules.media.guards().declare(crate::testkit::guard_registry::Declaration {
+                layer: self.rules.number,
+                extractor,
+                scopes: self.rules.scopes.clone().unwrap_or_else(|_| Scopes::any()),
+                ids: self.rules.ids.clone(),
+            });
         self
     }
 

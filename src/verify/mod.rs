@@ -4,6 +4,8 @@ mod future;
 mod guard;
 mod layer;
 mod observe;
+#[cfg(feature = "utoipa")]
+mod openapi;
 mod service;
 
 pub use self::{

@@ -24,9 +24,9 @@ pub(crate) use self::reader::{Part, Reader};
 use super::{GuardedExtractor, MediaIds, Refusal, ViaStream, guarded::limited};
 use crate::{
     error::{Error, ErrorKind, Result},
+    media::Upload,
     ownership::IdCollector,
-    pieces::collect,
-    upload::Upload,
+    util::byte_stream::collect,
 };
 
 /// The most text fields of a form.

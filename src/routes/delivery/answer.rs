@@ -13,12 +13,10 @@ use super::{
     observe,
 };
 use crate::{
-    delivered::headers_of,
-    download::{Download, DownloadOptions},
     error::{Error, ErrorKind, Result},
     id::MediaId,
+    media::{Download, DownloadOptions, Rendition, headers_of},
     problem::Problem,
-    rendition::Rendition,
     state::MediaState,
 };
 

@@ -9,7 +9,7 @@ use headers::{
 };
 use http_range_header::{SyntacticallyCorrectRange, parse_range_header};
 
-use crate::{delivered::is_http_date, download::Download, range::ByteRange};
+use crate::media::{ByteRange, Download, is_http_date};
 
 /// What the headers of a request ask for. A header that cannot be read is as good as absent.
 #[derive(Debug, Default)]

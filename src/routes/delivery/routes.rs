@@ -11,8 +11,8 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result},
     extract::{OwnerExtension, OwnerFrom, OwnerSource, ViaParts},
+    media::Transform,
     owner::{InvalidOwner, InvalidScope, Owner, Scope},
-    rendition::Transform,
     state::MediaState,
     verify::VerifyMediaLayer,
 };

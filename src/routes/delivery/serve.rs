@@ -16,12 +16,11 @@ use super::{
     transform::transform,
 };
 use crate::{
-    delivered::make_safe,
     error::Result,
     extract::VerifiedMedia,
+    media::{Rendition, Transform, Variant, make_safe},
     problem::Problem,
-    rendition::{Rendition, Transform, Variant},
-    signing::{Grant, LinkOptions, NotSigned},
+    routes::signed_url::{Grant, LinkOptions, NotSigned},
     state::MediaState,
 };
 

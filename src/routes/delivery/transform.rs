@@ -4,7 +4,7 @@ use std::{borrow::Cow, str::FromStr};
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    rendition::{Transform, UnknownName},
+    media::{Transform, UnknownName},
 };
 
 /// Reads `w`, `h`, `fit`, `format` and `q` of a query; other parameters are not looked at.
@@ -65,7 +65,7 @@ fn invalid(what: impl Into<Cow<'static, str>>) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rendition::Fit;
+    use crate::media::Fit;
 
     #[test]
     fn p12_equal_meaning_is_one_transform() {

@@ -17,8 +17,7 @@ use super::{
 use crate::{
     error::ErrorKind,
     id::MediaId,
-    raster::is_raster_image,
-    rendition::{Format, Rendition, Transform, UnknownName, Variant},
+    media::{Format, Rendition, Transform, UnknownName, Variant, is_raster_image},
     routes::delivery::{Access, Conditions, Order, cannot_be_made},
 };
 

@@ -8,8 +8,8 @@ use super::{Limits, query, refusal::Refusal, spool::Spool};
 use crate::{
     error::Error,
     extract::{Part, Reader, is_file},
+    media::Upload,
     routes::upload::UploadRejection,
-    upload::Upload,
 };
 
 /// The most parts that a form has.

@@ -13,13 +13,13 @@ use serde_json::json;
 use super::{
     Service, Shared,
     query::{Query, owner},
-    record::{Record, RecordPage},
     refusal::Refusal,
 };
+use crate::protocol::encode::{Record, RecordPage};
 use crate::{
     error::ErrorKind,
     id::UnverifiedId,
-    list::{ListAll, ListOptions, SortBy},
+    media::{ListAll, ListOptions, SortBy},
     owner::{Owner, Scopes},
 };
 

@@ -10,10 +10,10 @@ use serde_json::json;
 
 use super::{
     Shared,
-    record::Record,
     refusal::{NO_MEDIA, Refusal},
 };
 use crate::id::MediaId;
+use crate::protocol::encode::Record;
 
 /// The id in a path. Callers of the service are trusted, so it may be acted on.
 pub(super) struct Id(pub(super) MediaId);

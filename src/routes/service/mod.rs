@@ -7,7 +7,6 @@ mod lists;
 mod media;
 mod observe;
 mod query;
-mod record;
 mod refusal;
 mod routes;
 mod spool;

@@ -16,7 +16,7 @@ use super::{
     Limits, Render, Service, ServiceKeys, file, keys::require_key, lists, media, observe::observe,
     refusal::Refusal, upload,
 };
-use crate::{delivered::make_safe, state::MediaState};
+use crate::{media::make_safe, state::MediaState};
 
 /// The most bytes of a body that is no upload.
 const MAX_BODY: usize = 4 << 20;

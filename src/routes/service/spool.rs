@@ -12,7 +12,7 @@ use tokio_util::io::ReaderStream;
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    upload::Upload,
+    media::Upload,
 };
 
 /// What is kept in memory; what is longer goes to a file, in pieces of this size.

@@ -12,9 +12,9 @@ use axum::{
 use super::{
     Shared,
     form::{Form, no_file},
-    record::Record,
     refusal::Refusal,
 };
+use crate::protocol::encode::Record;
 use crate::{
     extract::reader,
     routes::upload::{Pace, UploadRejection, announced, paced},

@@ -1,16 +1,16 @@
 //! Uploads of signed-in owners, as multipart forms.
 
-mod admission;
-mod body;
-mod look;
+mod concurrency;
+mod limited_body;
 mod observe;
 mod origin;
 mod policy;
 mod rejection;
 mod routes;
+mod sniff;
 mod uploads;
 
-pub(super) use self::body::{Pace, announced, paced};
+pub(super) use self::limited_body::{Pace, announced, paced};
 pub use self::{
     policy::UploadPolicy, rejection::UploadRejection, routes::UploadRoutes, uploads::Uploads,
 };

@@ -12,8 +12,8 @@ use tower_http::csrf::CsrfLayer;
 
 use super::{
     UploadRejection, Uploads,
-    admission::Admission,
-    body::{Pace, announced, paced},
+    concurrency::Admission,
+    limited_body::{Pace, announced, paced},
     origin,
 };
 use crate::{

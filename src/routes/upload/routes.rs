@@ -12,10 +12,9 @@ use axum::{
 
 use super::{UploadPolicy, UploadRejection, Uploads, observe};
 use crate::{
-    delivered::make_safe,
     error::Result,
     extract::{OwnerExtension, OwnerFrom, OwnerSource, Refusal},
-    media::{Media, OwnerView},
+    media::{Media, OwnerView, make_safe},
     owner::{InvalidOwner, Owner},
     state::MediaState,
 };

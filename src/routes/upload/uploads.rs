@@ -10,12 +10,12 @@ use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 
-use super::{UploadPolicy, UploadRejection, admission::Place, look::look};
+use super::{UploadPolicy, UploadRejection, concurrency::Place, sniff::look};
 use crate::{
     error::Result,
     extract::{Part, Reader, is_file},
+    media::Upload,
     owner::{Owner, Scope},
-    upload::Upload,
 };
 
 /// The most parts of a form that are no files.

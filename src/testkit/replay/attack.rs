@@ -11,9 +11,9 @@ use tower_service::Service as _;
 
 use super::{Replay, Report, Route};
 use crate::{
-    declared::{Declaration, Probe, Sighting, Verdict},
     id::MediaId,
     owner::{Owner, Scope},
+    testkit::guard_registry::{Declaration, Probe, Sighting, Verdict},
 };
 
 /// The most ids that the harness sends to find out whether one too many is refused.

@@ -14,9 +14,9 @@ pub use self::report::{Finding, Report};
 use crate::{
     error::Result,
     id::MediaId,
+    media::Upload,
     owner::{Owner, Scope},
     state::MediaState,
-    upload::Upload,
 };
 
 /// Sends every guarded route what an attacker would send, and reports what got through.

@@ -1,0 +1,268 @@
+//! Media in this process's memory: for examples, tests, and the first five minutes.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+
+use super::memory_images::{Darkroom, Described};
+use crate::{
+    backend::MediaBackend,
+    error::{Error, ErrorKind, Result},
+    id::{ContentHash, MediaId},
+    media::{
+        Download, DownloadOptions, ListOptions, Media, MediaStats, MediaUrls, Page, Upload,
+        UploadClaims,
+    },
+    owner::{Owner, Scope, Scopes},
+    ownership::{Ownership, OwnershipQuestion, Standing},
+};
+
+/// The largest upload, in bytes.
+const MAX_UPLOAD: usize = 100 << 20;
+
+/// A backend that keeps bytes, records and references in memory, and forgets them with the process.
+///
+/// It does all that a backend does. With the feature `embedded` it tells of pictures and makes
+/// renditions of them as `Embedded` does, each time anew; without it anything but the
+/// original is [`ErrorKind::Unsupported`]. Equal bytes are kept once, whoever uploaded them; each owner
+/// has an id of their own for them, which nobody can guess. An upload is at most 100 MiB.
+///
+/// Cloning is cheap; clones share what they keep.
+#[derive(Debug, Clone, Default)]
+pub struct InMemory {
+    shelf: Arc<Mutex<Shelf>>,
+    darkroom: Darkroom,
+}
+
+#[derive(Default)]
+struct Shelf {
+    contents: HashMap<ContentHash, Content>,
+    items: HashMap<MediaId, Item>,
+    libraries: HashMap<Owner, Library>,
+}
+
+/// What an owner has, by the order of its arrival. The count is the owner's own: page tokens are made
+/// of it, and must not tell of other owners.
+#[derive(Default)]
+struct Library {
+    ids: BTreeMap<u64, MediaId>,
+    arrivals: u64,
+}
+
+struct Content {
+    bytes: Bytes,
+    // Who has it, and under which id.
+    holders: HashMap<Owner, MediaId>,
+}
+
+struct Item {
+    owner: Owner,
+    scopes: BTreeSet<Scope>,
+    arrival: u64,
+    media: Media,
+}
+
+impl Library {
+    /// The arrival that a page token stands for, if there ever was one with exactly that token.
+    fn arrival(&self, token: &str) -> Option<u64> {
+        let arrival = token.parse().ok()?;
+        ((1..=self.arrivals).contains(&arrival) && arrival.to_string() == token).then_some(arrival)
+    }
+}
+
+impl std::fmt::Debug for Shelf {
+    // Neither bytes nor file names belong in a log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shelf")
+            .field("contents", &self.contents.len())
+            .field("items", &self.items.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl InMemory {
+    /// Begins with nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        // Nothing panics half way through a change, so what a panic elsewhere left is whole.
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shelf {
+    fn store(&mut self, bytes: Bytes, described: Described, claims: UploadClaims) -> Media {
+        let UploadClaims { file_name, owner, scope, .. } = claims;
+        let Described { mime_type, status, metadata, exif } = described;
+        let hash = ContentHash::of(&bytes);
+        let content =
+            self.contents.entry(hash).or_insert_with(|| Content { bytes, holders: HashMap::new() });
+        if let Some(id) = content.holders.get(&owner) {
+            let item = self.items.get_mut(id).expect("a holder's id has an item");
+            item.scopes.insert(scope);
+            return item.media.clone();
+        }
+
+        let id = MediaId::random();
+        let urls = MediaUrls::all("", &id).that_exist(metadata.as_ref());
+        let size = content.bytes.len() as u64;
+        let mut media = Media::new(id.clone(), status, mime_type, size, hash, urls);
+        (media.original_name, media.metadata, media.exif) = (file_name, metadata, exif);
+        content.holders.insert(owner.clone(), id.clone());
+        let library = self.libraries.entry(owner.clone()).or_default();
+        library.arrivals += 1;
+        let arrival = library.arrivals;
+        library.ids.insert(arrival, id.clone());
+        let item = Item { owner, scopes: [scope].into(), arrival, media: media.clone() };
+        self.items.insert(id, item);
+        media
+    }
+
+    fn item(&self, id: &MediaId) -> Result<&Item> {
+        self.items.get(id).ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no such media"))
+    }
+
+    fn remove(&mut self, owner: &Owner, id: &MediaId) -> bool {
+        if self.items.get(id).is_none_or(|item| item.owner != *owner) {
+            return false;
+        }
+        let item = self.items.remove(id).expect("it was there a line ago");
+        if let Some(library) = self.libraries.get_mut(owner) {
+            library.ids.remove(&item.arrival);
+        }
+        if let Some(content) = self.contents.get_mut(&item.media.hash) {
+            content.holders.remove(owner);
+            if content.holders.is_empty() {
+                self.contents.remove(&item.media.hash);
+            }
+        }
+        true
+    }
+
+    fn list(&self, owner: &Owner, options: &ListOptions) -> Result<Page> {
+        let library = self.libraries.get(owner);
+        let before = match options.after() {
+            None => u64::MAX,
+            Some(next) => library
+                .and_then(|library| library.arrival(next))
+                .ok_or_else(|| Error::new(ErrorKind::InvalidInput, "no page ended with that"))?,
+        };
+        let mut items: Vec<&Item> = library
+            .into_iter()
+            .flat_map(|library| library.ids.range(..before).rev())
+            .map(|(_, id)| &self.items[id])
+            .filter(|item| item.counts_in(options.scopes()))
+            .take(options.limit() + 1)
+            .collect();
+        let more = items.len() > options.limit();
+        items.truncate(options.limit());
+        let next = items.last().filter(|_| more).map(|item| item.arrival.to_string());
+        Ok(Page::new(items.into_iter().map(|item| item.media.clone()).collect(), next))
+    }
+
+    fn standing(&self, question: &OwnershipQuestion<'_>, id: &MediaId) -> Standing {
+        match self.items.get(id) {
+            None => Standing::Absent,
+            Some(item) if item.owner != *question.owner() => Standing::Foreign,
+            Some(item) if !item.counts_in(question.scopes()) => Standing::WrongScope,
+            Some(_) => Standing::Owned,
+        }
+    }
+}
+
+impl Item {
+    fn counts_in(&self, scopes: &Scopes) -> bool {
+        self.scopes.iter().any(|scope| scopes.contains(scope))
+    }
+}
+
+impl Ownership for InMemory {
+    async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
+        let shelf = self.shelf();
+        let owned = |id: &&MediaId| shelf.standing(question, id) == Standing::Owned;
+        Ok(question.ids().iter().filter(owned).cloned().collect())
+    }
+
+    async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<Standing>> {
+        let shelf = self.shelf();
+        Ok(question.ids().iter().map(|id| shelf.standing(question, id)).collect())
+    }
+}
+
+impl MediaBackend for InMemory {
+    async fn upload(&self, upload: Upload) -> Result<Media> {
+        let (body, claims) = upload.into_parts()?;
+        let bytes = body.into_bytes(MAX_UPLOAD).await?;
+        let described = self.darkroom.describe(&bytes, claims.content_type.as_deref()).await?;
+        Ok(self.shelf().store(bytes, described, claims))
+    }
+
+    async fn get(&self, id: &MediaId) -> Result<Media> {
+        Ok(self.shelf().item(id)?.media.clone())
+    }
+
+    async fn download(&self, id: &MediaId, options: &DownloadOptions) -> Result<Download> {
+        let (media, bytes) = {
+            let shelf = self.shelf();
+            let media = shelf.item(id)?.media.clone();
+            let bytes = shelf.contents[&media.hash].bytes.clone();
+            (media, bytes)
+        };
+        if let Some(transform) = options.rendition().transform() {
+            return self.darkroom.develop(bytes, transform).await;
+        }
+        let download = match options.part_of(media.size)? {
+            None => Download::from_bytes(&media.mime_type, bytes).accepting_ranges(),
+            Some(part) => {
+                let range = part.range();
+                let bytes = bytes.slice(range.start as usize..range.end as usize);
+                Download::from_bytes(&media.mime_type, bytes).with_part(part)
+            }
+        };
+        let download = download.with_hash(media.hash).with_last_modified(media.created_at);
+        Ok(match &media.original_name {
+            Some(name) => download.with_file_name(name),
+            None => download,
+        })
+    }
+
+    async fn list(&self, owner: &Owner, options: &ListOptions) -> Result<Page> {
+        self.shelf().list(owner, options)
+    }
+
+    async fn stats(&self, owner: &Owner) -> Result<MediaStats> {
+        let shelf = self.shelf();
+        let library = shelf.libraries.get(owner);
+        let ids = library.into_iter().flat_map(|library| library.ids.values());
+        let sizes = ids.map(|id| shelf.items[id].media.size);
+        Ok(sizes.fold(MediaStats::default(), |sum, size| {
+            MediaStats::new(sum.count + 1, sum.bytes + size)
+        }))
+    }
+
+    async fn remove(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
+        Ok(self.shelf().remove(owner, id))
+    }
+
+    async fn find_any_owners_by_hash(&self, hash: ContentHash) -> Result<Option<Media>> {
+        let shelf = self.shelf();
+        let holders = shelf.contents.get(&hash).map(|content| content.holders.values());
+        let records = holders.into_iter().flatten().map(|id| &shelf.items[id].media);
+        Ok(records.min_by_key(|media| media.created_at).cloned())
+    }
+
+    async fn remove_any_owners(&self, id: &MediaId) -> Result<bool> {
+        let mut shelf = self.shelf();
+        let owner = shelf.items.get(id).map(|item| item.owner.clone());
+        Ok(owner.is_some_and(|owner| shelf.remove(&owner, id)))
+    }
+
+    fn urls(&self, id: &MediaId) -> MediaUrls {
+        MediaUrls::all("", id)
+    }
+}

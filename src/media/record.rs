@@ -1,0 +1,139 @@
+//! The record that describes one piece of media.
+
+use std::time::SystemTime;
+
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use serde::{Serialize, Serializer};
+
+use super::{Exif, MediaUrls, Metadata};
+use crate::id::{ContentHash, MediaId};
+
+/// The record of one piece of media.
+///
+/// It serialises to JSON with the field names of the media protocol (`originalName`, `mimeType`, …;
+/// absent values are left out). **What a camera wrote is not in it**: [`Exif`] can hold the place
+/// where somebody lives, so it serialises only through [`Media::for_owner`] (promise P7). A handler may
+/// return either view as it is.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Media {
+    /// The id, which may be acted on.
+    pub id: MediaId,
+    /// How far its processing has come.
+    pub status: MediaStatus,
+    /// The file name it was uploaded under, for display only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub original_name: Option<String>,
+    /// The MIME type, decided by the bytes.
+    pub mime_type: String,
+    /// The size of the original in bytes.
+    pub size: u64,
+    /// The SHA-256 of the original.
+    #[cfg_attr(feature = "utoipa", schema(value_type = String))]
+    pub hash: ContentHash,
+    /// Where it can be fetched.
+    pub urls: MediaUrls,
+    /// What kind of picture it is, once known; `None` for what is not a picture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Metadata>,
+    /// What the camera wrote into the file. Serialised only by [`Media::for_owner`].
+    #[serde(skip)]
+    pub exif: Option<Exif>,
+    /// When it was uploaded: in JSON UTC with milliseconds.
+    #[serde(serialize_with = "timestamp")]
+    #[cfg_attr(feature = "utoipa", schema(value_type = String))]
+    pub created_at: SystemTime,
+}
+
+impl Media {
+    /// Describes media that has just been stored; the rest is filled in through the fields.
+    ///
+    /// For backends: `created_at` is now, and name, metadata and EXIF are absent.
+    pub fn new(
+        id: MediaId,
+        status: MediaStatus,
+        mime_type: impl Into<String>,
+        size: u64,
+        hash: ContentHash,
+        urls: MediaUrls,
+    ) -> Self {
+        Self {
+            id,
+            status,
+            original_name: None,
+            mime_type: mime_type.into(),
+            size,
+            hash,
+            urls,
+            metadata: None,
+            exif: None,
+            created_at: SystemTime::now(),
+        }
+    }
+
+    /// Returns the view of the owner: the same JSON with `exif` in it.
+    ///
+    /// ```
+    /// # use tower_media::{ContentHash, Exif, Media, MediaId, MediaStatus, MediaUrls};
+    /// # let id = MediaId::from_trusted("m-1")?;
+    /// # let hash = ContentHash::of(b"");
+    /// # let mut media = Media::new(id, MediaStatus::Ready, "image/jpeg", 0, hash, MediaUrls::new("/m-1"));
+    /// let mut exif = Exif::default();
+    /// exif.gps_latitude = Some("47.6603".into());
+    /// media.exif = Some(exif);
+    ///
+    /// assert!(!serde_json::to_string(&media)?.contains("47.6603"));
+    /// assert!(serde_json::to_string(&media.for_owner())?.contains("47.6603"));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn for_owner(&self) -> OwnerView<'_> {
+        OwnerView { media: self, exif: self.exif.as_ref() }
+    }
+}
+
+/// [`Media`] as its owner may see it, EXIF included. Made by [`Media::for_owner`].
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct OwnerView<'a> {
+    #[serde(flatten)]
+    media: &'a Media,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exif: Option<&'a Exif>,
+}
+
+impl IntoResponse for Media {
+    /// The JSON that anybody may see.
+    fn into_response(self) -> Response {
+        Json(self).into_response()
+    }
+}
+
+impl IntoResponse for OwnerView<'_> {
+    /// The JSON for the owner's eyes.
+    fn into_response(self) -> Response {
+        Json(self).into_response()
+    }
+}
+
+fn timestamp<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    let time = jiff::Timestamp::try_from(*time).map_err(serde::ser::Error::custom)?;
+    serializer.collect_str(&format_args!("{time:.3}"))
+}
+
+/// How far the processing of an upload has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum MediaStatus {
+    /// Stored; renditions and metadata may be missing yet.
+    Processing,
+    /// Everything there will be is there.
+    Ready,
+    /// Stored, but it could not be processed.
+    Failed,
+}

@@ -1,0 +1,53 @@
+//! The URLs of a media item.
+
+use serde::Serialize;
+
+use super::{Metadata, Variant};
+use crate::id::MediaId;
+
+/// Where media can be fetched. Which of them answer depends on who asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
+#[non_exhaustive]
+pub struct MediaUrls {
+    /// The bytes as they were uploaded.
+    pub original: String,
+    /// [`Variant::Thumbnail`](crate::Variant::Thumbnail), where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thumbnail: Option<String>,
+    /// [`Variant::Medium`](crate::Variant::Medium), where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub medium: Option<String>,
+    /// [`Variant::Large`](crate::Variant::Large), where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub large: Option<String>,
+}
+
+impl MediaUrls {
+    /// Begins with the URL of the original and no variants.
+    pub fn new(original: impl Into<String>) -> Self {
+        Self { original: original.into(), thumbnail: None, medium: None, large: None }
+    }
+
+    /// All that the media protocol has, below a base without a slash at its end.
+    pub(crate) fn all(base: &str, id: &MediaId) -> Self {
+        let variant = |variant: Variant| Some(format!("{base}/media/{id}/file/{variant}"));
+        Self {
+            original: format!("{base}/media/{id}/file"),
+            thumbnail: variant(Variant::Thumbnail),
+            medium: variant(Variant::Medium),
+            large: variant(Variant::Large),
+        }
+    }
+
+    /// Without those of variants that a picture of this size, or what is no picture, has not: as in the
+    /// media protocol, one that would not be smaller than the picture.
+    pub(crate) fn that_exist(mut self, picture: Option<&Metadata>) -> Self {
+        let longest = picture.map_or(0, |picture| picture.width.max(picture.height));
+        self.thumbnail.take_if(|_| picture.is_none());
+        let reaches = |variant: Variant| variant.transform().width() >= Some(longest);
+        self.medium.take_if(|_| reaches(Variant::Medium));
+        self.large.take_if(|_| reaches(Variant::Large));
+        self
+    }
+}

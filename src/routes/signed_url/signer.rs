@@ -1,0 +1,258 @@
+//! Keys, and the signatures made with them.
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+
+use super::claims::{Grant, LinkOptions};
+use crate::error::{Error, ErrorKind, Result};
+
+/// The shortest secret, in bytes: as long as what it makes (RFC 2104, section 3).
+const MIN_SECRET: usize = 32;
+
+/// The longest name of a key, in bytes.
+const MAX_KEY_ID: usize = 64;
+
+/// What every signature begins with, so that no other use of the same secret makes one.
+const PURPOSE: &str = "tower-media signed url 1";
+
+/// `GET` and `HEAD`. Nothing else can be signed for.
+const METHODS: &str = "read";
+
+/// Signs URLs of media, and knows which it has signed (promise P14).
+///
+/// A URL that [`MediaState::signed_url`](crate::MediaState::signed_url) makes opens exactly one rendition
+/// of one piece of media, to read, until it expires, for **whoever holds it**. It cannot be taken back
+/// before that, but by removing the media or the key. The signature is HMAC-SHA-256 over all of it.
+///
+/// Made once, from a secret that all of the application's processes share, and given to
+/// [`MediaStateBuilder::url_signer`](crate::MediaStateBuilder::url_signer).
+///
+/// # Default
+///
+/// URLs expire at the end of a window of 15 minutes, so those made for the same in one window are
+/// equal and caches keep one of them; no URL lives for more than 7 days, and a window.
+///
+/// # Rotation
+///
+/// A key has a name, which stands in the URL. To replace it without breaking URLs that are out:
+/// first make all processes [also accept](Self::also_accepting) the new one, then sign with the new one
+/// and also accept the old one, and drop the old one once its URLs have expired.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_media::{InMemory, MediaId, MediaState, UrlSigner, Variant};
+///
+/// # let (secret, old_secret) = ([1; 32], [2; 32]);
+/// let signer = UrlSigner::new("2026-11", secret)?.also_accepting("2026-05", old_secret)?;
+/// let media = MediaState::builder(InMemory::new()).url_signer(signer).build();
+///
+/// let id = MediaId::from_trusted("m-1")?;
+/// let url = media.signed_url(&id, Variant::Thumbnail, Duration::from_secs(3600))?;
+/// assert!(url.starts_with("/media/m-1/file/thumb?expires="));
+/// # Ok::<_, tower_media::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct UrlSigner {
+    signing: Key,
+    accepted: Vec<Key>,
+    window: Duration,
+    longest: Duration,
+    clock: Arc<dyn Fn() -> SystemTime + Send + Sync>,
+}
+
+#[derive(Clone)]
+struct Key {
+    id: String,
+    mac: Hmac<Sha256>,
+}
+
+impl Key {
+    fn new(id: &str, secret: &[u8]) -> Result<Self> {
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        if id.is_empty() || id.len() > MAX_KEY_ID || !id.bytes().all(is_name) {
+            return Err(invalid("the id of a key is 1 to 64 bytes of `A-Z a-z 0-9 - _ .`"));
+        }
+        if secret.len() < MIN_SECRET {
+            return Err(invalid("the secret of a key is at least 32 bytes"));
+        }
+        let mac = Hmac::new_from_slice(secret).expect("HMAC takes secrets of every length");
+        Ok(Self { id: id.to_owned(), mac })
+    }
+
+    /// Each field with its length before it, so that no two lists of fields are the same bytes.
+    fn mac(&self, grant: &Grant<'_>, expires: u64) -> Hmac<Sha256> {
+        let mut mac = self.mac.clone();
+        let (rendition, expires) = (grant.rendition(), expires.to_string());
+        let disposition = grant.disposition();
+        for field in [PURPOSE, METHODS, grant.id, &rendition, disposition, &expires, &self.id] {
+            mac.update(&(field.len() as u64).to_be_bytes());
+            mac.update(field.as_bytes());
+        }
+        mac
+    }
+}
+
+/// Why a query is not that of a signed URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotSigned {
+    /// It does not say that it is signed.
+    Unsigned,
+    /// It is not what this signer gave out, or not any more.
+    Invalid,
+}
+
+impl UrlSigner {
+    /// Signs with this key. The id is 1 to 64 bytes of `A-Z a-z 0-9 - _ .`, and is seen in URLs; the
+    /// secret is at least 32 random bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] if one of them is not like that.
+    pub fn new(key_id: impl AsRef<str>, secret: impl AsRef<[u8]>) -> Result<Self> {
+        Ok(Self {
+            signing: Key::new(key_id.as_ref(), secret.as_ref())?,
+            accepted: Vec::new(),
+            window: Duration::from_secs(15 * 60),
+            longest: Duration::from_secs(7 * 24 * 3600),
+            clock: Arc::new(SystemTime::now),
+        })
+    }
+
+    /// Accepts URLs that were signed with this key, too: an earlier or a coming one.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for what is no key, and for the id of another key.
+    pub fn also_accepting(
+        mut self,
+        key_id: impl AsRef<str>,
+        secret: impl AsRef<[u8]>,
+    ) -> Result<Self> {
+        let key = Key::new(key_id.as_ref(), secret.as_ref())?;
+        if self.key(&key.id).is_some() {
+            return Err(invalid("two keys have the same id"));
+        }
+        self.accepted.push(key);
+        Ok(self)
+    }
+
+    /// Sets the window at whose end URLs expire, at least one second: a URL lives for as long as it was
+    /// asked to and up to a window more.
+    #[must_use]
+    pub fn with_window(mut self, window: Duration) -> Self {
+        self.window = window;
+        self
+    }
+
+    /// Sets for how long a URL may be asked to live.
+    #[must_use]
+    pub fn with_longest(mut self, longest: Duration) -> Self {
+        self.longest = longest;
+        self
+    }
+
+    /// Asks something else than the system what the time is, for tests.
+    #[must_use]
+    pub fn with_clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// The query of a URL that is to live for `valid_for`.
+    pub(crate) fn query(
+        &self,
+        id: &str,
+        options: LinkOptions,
+        valid_for: Duration,
+    ) -> Result<String> {
+        if valid_for > self.longest {
+            let what = format!("a signed URL lives for at most {:?}", self.longest);
+            return Err(Error::new(ErrorKind::InvalidInput, what));
+        }
+        let window = self.window_secs();
+        let until = self.now().saturating_add(valid_for.as_secs().max(1));
+        let expires = until.div_ceil(window).saturating_mul(window);
+        let grant = Grant { id, options };
+        let signature = self.signing.mac(&grant, expires).finalize().into_bytes();
+        let signature = URL_SAFE_NO_PAD.encode(signature);
+        Ok(Self::written(&grant, expires, &self.signing.id, &signature))
+    }
+
+    /// The one way to write the query of a signed URL.
+    fn written(grant: &Grant<'_>, expires: u64, key_id: &str, signature: &str) -> String {
+        format!("{}expires={expires}&key={key_id}&signature={signature}", grant.query())
+    }
+
+    /// For how long the URL with this query goes on to open what `grant` says; the disposition is taken
+    /// from the query.
+    ///
+    /// The query must be written as it was given out. So there is one text of each URL, and nobody who
+    /// holds one can make many that caches keep apart.
+    pub(crate) fn verify(
+        &self,
+        grant: Grant<'_>,
+        query: &str,
+    ) -> std::result::Result<(LinkOptions, Duration), NotSigned> {
+        let (mut expires, mut key, mut signature) = (None, None, None);
+        let mut options = LinkOptions::new(grant.options.rendition());
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match &*name {
+                "expires" => expires = value.parse().ok(),
+                "key" => key = self.key(&value),
+                "signature" => signature = Some(value),
+                "disposition" => options = options.as_attachment(),
+                _ => {}
+            }
+        }
+        let signature = signature.ok_or(NotSigned::Unsigned)?;
+        let grant = Grant { options, ..grant };
+        let (Some(expires), Some(key)) = (expires, key) else { return Err(NotSigned::Invalid) };
+        let decoded = URL_SAFE_NO_PAD.decode(&*signature).map_err(|_| NotSigned::Invalid)?;
+        // In constant time.
+        let genuine = key.mac(&grant, expires).verify_slice(&decoded).is_ok();
+        let left = expires.saturating_sub(self.now());
+        let bound = self.longest.as_secs().saturating_add(self.window_secs());
+        let as_given = Self::written(&grant, expires, &key.id, &signature) == query;
+        if !genuine || !as_given || left == 0 || left > bound {
+            return Err(NotSigned::Invalid);
+        }
+        Ok((options, Duration::from_secs(left)))
+    }
+
+    fn key(&self, id: &str) -> Option<&Key> {
+        std::iter::once(&self.signing).chain(&self.accepted).find(|key| key.id == id)
+    }
+
+    fn window_secs(&self) -> u64 {
+        self.window.as_secs().max(1)
+    }
+
+    fn now(&self) -> u64 {
+        // A clock before 1970 opens nothing that has not been made with it.
+        (self.clock)().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    }
+}
+
+fn invalid(what: &'static str) -> Error {
+    Error::new(ErrorKind::InvalidInput, what)
+}
+
+impl fmt::Debug for UrlSigner {
+    // Secrets stay out of logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let accepted: Vec<&str> = self.accepted.iter().map(|key| &*key.id).collect();
+        f.debug_struct("UrlSigner")
+            .field("signing", &self.signing.id)
+            .field("accepted", &accepted)
+            .field("window", &self.window)
+            .field("longest", &self.longest)
+            .finish_non_exhaustive()
+    }
+}

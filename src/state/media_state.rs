@@ -1,0 +1,578 @@
+//! The handle that an application keeps and its handlers use.
+
+use std::{fmt, pin::pin, sync::Arc, time::Duration};
+
+use axum::{
+    Extension,
+    extract::{FromRequestParts, OptionalFromRequestParts},
+    http::{StatusCode, request::Parts},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use futures_util::{
+    Stream,
+    future::{Either, select},
+};
+use tracing::{Instrument as _, field};
+
+use crate::{
+    backend::{InMemory, MediaBackend, MediaBackendExt as _, Picture, SharedBackend, Unstored},
+    error::{Error, ErrorKind, Result},
+    id::{ContentHash, MediaId, UnverifiedId},
+    media::{
+        Download, DownloadOptions, ListAll, ListOptions, ListPage, Media, MediaStats, MediaUrls,
+        Page, Upload, pump,
+    },
+    owner::{Owner, Scopes},
+    ownership::{
+        Claim, DynOwnership, IdCollector, IdSet, OwnedMedia, Ownership, OwnershipQuestion,
+        Standing, contained, verify,
+    },
+    problem::Problem,
+};
+
+/// The most ids that [`MediaState::verify`] asks about at once.
+const MAX_VERIFY: usize = 10_000;
+
+/// Uploads, downloads, lists and removes media, builds its URLs, and verifies who owns it.
+///
+/// Cheap to clone; clones share everything. A handler gets it as an argument once
+/// [`layer`](Self::layer) is on the router, or as `State<MediaState>` where it is the router's
+/// state or a part of it (`FromRef`).
+///
+/// Every method that acts on media takes a [`MediaId`], which a client's text never is. See the
+/// [crate docs](crate) for how a handler gets one.
+///
+/// # Example
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use tower_media::MediaState;
+///
+/// async fn handler(media: MediaState) -> String {
+///     format!("{media:?}")
+/// }
+///
+/// let media = MediaState::in_memory();
+/// let app: Router = Router::new().route("/", get(handler)).layer(media.layer());
+/// ```
+#[derive(Clone)]
+pub struct MediaState(Arc<Inner>);
+
+struct Inner {
+    backend: SharedBackend,
+    ownership: Arc<dyn DynOwnership>,
+    check_timeout: Duration,
+    download_limit: usize,
+    #[cfg(feature = "routes")]
+    url_signer: Option<crate::routes::signed_url::UrlSigner>,
+    #[cfg(feature = "testkit")]
+    guards: crate::testkit::guard_registry::Registry,
+}
+
+impl MediaState {
+    /// Keeps media in `backend`, with the defaults of [`MediaStateBuilder`].
+    pub fn new(backend: impl MediaBackend) -> Self {
+        Self::builder(backend).build()
+    }
+
+    /// Keeps media in this process's memory until it ends. See [`InMemory`].
+    pub fn in_memory() -> Self {
+        Self::new(InMemory::new())
+    }
+
+    /// Uses the media service at `url`, with the defaults of
+    /// [`RemoteBuilder`](crate::RemoteBuilder).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] if the URL cannot be one of a service. Nothing is sent yet.
+    #[cfg(feature = "remote")]
+    pub fn remote(url: impl Into<String>) -> Result<Self> {
+        Ok(Self::new(crate::remote::Remote::new(url)?))
+    }
+
+    /// Keeps media in a folder of this machine, with the defaults of
+    /// [`EmbeddedBuilder`](crate::EmbeddedBuilder). The folder is made if need be.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`EmbeddedBuilder::open`](crate::EmbeddedBuilder::open).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> tower_media::Result<()> {
+    /// # let folder = tempfile::tempdir().expect("a folder");
+    /// # let folder = folder.path();
+    /// let media = tower_media::MediaState::embedded(folder).await?;
+    /// # Ok(()) }
+    /// ```
+    #[cfg(feature = "embedded")]
+    pub async fn embedded(folder: impl AsRef<std::path::Path>) -> Result<Self> {
+        Ok(Self::new(crate::store::Embedded::open(folder).await?))
+    }
+
+    /// Only checks who owns what, and stores nothing: for an application that keeps its media in its
+    /// own way. Uploads, downloads, lists and removals are [`ErrorKind::Unsupported`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use tower_media::{MediaId, MediaState, Ownership, OwnershipQuestion, Result};
+    ///
+    /// #[derive(Debug)]
+    /// struct PicturesTable(/* a pool of connections */);
+    ///
+    /// impl Ownership for PicturesTable {
+    ///     async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
+    ///         // SELECT id FROM pictures WHERE owner = $1 AND id = ANY($2)
+    ///         # let _ = question;
+    ///         # Ok(Vec::new())
+    ///     }
+    /// }
+    ///
+    /// let media = MediaState::only(PicturesTable());
+    /// ```
+    pub fn only(ownership: impl Ownership) -> Self {
+        Self::new(Unstored(ownership))
+    }
+
+    /// Begins to configure a state over `backend`.
+    pub fn builder(backend: impl MediaBackend) -> MediaStateBuilder {
+        let backend = SharedBackend::new(backend);
+        MediaStateBuilder {
+            ownership: backend.to_ownership(),
+            backend,
+            check_timeout: Duration::from_secs(10),
+            download_limit: 64 << 20,
+            #[cfg(feature = "routes")]
+            url_signer: None,
+        }
+    }
+
+    /// Returns the layer that lets the handlers below it take `MediaState` as an argument.
+    pub fn layer(&self) -> Extension<Self> {
+        Extension(self.clone())
+    }
+
+    /// Stores an upload and returns its record.
+    ///
+    /// # Cancellation safety
+    ///
+    /// A dropped future leaves either nothing or the whole upload.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] without owner or scope or if the stream broke off,
+    /// [`ErrorKind::TooLarge`] beyond the backend's limit, and the backend's own.
+    pub async fn upload(&self, upload: Upload) -> Result<Media> {
+        self.0.backend.upload(upload).await
+    }
+
+    /// Stores an upload whose bytes are borrowed, such as a field of axum's `Multipart`, and returns its
+    /// record. The bytes that `upload` itself has are not looked at.
+    ///
+    /// ```
+    /// use axum::{extract::Multipart, http::StatusCode};
+    /// use tower_media::{Media, MediaState, Owner, Upload};
+    ///
+    /// async fn avatar(media: MediaState, owner: Owner, mut form: Multipart) -> Result<Media, StatusCode> {
+    ///     while let Some(field) = form.next_field().await.map_err(|_| StatusCode::BAD_REQUEST)? {
+    ///         let Some(name) = field.file_name() else { continue };
+    ///         let upload = Upload::default().filename(name).owned_by(&owner).scope("avatar");
+    ///         return media.upload_from(field, upload).await.map_err(|e| e.kind().status());
+    ///     }
+    ///     Err(StatusCode::UNPROCESSABLE_ENTITY)
+    /// }
+    /// # let _: axum::Router<()> = axum::Router::new().route("/", axum::routing::post(avatar));
+    /// ```
+    ///
+    /// # Cancellation safety
+    ///
+    /// A dropped future leaves either nothing or the whole upload.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`upload`](Self::upload).
+    pub async fn upload_from<S, E>(&self, bytes: S, upload: Upload) -> Result<Media>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Send,
+        E: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
+    {
+        let (body, pump) = pump(bytes);
+        let store = self.upload(upload.with_body(body));
+        let (store, pump) = (pin!(store), pin!(pump));
+        match select(store, pump).await {
+            Either::Left((stored, _)) => stored,
+            Either::Right(((), store)) => store.await,
+        }
+    }
+
+    /// Returns the record of media.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] if there is none, and the backend's own.
+    pub async fn get(&self, id: &MediaId) -> Result<Media> {
+        self.0.backend.get(id).await
+    }
+
+    /// Begins to deliver the bytes of a rendition, or with [`DownloadOptions`] a part of them. What it
+    /// returns can be returned from a handler.
+    ///
+    /// ```
+    /// use tower_media::{DownloadOptions, MediaState, Owner, Rendition, Upload};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> tower_media::Result<()> {
+    /// let media = MediaState::in_memory();
+    /// let ana = Owner::new("ana")?;
+    /// let id = media.upload(Upload::new("hello").owned_by(&ana).scope("notes")).await?.id;
+    ///
+    /// let whole = media.download(&id, Rendition::Original).await?;
+    /// assert_eq!(whole.into_bytes(1024).await?, "hello");
+    /// let part = DownloadOptions::new(Rendition::Original).with_range(1..=3);
+    /// let part = media.download(&id, part).await?;
+    /// assert_eq!(part.part().expect("these only").to_string(), "bytes 1-3/5");
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] if there is no such media, [`ErrorKind::Unsupported`] if there is no
+    /// such rendition, [`ErrorKind::RangeNotSatisfiable`] if there are no such bytes in it, and the
+    /// backend's own. The original is never a substitute.
+    pub async fn download(
+        &self,
+        id: &MediaId,
+        options: impl Into<DownloadOptions>,
+    ) -> Result<Download> {
+        self.0.backend.download(id, &options.into()).await
+    }
+
+    /// Reads a rendition of each of `ids` into memory, in the order given.
+    ///
+    /// At most four downloads are under way at once, and each is at most
+    /// [`download_limit`](MediaStateBuilder::download_limit) bytes. The first failure ends it all.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`download`](Self::download), and [`ErrorKind::TooLarge`] beyond the limit.
+    pub async fn download_all<'a>(
+        &self,
+        ids: impl IntoIterator<Item = &'a MediaId, IntoIter: Send> + Send,
+        options: impl Into<DownloadOptions>,
+    ) -> Result<Vec<Picture>> {
+        self.0.backend.download_all(ids, options.into(), self.0.download_limit).await
+    }
+
+    /// Builds the URLs of media, without asking whether it exists.
+    pub fn urls(&self, id: &MediaId) -> MediaUrls {
+        self.0.backend.urls(id)
+    }
+
+    /// Lists an owner's media, newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] if the options name a page that there never was, and the
+    /// backend's own.
+    pub async fn list(&self, owner: &Owner, options: &ListOptions) -> Result<Page> {
+        self.0.backend.list(owner, options).await
+    }
+
+    /// Lists an owner's media that is ready, filtered and in any order.
+    ///
+    /// ```
+    /// use tower_media::{ListAll, MediaState, Owner, SortBy, Upload};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> tower_media::Result<()> {
+    /// let media = MediaState::in_memory();
+    /// let ana = Owner::new("ana")?;
+    /// for text in ["short", "much longer"] {
+    ///     media.upload(Upload::new(text).owned_by(&ana).scope("notes")).await?;
+    /// }
+    /// let smallest = ListAll::new().with_sort(SortBy::Size, true).with_limit(1);
+    /// let page = media.search(&ana, &smallest).await?;
+    /// assert_eq!((page.items[0].size, page.total, page.has_more), (5, 2, true));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The backend's own.
+    pub async fn search(&self, owner: &Owner, options: &ListAll) -> Result<ListPage> {
+        self.0.backend.search(owner, options).await
+    }
+
+    /// Counts an owner's media.
+    ///
+    /// # Errors
+    ///
+    /// The backend's own.
+    pub async fn stats(&self, owner: &Owner) -> Result<MediaStats> {
+        self.0.backend.stats(owner).await
+    }
+
+    /// Removes media of an owner and returns whether there was something to remove. Media of
+    /// another owner is nothing.
+    ///
+    /// # Cancellation safety
+    ///
+    /// A dropped future leaves the media either as it was or removed.
+    ///
+    /// # Errors
+    ///
+    /// The backend's own.
+    pub async fn remove(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
+        self.0.backend.remove(owner, id).await
+    }
+
+    /// Returns a record of media with this content, whoever it belongs to, if there is one.
+    ///
+    /// For the operator, and never for a user: it says whether somebody else has a picture.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] if the backend cannot look for content, and the backend's own.
+    pub async fn find_any_owners_by_hash(&self, hash: ContentHash) -> Result<Option<Media>> {
+        self.0.backend.find_any_owners_by_hash(hash).await
+    }
+
+    /// Removes media, whoever it belongs to, and returns whether there was something to remove. Other
+    /// owners' records of the same bytes stay.
+    ///
+    /// For the operator, and never for a user, for whom there is [`remove`](Self::remove).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] if the backend only removes for owners, and the backend's own.
+    pub async fn remove_any_owners(&self, id: &MediaId) -> Result<bool> {
+        self.0.backend.remove_any_owners(id).await
+    }
+
+    /// Asks the backend whether all that it needs to work answers, such as its database and its store.
+    ///
+    /// # Errors
+    ///
+    /// The backend's own, and [`ErrorKind::Timeout`] if they did not answer within the time of a
+    /// [check](MediaStateBuilder::check_timeout).
+    pub async fn ready(&self) -> Result<()> {
+        let after = self.0.check_timeout;
+        tokio::time::timeout(after, self.0.backend.ready())
+            .await
+            .unwrap_or_else(|_| Err(Error::timeout("the readiness of the media", after)))
+    }
+
+    /// Waits until the media has been processed and returns its record. Asks at growing intervals,
+    /// from 50 ms up to 2 s.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Failed`] if processing failed, [`ErrorKind::Timeout`] if it was not over by the
+    /// deadline, and those of [`get`](Self::get).
+    pub async fn wait_until_ready(&self, id: &MediaId, deadline: Duration) -> Result<Media> {
+        self.0.backend.wait_until_ready(id, deadline).await
+    }
+
+    /// Verifies that `owner` owns all of `ids` in any of `scopes`: what
+    /// [`VerifyMediaLayer`](crate::VerifyMediaLayer) does, for code outside HTTP.
+    ///
+    /// Repeats cost nothing. No ids at all are owned by everybody; decide before whether that is
+    /// meant.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotOwned`] unless every id is owned: [`Error::missing`] names the others, be
+    /// they unknown or somebody else's. [`ErrorKind::InvalidInput`] for more than 10,000 distinct
+    /// ids. [`ErrorKind::Unavailable`], [`Timeout`](ErrorKind::Timeout),
+    /// [`Unexpected`](ErrorKind::Unexpected) or [`Internal`](ErrorKind::Internal) if the question
+    /// could not be answered, which says nothing about the ids.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use tower_media::{ErrorKind, MediaState, Owner, Scopes, UnverifiedId};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> tower_media::Result<()> {
+    /// let media = MediaState::in_memory();
+    /// let ana = Owner::new("ana")?;
+    /// let scopes = Scopes::of(["me", "wardrobe"])?;
+    ///
+    /// let refused = media.verify(&ana, scopes, [UnverifiedId::parse("m-1")?]).await.unwrap_err();
+    /// assert_eq!(refused.kind(), ErrorKind::NotOwned);
+    /// assert_eq!(refused.missing().collect::<Vec<_>>(), ["m-1"]);
+    /// # Ok(()) }
+    /// ```
+    pub async fn verify(
+        &self,
+        owner: &Owner,
+        scopes: impl Into<Scopes>,
+        ids: impl IntoIterator<Item = UnverifiedId>,
+    ) -> Result<OwnedMedia> {
+        let (owner, scopes, ids) = (owner.clone(), scopes.into(), gather(ids)?);
+        self.verify_claim(&Arc::new(Claim { owner, scopes, ids }), false).await
+    }
+
+    pub(crate) async fn verify_claim(&self, claim: &Arc<Claim>, fresh: bool) -> Result<OwnedMedia> {
+        let ids = claim.ids.len();
+        let span = tracing::info_span!("media.check", ids, fresh, failed = field::Empty);
+        let check = verify(&*self.0.ownership, claim, fresh, self.0.check_timeout);
+        let result = check.instrument(span.clone()).await;
+        if let Err(error) = &result {
+            span.record("failed", field::debug(error.kind()));
+        }
+        result
+    }
+
+    /// Tells the operator what each of `ids` is to `owner`: owned, owned in other scopes only,
+    /// somebody else's, or absent. Repeats are told once.
+    ///
+    /// Never pass the answer on to a client: it is what the one answer of a refusal hides.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] if the ownership does not explain itself,
+    /// [`ErrorKind::InvalidInput`] for more than 10,000 distinct ids, [`ErrorKind::Timeout`] and
+    /// [`ErrorKind::Internal`] as for [`verify`](Self::verify), and the ownership's own.
+    pub async fn explain(
+        &self,
+        owner: &Owner,
+        scopes: impl Into<Scopes>,
+        ids: impl IntoIterator<Item = UnverifiedId>,
+    ) -> Result<Vec<(UnverifiedId, Standing)>> {
+        let (ids, scopes) = (gather(ids)?, scopes.into());
+        let question = OwnershipQuestion::new(owner, &scopes, ids.as_slice());
+        let answer = async { self.0.ownership.dyn_explain(&question).await };
+        let standings = contained("the explanation", self.0.check_timeout, answer).await?;
+        Ok(ids.as_slice().iter().map(UnverifiedId::from_candidate).zip(standings).collect())
+    }
+
+    #[cfg(feature = "routes")]
+    pub(crate) fn url_signer(&self) -> Option<&crate::routes::signed_url::UrlSigner> {
+        self.0.url_signer.as_ref()
+    }
+
+    #[cfg(feature = "testkit")]
+    pub(crate) fn guards(&self) -> &crate::testkit::guard_registry::Registry {
+        &self.0.guards
+    }
+}
+
+fn gather(ids: impl IntoIterator<Item = UnverifiedId>) -> Result<IdSet> {
+    let mut collector = IdCollector::new(MAX_VERIFY);
+    ids.into_iter().for_each(|id| collector.add(&id));
+    if collector.is_overflowed() {
+        let what = format!("more than {MAX_VERIFY} media ids at once");
+        return Err(Error::new(ErrorKind::InvalidInput, what));
+    }
+    Ok(collector.into_set())
+}
+
+impl fmt::Debug for MediaState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MediaState")
+            .field("backend", &self.0.backend)
+            .field("ownership", &self.0.ownership)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Configures a [`MediaState`].
+///
+/// # Default
+///
+/// The backend answers for ownership; a check may take 10 seconds; a download into memory may be
+/// 64 MiB.
+#[derive(Debug)]
+#[must_use = "the state is made by `build`"]
+pub struct MediaStateBuilder {
+    backend: SharedBackend,
+    ownership: Arc<dyn DynOwnership>,
+    check_timeout: Duration,
+    download_limit: usize,
+    #[cfg(feature = "routes")]
+    url_signer: Option<crate::routes::signed_url::UrlSigner>,
+}
+
+impl MediaStateBuilder {
+    /// Asks `ownership` instead of the backend who owns media: the application's own table, or an
+    /// authorization service.
+    ///
+    /// An application that keeps its media itself, and wants the check alone, gives
+    /// [`InMemory`](crate::InMemory) as the backend and leaves it empty.
+    pub fn ownership(mut self, ownership: impl Ownership) -> Self {
+        self.ownership = Arc::new(ownership);
+        self
+    }
+
+    /// Sets how long a check may take before it is answered 504.
+    pub fn check_timeout(mut self, timeout: Duration) -> Self {
+        self.check_timeout = timeout;
+        self
+    }
+
+    /// Sets how many bytes [`MediaState::download_all`] reads of one piece of media.
+    pub fn download_limit(mut self, bytes: usize) -> Self {
+        self.download_limit = bytes;
+        self
+    }
+
+    /// Sets the keys for URLs that open media to whoever holds them. Without, there are none.
+    #[cfg(feature = "routes")]
+    pub fn url_signer(mut self, signer: crate::routes::signed_url::UrlSigner) -> Self {
+        self.url_signer = Some(signer);
+        self
+    }
+
+    /// Makes the state.
+    pub fn build(self) -> MediaState {
+        MediaState(Arc::new(Inner {
+            backend: self.backend,
+            ownership: self.ownership,
+            check_timeout: self.check_timeout,
+            download_limit: self.download_limit,
+            #[cfg(feature = "routes")]
+            url_signer: self.url_signer,
+            #[cfg(feature = "testkit")]
+            guards: Default::default(),
+        }))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for MediaState {
+    type Rejection = MissingMediaState;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        parts.extensions.get::<Self>().cloned().ok_or(MissingMediaState)
+    }
+}
+
+impl<S: Sync> OptionalFromRequestParts<S> for MediaState {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
+        Ok(parts.extensions.get::<Self>().cloned())
+    }
+}
+
+/// A handler took [`MediaState`], but no [`MediaState::layer`] put one into the request: 500.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`MediaState` was extracted, but is not in the request's extensions. Add `.layer(media.layer())` \
+     to the router, after the routes that need it."
+)]
+#[non_exhaustive]
+pub struct MissingMediaState;
+
+impl IntoResponse for MissingMediaState {
+    fn into_response(self) -> Response {
+        tracing::error!("{self}");
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "wrong-wiring", self.to_string())
+            .into_response()
+    }
+}

@@ -1,0 +1,65 @@
+//! No question looks through a table: what it costs does not grow with what there is.
+
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _, SqliteConnection, query};
+
+use super::{blobs, engine::BUSY, listing, open, ownership, renditions, search};
+
+#[tokio::test]
+async fn every_question_goes_by_an_index() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = open::options(&folder.path().join("catalog"), BUSY);
+    open::prepare(&options).await.expect("a catalog");
+    let mut conn = options.connect().await.expect("a connection");
+    let pages = search::PAGES.map(|(.., page)| page);
+    let others = [
+        ownership::OWNED,
+        ownership::OWNED_IN_SCOPES,
+        ownership::EXPLAIN,
+        listing::GET,
+        listing::OWNER,
+        listing::NEWEST,
+        listing::NEWEST_IN_SCOPES,
+        listing::PROCESSING,
+        listing::ANY_OF,
+        search::COUNT,
+        blobs::ORPHANS,
+        blobs::HELD,
+        blobs::KNOWN,
+        blobs::CONTENTS,
+        renditions::FIND,
+        renditions::LEAST_RECENTLY_USED,
+        renditions::REMOVED,
+        "SELECT * FROM records WHERE hash = ?1 AND owner = ?2",
+        "DELETE FROM media WHERE id = ?1",
+        "DELETE FROM refs WHERE media = ?1",
+        "DELETE FROM renditions WHERE media = ?1",
+        "SELECT number FROM media WHERE owner = ?1 ORDER BY arrival LIMIT ?2",
+    ];
+    for sql in others.into_iter().chain(pages) {
+        let steps = plan(&mut conn, sql).await;
+        // Looking through what was asked about or through a page is no harm, nor is an index in the
+        // order of its columns up to a limit.
+        let harmless = |step: &str| {
+            step.contains("VIRTUAL TABLE")
+                || step.contains("CONSTANT ROW")
+                || step.contains("(subquery") && sql.contains("LIMIT")
+                || step.contains("USING") && sql.contains("LIMIT")
+                || step.contains("B-TREE FOR ORDER BY") && sql.contains("ORDER BY asked.key")
+        };
+        let costly = |step: &&String| step.starts_with("SCAN") || step.contains("TEMP B-TREE");
+        let found = steps.iter().filter(costly).find(|step| !harmless(step));
+        assert_eq!(found, None, "{sql}\n{steps:#?}");
+    }
+    for sql in [ownership::OWNED, ownership::OWNED_IN_SCOPES] {
+        let steps = plan(&mut conn, sql).await;
+        let by_id = |step: &String| step.contains("refs") && step.contains("(media=?");
+        assert!(steps.iter().any(by_id), "{sql}\n{steps:#?}");
+    }
+}
+
+/// How SQLite would go about it.
+async fn plan(conn: &mut SqliteConnection, sql: &str) -> Vec<String> {
+    let explain = query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")));
+    let steps = explain.fetch_all(conn).await.expect("a plan");
+    steps.iter().map(|step| step.get("detail")).collect()
+}

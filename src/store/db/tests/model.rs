@@ -1,0 +1,186 @@
+//! Any changes in any order, beside a model that keeps them in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::{collection::vec, prelude::*};
+
+use super::{Lab, entry, in_scope, owner};
+use crate::{
+    id::{ContentHash, MediaId},
+    media::{ListOptions, MediaStats},
+    owner::{Owner, Scopes},
+    ownership::{OwnershipQuestion, Standing},
+    store::db::Catalog as _,
+};
+
+/// Owners and scopes that are one another's pieces once they are joined with separators.
+fn owners() -> Vec<Owner> {
+    let tenant = |subject, name| owner(subject).with_tenant(name).expect("a tenant");
+    vec![owner("a"), owner("a:b"), tenant("b", "a"), tenant("a", "b"), tenant("a:b", "a")]
+}
+
+const SCOPES: [&str; 4] = ["a", "a:b", "'", "a/b"];
+const CONTENTS: [&str; 5] = ["", "x", "xx", "xxx", "xxxx"];
+
+#[derive(Debug, Clone)]
+enum Change {
+    Insert { owner: usize, scope: usize, content: usize },
+    // Of something that `holder` has, by whoever.
+    Remove { owner: usize, holder: usize, content: usize },
+    Erase { owner: usize },
+    Intend { content: usize },
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let (owner, scope, content) = (0..5_usize, 0..4_usize, 0..5_usize);
+    prop_oneof![
+        8 => (owner.clone(), scope, content.clone())
+            .prop_map(|(owner, scope, content)| Change::Insert { owner, scope, content }),
+        4 => (owner.clone(), owner.clone(), content.clone(), any::<bool>()).prop_map(
+            |(owner, holder, content, own)| {
+                Change::Remove { owner: if own { holder } else { owner }, holder, content }
+            }
+        ),
+        1 => owner.prop_map(|owner| Change::Erase { owner }),
+        1 => content.prop_map(|content| Change::Intend { content }),
+    ]
+}
+
+struct Item {
+    id: MediaId,
+    scopes: BTreeSet<usize>,
+    arrival: usize,
+}
+
+#[derive(Default)]
+struct Model {
+    items: BTreeMap<(usize, usize), Item>,
+    arrivals: usize,
+    orphans: BTreeSet<usize>,
+    gone: Vec<MediaId>,
+}
+
+impl Model {
+    async fn make(&mut self, lab: &Lab, change: Change) {
+        match change {
+            Change::Insert { owner, scope, content } => {
+                let entry = entry(&owners()[owner], CONTENTS[content]);
+                let row = lab.insert(&in_scope(&entry, SCOPES[scope])).await;
+                let item = self.items.entry((owner, content)).or_insert_with(|| {
+                    self.arrivals += 1;
+                    let (id, arrival) = (row.id.clone(), self.arrivals);
+                    Item { id, scopes: BTreeSet::new(), arrival }
+                });
+                assert_eq!(row.id, item.id);
+                item.scopes.insert(scope);
+                self.orphans.remove(&content);
+            }
+            Change::Remove { owner, holder, content } => {
+                let Some(item) = self.items.get(&(holder, content)) else { return };
+                let removed = lab.catalog.remove(&owners()[owner], &item.id).await;
+                assert_eq!(removed.expect("no fault").is_some(), owner == holder);
+                if owner == holder {
+                    self.drop_item(owner, content);
+                }
+            }
+            Change::Erase { owner } => {
+                let erased = lab.catalog.erase_owner(&owners()[owner]).await.expect("no fault");
+                let had = self.library(owner, |_| true);
+                assert_eq!(erased, had.into_iter().rev().collect::<Vec<_>>());
+                (0..CONTENTS.len()).for_each(|content| self.drop_item(owner, content));
+            }
+            Change::Intend { content } => {
+                let hash = ContentHash::of(CONTENTS[content].as_bytes());
+                lab.catalog.intend(hash).await.expect("no fault");
+                self.orphans.insert(content);
+            }
+        }
+    }
+
+    fn drop_item(&mut self, owner: usize, content: usize) {
+        let Some(item) = self.items.remove(&(owner, content)) else { return };
+        self.gone.push(item.id);
+        if self.items.keys().all(|(_, held)| *held != content) {
+            self.orphans.insert(content);
+        }
+    }
+
+    /// What an owner has, newest first.
+    fn library(&self, owner: usize, is_in: impl Fn(&Item) -> bool) -> Vec<MediaId> {
+        let mut items: Vec<&Item> = (self.items.iter())
+            .filter(|((whose, _), item)| *whose == owner && is_in(item))
+            .map(|(_, item)| item)
+            .collect();
+        items.sort_by_key(|item| std::cmp::Reverse(item.arrival));
+        items.into_iter().map(|item| item.id.clone()).collect()
+    }
+
+    async fn compare(&self, lab: &Lab) {
+        let all: Vec<MediaId> = self.items.values().map(|item| item.id.clone()).collect();
+        let asked: Vec<MediaId> = all.iter().chain(&self.gone).cloned().collect();
+        let mut orphans = lab.orphans().await;
+        orphans.sort();
+        let hash = |content: &usize| ContentHash::of(CONTENTS[*content].as_bytes());
+        let mut expected: Vec<_> = self.orphans.iter().map(hash).collect();
+        expected.sort();
+        assert_eq!(orphans, expected);
+
+        for (number, owner) in owners().iter().enumerate() {
+            let held = self.items.keys().filter(|(whose, _)| *whose == number);
+            let bytes = held.map(|(_, content)| CONTENTS[*content].len() as u64).sum();
+            let count = self.library(number, |_| true).len() as u64;
+            assert_eq!(lab.stats(owner).await, MediaStats::new(count, bytes));
+            for wanted in [vec![], vec![0], vec![1, 2], vec![3], vec![0, 1, 2, 3]] {
+                let scopes = match &wanted[..] {
+                    [] => Scopes::any(),
+                    some => Scopes::of(some.iter().map(|n| SCOPES[*n])).expect("scopes"),
+                };
+                let is_in = |item: &Item| {
+                    wanted.is_empty() || wanted.iter().any(|scope| item.scopes.contains(scope))
+                };
+                let library = self.library(number, is_in);
+                let options = ListOptions::new().with_scopes(scopes.clone()).with_limit(2);
+                let listed = lab.list(owner, options).await;
+                let listed: Vec<_> = listed.into_iter().map(|row| row.id).collect();
+                assert_eq!(listed, library, "{owner:?} in {scopes:?}");
+
+                let mut owned = lab.owned(owner, &scopes, &asked).await;
+                owned.sort();
+                let mut expected = library.clone();
+                expected.sort();
+                assert_eq!(owned, expected, "{owner:?} in {scopes:?}");
+
+                let question = OwnershipQuestion::new(owner, &scopes, &asked);
+                let standings = lab.catalog.explain(&question).await.expect("no fault");
+                let mine = self.library(number, |_| true);
+                let expected = asked.iter().map(|id| match () {
+                    () if library.contains(id) => Standing::Owned,
+                    () if mine.contains(id) => Standing::WrongScope,
+                    () if all.contains(id) => Standing::Foreign,
+                    () => Standing::Absent,
+                });
+                assert_eq!(standings, expected.collect::<Vec<_>>());
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) })]
+
+    #[test]
+    fn any_changes_leave_what_the_model_says(changes in vec(change(), 0..60)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(async {
+            let (lab, mut model) = (Lab::new().await, Model::default());
+            for (n, change) in changes.into_iter().enumerate() {
+                model.make(&lab, change).await;
+                if n % 10 == 0 {
+                    model.compare(&lab).await;
+                }
+            }
+            model.compare(&lab).await;
+            lab.catalog.check().await.expect("everything fits together");
+        });
+    }
+}

@@ -1,0 +1,20 @@
+#![doc = include_str!("../docs/store.md")]
+
+mod backend;
+mod blobs;
+mod builder;
+pub(crate) mod db;
+mod folder;
+mod gc;
+mod ingest;
+mod inner;
+mod quota;
+mod renditions;
+mod spool;
+mod variant_worker;
+
+pub use self::{
+    backend::Embedded,
+    builder::{EmbeddedBuilder, MakeVariants},
+    gc::{Swept, Verification},
+};
