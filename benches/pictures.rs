@@ -22,7 +22,7 @@ use std::{fs, path::Path, process::Command, time::Duration};
 use bytes::Bytes;
 use criterion::Criterion;
 use tokio::runtime::Runtime;
-use tower_media::{PictureLimits, Rendition, Transform, Variant, testkit::Darkroom};
+use tower_media::{ImageLimits, Rendition, Transform, Variant, testkit::Darkroom};
 
 use sharp::Sharp;
 
@@ -44,7 +44,7 @@ fn main() {
     }
 
     let runtime = Runtime::new().unwrap();
-    let darkroom = Darkroom::new(PictureLimits::new());
+    let darkroom = Darkroom::new(ImageLimits::new());
     let bytes = Bytes::from(fs::read(&picture).unwrap());
     let mut sharp = Sharp::start(&picture);
     let mut criterion = Criterion::default()
@@ -91,7 +91,7 @@ fn memory(picture: &Path, folder: &Path) {
 
 fn peak(picture: &Path, job: &str) {
     let (_, renditions) = jobs().into_iter().find(|(name, _)| *name == job).unwrap();
-    let darkroom = Darkroom::new(PictureLimits::new());
+    let darkroom = Darkroom::new(ImageLimits::new());
     let bytes = Bytes::from(fs::read(picture).unwrap());
     let runtime = Runtime::new().unwrap();
     for _ in 0..10 {

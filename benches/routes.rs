@@ -26,7 +26,7 @@ use axum::{Extension, Router};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tokio::{net::TcpListener, runtime::Runtime};
 use tower_http::services::ServeDir;
-use tower_media::{Embedded, MediaState, Owner, Rendition, Upload, UrlSigner, Variant};
+use tower_media::{MediaState, Owner, Rendition, Store, Upload, UrlSigner, Variant};
 
 use self::connection::Connection;
 
@@ -76,11 +76,11 @@ fn routes(c: &mut Criterion) {
 
     let (address, requests) = runtime.block_on(async {
         let signer = UrlSigner::new("k", [1; 32]).unwrap();
-        let store = Embedded::open(folder.path()).await.unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
         let media = MediaState::builder(store).url_signer(signer).build();
         let ana = Owner::new("ana").unwrap();
-        let upload = Upload::new(picture()).filename("cat.jpg").owned_by(&ana).scope("me");
-        let id = media.upload(upload).await.unwrap().id;
+        let upload = Upload::new(picture()).file_name("cat.jpg").scope("me");
+        let id = media.upload(&ana, upload).await.unwrap().id;
         media.wait_until_ready(&id, Duration::from_secs(60)).await.unwrap();
         let app: Router = Router::new()
             .merge(media.delivery_routes())

@@ -148,7 +148,7 @@ async fn measure(way: &str) {
                 "upload" => Upload::from_stream(zeros()),
                 _ => Upload::from_path(&path),
             };
-            media.upload(upload.filename("zeros").owned_by(&owner).scope("me")).await.unwrap();
+            media.upload(&owner, upload.file_name("zeros").scope("me")).await.unwrap();
         }
     }
     println!("{} {}", began.elapsed().as_millis(), peak() - before);

@@ -127,7 +127,7 @@ async fn upload(
     body: Bytes,
 ) -> response::Result<(StatusCode, String)> {
     let owner = owner(session).map_err(|_| StatusCode::UNAUTHORIZED)?;
-    let stored = media.upload(Upload::new(body).owned_by(&owner).scope("me")).await?;
+    let stored = media.upload(&owner, Upload::new(body).scope("me")).await?;
     Ok((StatusCode::CREATED, stored.id.to_string()))
 }
 

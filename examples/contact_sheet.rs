@@ -9,8 +9,8 @@ use std::{env, error::Error as StdError, fs, path::Path};
 
 use image::{DynamicImage, Rgba, RgbaImage, imageops};
 use tower_media::{
-    Embedded, Error, ErrorKind, Fit, Format, Media, MediaState, Owner, Rendition, Result,
-    Transform, Upload, Variant,
+    Error, ErrorKind, Fit, Format, Media, MediaState, Owner, Rendition, Result, Store, Transform,
+    Upload, Variant,
 };
 
 const CELL: u32 = 160;
@@ -30,14 +30,14 @@ async fn main() -> Result<(), Box<dyn StdError>> {
         return Err("name the files that are to be on the sheet".into());
     }
     let folder = tempfile::tempdir()?;
-    let media = MediaState::new(Embedded::open(folder.path()).await?);
+    let media = MediaState::new(Store::open(folder.path()).await?);
     let owner = Owner::new("contact-sheet")?;
 
     let mut rows = Vec::new();
     for (row, file) in files.iter().enumerate() {
         let name = Path::new(file).file_name().unwrap_or_default().to_string_lossy();
-        let upload = Upload::new(fs::read(file)?).filename(&*name).owned_by(&owner).scope("sheet");
-        let told = match media.upload(upload).await {
+        let upload = Upload::new(fs::read(file)?).file_name(&*name).scope("sheet");
+        let told = match media.upload(&owner, upload).await {
             Ok(record) => {
                 let pictures = pictures(&media, &record).await;
                 let renditions = match &pictures {

@@ -106,7 +106,7 @@ async fn upload(
     media: MediaState,
     body: Bytes,
 ) -> Result<(StatusCode, String)> {
-    let stored = media.upload(Upload::new(body).owned_by(&owner).scope("me")).await?;
+    let stored = media.upload(&owner, Upload::new(body).scope("me")).await?;
     Ok((StatusCode::CREATED, stored.id.to_string()))
 }
 

@@ -81,13 +81,13 @@ async fn picture(
     )
 )]
 async fn upload(owner: Owner, media: MediaState, body: Bytes) -> Result<(StatusCode, String)> {
-    let stored = media.upload(Upload::new(body).owned_by(&owner).scope("me")).await?;
+    let stored = media.upload(&owner, Upload::new(body).scope("me")).await?;
     Ok((StatusCode::CREATED, stored.id.to_string()))
 }
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Pictures", description = "Keeps people's pictures", license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")),
+    info(title = "ImageProcessor", description = "Keeps people's pictures", license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")),
     servers((url = "/")),
     paths(collage, picture, upload),
     security(("demo_login" = [])),

@@ -123,7 +123,7 @@ async fn demo_login(mut request: Request, next: Next) -> Response {
 }
 
 fn app(pool: SqlitePool) -> Router {
-    let media = MediaState::only(Table(pool.clone()));
+    let media = MediaState::with_ownership_only(Table(pool.clone()));
     let guard = VerifyMediaLayer::<Json<Vec<UnverifiedId>>, _>::new(media);
     Router::new()
         .route("/collage", post(collage).layer(guard))

@@ -48,7 +48,7 @@ async fn thumbnail(
 
 /// Stores the body of the request.
 async fn upload(owner: Owner, media: MediaState, body: Bytes) -> Result<(StatusCode, Json<Media>)> {
-    let stored = media.upload(Upload::new(body).owned_by(&owner).scope("me")).await?;
+    let stored = media.upload(&owner, Upload::new(body).scope("me")).await?;
     Ok((StatusCode::CREATED, Json(stored)))
 }
 
@@ -77,7 +77,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let address = arguments.next().unwrap_or("127.0.0.1:3000".to_owned());
     let folder = arguments.next().unwrap_or("media".to_owned());
-    let media = MediaState::embedded(&folder).await?;
+    let media = MediaState::open(&folder).await?;
     let listener = tokio::net::TcpListener::bind(address).await?;
     println!("listening on http://{}; pictures are kept in {folder}", listener.local_addr()?);
     Ok(axum::serve(listener, app(&media)).await?)

@@ -21,8 +21,8 @@ use reqwest::{Client, multipart};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tower_media::{
-    ErrorKind, Media, MediaIds, MediaState, Owner, Picture, Rendition, Result, UnverifiedId,
-    Upload, VerifiedMedia, VerifyMediaLayer,
+    DownloadedMedia, ErrorKind, Media, MediaIds, MediaState, Owner, Rendition, Result,
+    UnverifiedId, Upload, VerifiedMedia, VerifyMediaLayer,
 };
 
 #[derive(serde::Deserialize, MediaIds)]
@@ -40,8 +40,8 @@ async fn generate(
     // the one in memory has originals only.
     let references = media.download_all(owned.ids(), Rendition::Original).await?;
     let picture = model.edit(&request.prompt, references).await?;
-    let upload = Upload::new(picture).filename("edit.bmp").owned_by(owned.owner()).scope("picture");
-    Ok((StatusCode::CREATED, Json(media.upload(upload).await?)))
+    let upload = Upload::new(picture).file_name("edit.bmp").scope("picture");
+    Ok((StatusCode::CREATED, Json(media.upload(owned.owner(), upload).await?)))
 }
 
 /// An image model behind HTTP.
@@ -52,13 +52,13 @@ struct Model {
 }
 
 impl Model {
-    async fn edit(&self, prompt: &str, references: Vec<Picture>) -> Result<Bytes> {
+    async fn edit(&self, prompt: &str, references: Vec<DownloadedMedia>) -> Result<Bytes> {
         let away = |error| {
             tower_media::Error::new(ErrorKind::Unavailable, "the image model failed")
                 .with_source(error)
         };
         let mut form = multipart::Form::new().text("prompt", prompt.to_owned());
-        for Picture { id, content_type, bytes, .. } in references {
+        for DownloadedMedia { id, content_type, bytes, .. } in references {
             let part = multipart::Part::stream(bytes).file_name(id.to_string());
             form = form.part("image[]", part.mime_str(&content_type).map_err(away)?);
         }
@@ -74,7 +74,7 @@ async fn upload(
     Path(scope): Path<String>,
     body: Bytes,
 ) -> Result<(StatusCode, Json<Media>)> {
-    let stored = media.upload(Upload::new(body).owned_by(&owner).scope(scope)).await?;
+    let stored = media.upload(&owner, Upload::new(body).scope(scope)).await?;
     Ok((StatusCode::CREATED, Json(stored)))
 }
 

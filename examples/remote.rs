@@ -37,8 +37,8 @@ pub async fn run(
     for file in files {
         let name = Path::new(&file).file_name().unwrap_or_default().to_string_lossy();
         // Read as it is sent, however large, and read again if it has to be sent again.
-        let upload = Upload::from_path(&file).filename(name).owned_by(user).scope(SCOPE);
-        let stored = media.upload(upload).await?;
+        let upload = Upload::from_path(&file).file_name(name).scope(SCOPE);
+        let stored = media.upload(user, upload).await?;
         println!("{file}: {} as {}, {:?}", stored.id, stored.mime_type, stored.status);
         ids.push(UnverifiedId::parse(stored.id)?);
     }

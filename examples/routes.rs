@@ -1,7 +1,7 @@
 //! Run with `cargo run --example routes` and follow the `curl` lines of the guide's page on delivery.
 //!
 //! A gallery out of ready-made routes: uploads, delivery to owners, and links for everybody who is given
-//! one. Pictures are kept in the folder `media`, also when this ends. Another address than
+//! one. ImageProcessor are kept in the folder `media`, also when this ends. Another address than
 //! `127.0.0.1:3000`, and another folder, can be given as arguments.
 
 use std::time::Duration;
@@ -15,7 +15,7 @@ use axum::{
     routing::get,
 };
 use tower_media::{
-    Embedded, Fit, MediaState, Owner, Result, Transform, UnverifiedId, UrlSigner, VerifiedMedia,
+    Fit, MediaState, Owner, Result, Store, Transform, UnverifiedId, UrlSigner, VerifiedMedia,
     VerifyMediaLayer,
     routes::{DeliveryRoutes, UploadPolicy},
 };
@@ -58,7 +58,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = arguments.next().unwrap_or("media".to_owned());
     // A real secret is random, and comes from where the application keeps its secrets.
     let signer = UrlSigner::new("demo", "only for this demonstration, and known to everybody")?;
-    let media = MediaState::builder(Embedded::open(&folder).await?).url_signer(signer).build();
+    let media = MediaState::builder(Store::open(&folder).await?).url_signer(signer).build();
     let listener = tokio::net::TcpListener::bind(address).await?;
     println!("listening on http://{}; pictures are kept in {folder}", listener.local_addr()?);
     Ok(axum::serve(listener, app(&media)?).await?)

@@ -33,7 +33,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use tokio::{net::TcpListener, signal};
 use tower_http::cors::CorsLayer;
 use tower_media::{
-    Embedded, MakeVariants, MediaState,
+    MakeVariants, MediaState, Store,
     routes::{ServiceKeys, ServiceRoutes},
 };
 use tracing_subscriber::EnvFilter;
@@ -157,7 +157,7 @@ async fn serve() -> Result<()> {
     let public_url = settings
         .public_url
         .unwrap_or_else(|| format!("http://localhost:{}/api/v1", address.port()));
-    let store = Embedded::builder()
+    let store = Store::builder()
         .public_url(public_url)
         .max_bytes(settings.max_bytes)
         .variants(MakeVariants::Ahead)

@@ -120,7 +120,7 @@ async fn picture(
 
 /// Stores the body of the request and answers its id.
 async fn upload(owner: Owner, media: MediaState, body: Bytes) -> Result<(StatusCode, String)> {
-    let stored = media.upload(Upload::new(body).owned_by(&owner).scope("me")).await?;
+    let stored = media.upload(&owner, Upload::new(body).scope("me")).await?;
     Ok((StatusCode::CREATED, stored.id.to_string()))
 }
 

@@ -146,7 +146,7 @@ impl Error {
     }
 
     /// Makes one of several errors for several callers who waited for the same thing.
-    #[cfg(any(feature = "embedded", feature = "remote", feature = "routes"))]
+    #[cfg(any(feature = "store", feature = "remote", feature = "routes"))]
     pub(crate) fn shared(error: std::sync::Arc<Self>) -> Self {
         Self::new(error.kind(), error.to_string()).with_source(error)
     }

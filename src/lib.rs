@@ -6,7 +6,7 @@ mod docs;
 mod error;
 pub mod extract;
 mod id;
-#[cfg(feature = "embedded")]
+#[cfg(feature = "store")]
 mod image;
 pub mod media;
 mod owner;
@@ -19,7 +19,7 @@ pub mod remote;
 #[cfg(feature = "routes")]
 pub mod routes;
 mod state;
-#[cfg(feature = "embedded")]
+#[cfg(feature = "store")]
 pub mod store;
 #[cfg(feature = "testkit")]
 pub mod testkit;
@@ -37,31 +37,33 @@ pub use self::remote::{Remote, RemoteBuilder};
 pub use self::routes::{LinkOptions, UrlSigner};
 #[cfg(feature = "testkit")]
 pub use self::testkit::conformance;
-#[cfg(feature = "embedded")]
+#[cfg(feature = "store")]
 #[doc(inline)]
 pub use self::{
-    image::PictureLimits,
-    store::{Embedded, EmbeddedBuilder, MakeVariants},
+    image::ImageLimits,
+    store::{MakeVariants, Store, StoreBuilder},
 };
 #[cfg(feature = "derive")]
 pub use tower_media_derive::MediaIds;
 
 #[doc(inline)]
 pub use self::{
-    backend::{InMemory, MediaBackend, MediaBackendExt, Picture},
+    backend::{DownloadedMedia, InMemory, MediaBackend, MediaBackendExt},
     error::{Error, ErrorKind, Result},
     extract::{MediaIds, VerifiedMedia},
     id::{ContentHash, InvalidContentHash, InvalidMediaId, MediaId, UnverifiedId},
     media::{
-        ByteRange, ContentRange, Download, DownloadOptions, Exif, Fit, Format, ListAll,
-        ListOptions, ListPage, Media, MediaStats, MediaStatus, MediaUrls, Metadata, OwnerView,
-        Page, Rendition, SortBy, Transform, UnknownName, Upload, UploadBody, UploadClaims, Variant,
-        is_raster_image,
+        ByteRange, ContentRange, Download, DownloadOptions, Exif, Fit, Format, ListOptions, Media,
+        MediaStats, MediaStatus, MediaUrls, Metadata, OwnerView, Page, ParseVariantError,
+        Rendition, SearchOptions, SearchPage, SortBy, Transform, Upload, UploadBody, UploadParts,
+        Variant, is_raster_image,
     },
     owner::{InvalidOwner, InvalidScope, Owner, Scope, Scopes},
-    ownership::{DynOwnership, IdCollector, OwnedMedia, Ownership, OwnershipQuestion, Standing},
+    ownership::{
+        DynOwnership, IdCollector, OwnedMedia, Ownership, OwnershipQuestion, OwnershipStatus,
+    },
     problem::Problem,
-    state::{MediaState, MediaStateBuilder, MissingMediaState},
+    state::{Admin, MediaState, MediaStateBuilder, MissingMediaState},
     verify::VerifyMediaLayer,
 };
 

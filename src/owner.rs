@@ -135,6 +135,13 @@ impl Scope {
     }
 }
 
+impl Default for Scope {
+    /// The scope `default`, in which an upload counts that names none.
+    fn default() -> Self {
+        Self("default".into())
+    }
+}
+
 impl fmt::Debug for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Scope").field(&self.0).finish()

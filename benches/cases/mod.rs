@@ -148,8 +148,8 @@ fn app(path: &str, route: MethodRouter) -> Router {
 pub(crate) async fn refusing() -> (Router, String, String) {
     let media = MediaState::in_memory();
     let bob = Owner::new("9d2e7f31-bob").expect("a subject");
-    let upload = Upload::new("a picture").owned_by(&bob).scope("me");
-    let foreign = media.upload(upload).await.expect("stored").id;
+    let upload = Upload::new("a picture").scope("me");
+    let foreign = media.upload(&bob, upload).await.expect("stored").id;
     let guard = VerifyMediaLayer::<Path<UnverifiedId>, _>::new(media.clone());
     let router = Router::new().route("/pictures/{id}", get(async || ()).layer(guard));
     let path = |id: MediaId| format!("/pictures/{id}");

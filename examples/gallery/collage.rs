@@ -20,8 +20,8 @@ use image::{
 };
 use serde::Deserialize;
 use tower_media::{
-    Error, ErrorKind, MediaIds, MediaState, Picture, Rendition, Result, UnverifiedId, Upload,
-    VerifiedMedia,
+    DownloadedMedia, Error, ErrorKind, MediaIds, MediaState, Rendition, Result, UnverifiedId,
+    Upload, VerifiedMedia,
 };
 
 /// The side of a tile, and the gap around it, in pixels.
@@ -56,14 +56,13 @@ pub(crate) async fn make(
     let composed = tokio::task::spawn_blocking(move || compose(&pictures));
     let png = composed.await.map_err(internal)?.map_err(internal)?;
 
-    let upload =
-        Upload::new(png).filename("collage.png").owned_by(owned.owner()).scope(super::SCOPE);
-    let stored = media.upload(upload).await?;
+    let upload = Upload::new(png).file_name("collage.png").scope(super::SCOPE);
+    let stored = media.upload(owned.owner(), upload).await?;
     Ok((StatusCode::CREATED, stored.for_owner()).into_response())
 }
 
 /// Puts pictures into rows, on paper. There is at least one.
-fn compose(pictures: &[Picture]) -> Result<Vec<u8>, ImageError> {
+fn compose(pictures: &[DownloadedMedia]) -> Result<Vec<u8>, ImageError> {
     let columns = (pictures.len() - 1).isqrt() + 1;
     let rows = pictures.len().div_ceil(columns);
     let side = |tiles: usize| tiles as u32 * (TILE + GAP) + GAP;
@@ -82,7 +81,7 @@ fn compose(pictures: &[Picture]) -> Result<Vec<u8>, ImageError> {
 }
 
 /// One picture as a square.
-fn tile(picture: &Picture) -> Result<RgbaImage, ImageError> {
+fn tile(picture: &DownloadedMedia) -> Result<RgbaImage, ImageError> {
     #[expect(
         clippy::disallowed_methods,
         reason = "not a stranger's bytes: a PNG of bounded size that the store has just encoded"

@@ -3,7 +3,7 @@
 //! Two people keep their pictures in one application. Each sees their own, makes collages of them and
 //! shares them by links, and a button shows what happens if one sends the ids of the other.
 //!
-//! Pictures are kept in the folder `gallery`, also when this ends. Another address than `127.0.0.1:3000`,
+//! ImageProcessor are kept in the folder `gallery`, also when this ends. Another address than `127.0.0.1:3000`,
 //! and another folder, can be given as arguments.
 
 mod collage;
@@ -19,7 +19,7 @@ use axum::{
     routing::{delete, get, post},
 };
 use tower_media::{
-    Embedded, MakeVariants, MediaState, UnverifiedId, UrlSigner, VerifyMediaLayer,
+    MakeVariants, MediaState, Store, UnverifiedId, UrlSigner, VerifyMediaLayer,
     routes::UploadPolicy,
 };
 use tower_sessions::{MemoryStore, SessionManagerLayer};
@@ -49,7 +49,7 @@ pub(crate) async fn open(
     folder: impl AsRef<std::path::Path>,
     links: UrlSigner,
 ) -> Result<MediaState, Box<dyn std::error::Error>> {
-    let store = Embedded::builder().variants(MakeVariants::Ahead).open(folder).await?;
+    let store = Store::builder().variants(MakeVariants::Ahead).open(folder).await?;
     let links = links.with_window(pictures::LINK_WINDOW);
     let media = MediaState::builder(store).url_signer(links).build();
     samples::hang(&media).await?;

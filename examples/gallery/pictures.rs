@@ -65,6 +65,6 @@ pub(crate) async fn remove(
     VerifiedMedia(Path(id), owned): VerifiedMedia<Path<UnverifiedId>>,
     media: MediaState,
 ) -> Result<StatusCode> {
-    media.remove(owned.owner(), &owned[&id]).await?;
+    media.delete(owned.owner(), &owned[&id]).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,4 +1,4 @@
-//! Pictures that hang on the walls when people move in, so that there is something to click on.
+//! ImageProcessor that hang on the walls when people move in, so that there is something to click on.
 
 use std::io::Cursor;
 
@@ -58,8 +58,8 @@ pub(crate) async fn hang(media: &MediaState) -> Result<(), Box<dyn std::error::E
         for landscape in landscapes {
             let mut png = Cursor::new(Vec::new());
             landscape.paint().write_to(&mut png, ImageFormat::Png)?;
-            let upload = Upload::new(png.into_inner()).filename(landscape.name);
-            media.upload(upload.owned_by(&person.owner()).scope(super::SCOPE)).await?;
+            let upload = Upload::new(png.into_inner()).file_name(landscape.name);
+            media.upload(&person.owner(), upload.scope(super::SCOPE)).await?;
         }
     }
     Ok(())

@@ -9,18 +9,18 @@ use crate::{
     error::Result,
     id::{ContentHash, MediaId},
     media::{
-        Download, DownloadOptions, ListAll, ListOptions, ListPage, Media, MediaStats, MediaUrls,
-        Page, Upload,
+        Download, DownloadOptions, ListOptions, Media, MediaStats, MediaUrls, Page, SearchOptions,
+        SearchPage, Upload,
     },
-    owner::Owner,
-    ownership::{DynOwnership, Ownership, OwnershipQuestion, Standing},
+    owner::{Owner, Scope},
+    ownership::{DynOwnership, Ownership, OwnershipQuestion, OwnershipStatus},
 };
 
 /// [`MediaBackend`] behind a pointer. Implemented for every `MediaBackend`; not to be implemented
 /// by hand.
 pub trait DynMediaBackend: DynOwnership {
     /// See [`MediaBackend::upload`].
-    fn dyn_upload(&self, upload: Upload) -> BoxFuture<'_, Result<Media>>;
+    fn dyn_upload<'a>(&'a self, owner: &'a Owner, upload: Upload) -> BoxFuture<'a, Result<Media>>;
     /// See [`MediaBackend::get`].
     fn dyn_get<'a>(&'a self, id: &'a MediaId) -> BoxFuture<'a, Result<Media>>;
     /// See [`MediaBackend::download`].
@@ -39,28 +39,32 @@ pub trait DynMediaBackend: DynOwnership {
     fn dyn_search<'a>(
         &'a self,
         owner: &'a Owner,
-        options: &'a ListAll,
-    ) -> BoxFuture<'a, Result<ListPage>>;
+        options: &'a SearchOptions,
+    ) -> BoxFuture<'a, Result<SearchPage>>;
     /// See [`MediaBackend::stats`].
     fn dyn_stats<'a>(&'a self, owner: &'a Owner) -> BoxFuture<'a, Result<MediaStats>>;
     /// See [`MediaBackend::remove`].
-    fn dyn_remove<'a>(&'a self, owner: &'a Owner, id: &'a MediaId) -> BoxFuture<'a, Result<bool>>;
-    /// See [`MediaBackend::find_any_owners_by_hash`].
-    fn dyn_find_any_owners_by_hash(
-        &self,
-        hash: ContentHash,
-    ) -> BoxFuture<'_, Result<Option<Media>>>;
-    /// See [`MediaBackend::remove_any_owners`].
-    fn dyn_remove_any_owners<'a>(&'a self, id: &'a MediaId) -> BoxFuture<'a, Result<bool>>;
+    fn dyn_delete<'a>(&'a self, owner: &'a Owner, id: &'a MediaId) -> BoxFuture<'a, Result<bool>>;
+    /// See [`MediaBackend::delete_from_scope`].
+    fn dyn_delete_from_scope<'a>(
+        &'a self,
+        owner: &'a Owner,
+        id: &'a MediaId,
+        scope: &'a Scope,
+    ) -> BoxFuture<'a, Result<bool>>;
+    /// See [`MediaBackend::find_by_hash`].
+    fn dyn_find_by_hash(&self, hash: ContentHash) -> BoxFuture<'_, Result<Option<Media>>>;
+    /// See [`MediaBackend::delete_any_owner`].
+    fn dyn_delete_any_owner<'a>(&'a self, id: &'a MediaId) -> BoxFuture<'a, Result<bool>>;
     /// See [`MediaBackend::ready`].
-    fn dyn_ready(&self) -> BoxFuture<'_, Result<()>>;
+    fn dyn_check_health(&self) -> BoxFuture<'_, Result<()>>;
     /// See [`MediaBackend::urls`].
     fn dyn_urls(&self, id: &MediaId) -> MediaUrls;
 }
 
 impl<T: MediaBackend> DynMediaBackend for T {
-    fn dyn_upload(&self, upload: Upload) -> BoxFuture<'_, Result<Media>> {
-        Box::pin(self.upload(upload))
+    fn dyn_upload<'a>(&'a self, owner: &'a Owner, upload: Upload) -> BoxFuture<'a, Result<Media>> {
+        Box::pin(self.upload(owner, upload))
     }
 
     fn dyn_get<'a>(&'a self, id: &'a MediaId) -> BoxFuture<'a, Result<Media>> {
@@ -86,8 +90,8 @@ impl<T: MediaBackend> DynMediaBackend for T {
     fn dyn_search<'a>(
         &'a self,
         owner: &'a Owner,
-        options: &'a ListAll,
-    ) -> BoxFuture<'a, Result<ListPage>> {
+        options: &'a SearchOptions,
+    ) -> BoxFuture<'a, Result<SearchPage>> {
         Box::pin(self.search(owner, options))
     }
 
@@ -95,23 +99,29 @@ impl<T: MediaBackend> DynMediaBackend for T {
         Box::pin(self.stats(owner))
     }
 
-    fn dyn_remove<'a>(&'a self, owner: &'a Owner, id: &'a MediaId) -> BoxFuture<'a, Result<bool>> {
-        Box::pin(self.remove(owner, id))
+    fn dyn_delete<'a>(&'a self, owner: &'a Owner, id: &'a MediaId) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(self.delete(owner, id))
     }
 
-    fn dyn_find_any_owners_by_hash(
-        &self,
-        hash: ContentHash,
-    ) -> BoxFuture<'_, Result<Option<Media>>> {
-        Box::pin(self.find_any_owners_by_hash(hash))
+    fn dyn_delete_from_scope<'a>(
+        &'a self,
+        owner: &'a Owner,
+        id: &'a MediaId,
+        scope: &'a Scope,
+    ) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(self.delete_from_scope(owner, id, scope))
     }
 
-    fn dyn_remove_any_owners<'a>(&'a self, id: &'a MediaId) -> BoxFuture<'a, Result<bool>> {
-        Box::pin(self.remove_any_owners(id))
+    fn dyn_find_by_hash(&self, hash: ContentHash) -> BoxFuture<'_, Result<Option<Media>>> {
+        Box::pin(self.find_by_hash(hash))
     }
 
-    fn dyn_ready(&self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.ready())
+    fn dyn_delete_any_owner<'a>(&'a self, id: &'a MediaId) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(self.delete_any_owner(id))
+    }
+
+    fn dyn_check_health(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(self.check_health())
     }
 
     fn dyn_urls(&self, id: &MediaId) -> MediaUrls {
@@ -141,15 +151,15 @@ impl Ownership for SharedBackend {
         self.0.dyn_owned(question).await
     }
 
-    async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<Standing>> {
+    async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<OwnershipStatus>> {
         self.0.dyn_explain(question).await
     }
 }
 
 #[deny(clippy::missing_trait_methods)]
 impl MediaBackend for SharedBackend {
-    async fn upload(&self, upload: Upload) -> Result<Media> {
-        self.0.dyn_upload(upload).await
+    async fn upload(&self, owner: &Owner, upload: Upload) -> Result<Media> {
+        self.0.dyn_upload(owner, upload).await
     }
 
     async fn get(&self, id: &MediaId) -> Result<Media> {
@@ -164,7 +174,7 @@ impl MediaBackend for SharedBackend {
         self.0.dyn_list(owner, options).await
     }
 
-    async fn search(&self, owner: &Owner, options: &ListAll) -> Result<ListPage> {
+    async fn search(&self, owner: &Owner, options: &SearchOptions) -> Result<SearchPage> {
         self.0.dyn_search(owner, options).await
     }
 
@@ -172,20 +182,24 @@ impl MediaBackend for SharedBackend {
         self.0.dyn_stats(owner).await
     }
 
-    async fn remove(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
-        self.0.dyn_remove(owner, id).await
+    async fn delete(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
+        self.0.dyn_delete(owner, id).await
     }
 
-    async fn find_any_owners_by_hash(&self, hash: ContentHash) -> Result<Option<Media>> {
-        self.0.dyn_find_any_owners_by_hash(hash).await
+    async fn delete_from_scope(&self, owner: &Owner, id: &MediaId, scope: &Scope) -> Result<bool> {
+        self.0.dyn_delete_from_scope(owner, id, scope).await
     }
 
-    async fn remove_any_owners(&self, id: &MediaId) -> Result<bool> {
-        self.0.dyn_remove_any_owners(id).await
+    async fn find_by_hash(&self, hash: ContentHash) -> Result<Option<Media>> {
+        self.0.dyn_find_by_hash(hash).await
     }
 
-    async fn ready(&self) -> Result<()> {
-        self.0.dyn_ready().await
+    async fn delete_any_owner(&self, id: &MediaId) -> Result<bool> {
+        self.0.dyn_delete_any_owner(id).await
+    }
+
+    async fn check_health(&self) -> Result<()> {
+        self.0.dyn_check_health().await
     }
 
     fn urls(&self, id: &MediaId) -> MediaUrls {

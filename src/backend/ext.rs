@@ -37,7 +37,7 @@ pub trait MediaBackendExt: MediaBackend {
         ids: impl IntoIterator<Item = &'a MediaId, IntoIter: Send> + Send,
         options: DownloadOptions,
         limit: usize,
-    ) -> impl Future<Output = Result<Vec<Picture>>> + Send
+    ) -> impl Future<Output = Result<Vec<DownloadedMedia>>> + Send
     where
         Self: Sized,
     {
@@ -47,7 +47,11 @@ pub trait MediaBackendExt: MediaBackend {
                 .map(|id| async move {
                     let download = self.download(&id, &options).await?;
                     let content_type = download.content_type().to_owned();
-                    Ok(Picture { bytes: download.into_bytes(limit).await?, id, content_type })
+                    Ok(DownloadedMedia {
+                        bytes: download.into_bytes(limit).await?,
+                        id,
+                        content_type,
+                    })
                 })
                 .buffered(CONCURRENT)
                 .try_collect()
@@ -107,7 +111,7 @@ impl<T: MediaBackend> MediaBackendExt for T {}
 /// One rendition, read into memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Picture {
+pub struct DownloadedMedia {
     /// Of which media.
     pub id: MediaId,
     /// Its MIME type.

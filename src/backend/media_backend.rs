@@ -4,10 +4,10 @@ use crate::{
     error::{Error, ErrorKind, Result},
     id::{ContentHash, MediaId},
     media::{
-        Download, DownloadOptions, ListAll, ListOptions, ListPage, Media, MediaStats, MediaUrls,
-        Page, Upload,
+        Download, DownloadOptions, ListOptions, Media, MediaStats, MediaUrls, Page, SearchOptions,
+        SearchPage, Upload,
     },
-    owner::Owner,
+    owner::{Owner, Scope},
     ownership::Ownership,
 };
 
@@ -21,7 +21,7 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a media backend",
     note = "implement `Ownership` and `MediaBackend` for it, or use `InMemory`",
-    note = "if it only answers who owns what, use `MediaState::only(it)`"
+    note = "if it only answers who owns what, use `MediaState::with_ownership_only(it)`"
 )]
 pub trait MediaBackend: Ownership {
     /// Stores an upload and returns its record.
@@ -34,8 +34,8 @@ pub trait MediaBackend: Ownership {
     ///   In another scope they are owned there as well.
     /// - The same bytes for another owner give another id, and neither answer tells of the other
     ///   (promise P15).
-    /// - An upload whose stream fails, or that has no owner or scope, is an error and leaves nothing.
-    fn upload(&self, upload: Upload) -> impl Future<Output = Result<Media>> + Send;
+    /// - An upload whose stream fails, or whose scope is invalid, is an error and leaves nothing.
+    fn upload(&self, owner: &Owner, upload: Upload) -> impl Future<Output = Result<Media>> + Send;
 
     /// Returns the record.
     ///
@@ -81,7 +81,7 @@ pub trait MediaBackend: Ownership {
     /// # Behavior
     ///
     /// - What [`list`](Self::list) gives, as far as it passes the filters, each once.
-    /// - [`ListPage::total`] counts all pages.
+    /// - [`SearchPage::total`] counts all pages.
     /// - What compares equal comes newest first, or last if ascending, so that pages do not overlap
     ///   while nothing comes or goes.
     ///
@@ -92,8 +92,8 @@ pub trait MediaBackend: Ownership {
     fn search(
         &self,
         owner: &Owner,
-        options: &ListAll,
-    ) -> impl Future<Output = Result<ListPage>> + Send {
+        options: &SearchOptions,
+    ) -> impl Future<Output = Result<SearchPage>> + Send {
         async move {
             let mut matching = Vec::new();
             let all = ListOptions::new().with_scopes(options.scopes().clone()).with_limit(500);
@@ -121,7 +121,29 @@ pub trait MediaBackend: Ownership {
     /// - Returns whether there was something to remove. An id of another owner is nothing.
     /// - Once this has returned, the owner no longer owns the id, and it is unknown.
     /// - What other owners have is untouched, the same bytes included.
-    fn remove(&self, owner: &Owner, id: &MediaId) -> impl Future<Output = Result<bool>> + Send;
+    fn delete(&self, owner: &Owner, id: &MediaId) -> impl Future<Output = Result<bool>> + Send;
+
+    /// Deletes media of an owner from one of its scopes.
+    ///
+    /// # Behavior
+    ///
+    /// - Returns whether the owner owned the media in the scope.
+    /// - The owner keeps the media in its other scopes. From the last scope it is deleted as by
+    ///   [`delete`](Self::delete).
+    ///
+    /// # Default
+    ///
+    /// [`ErrorKind::Unsupported`].
+    fn delete_from_scope(
+        &self,
+        owner: &Owner,
+        id: &MediaId,
+        scope: &Scope,
+    ) -> impl Future<Output = Result<bool>> + Send {
+        let _ = (owner, id, scope);
+        let what = "this backend deletes media from all scopes at once: use `delete`";
+        async move { Err(Error::new(ErrorKind::Unsupported, what)) }
+    }
 
     /// Returns a record of media with this content, whoever it belongs to, if there is one.
     ///
@@ -130,7 +152,7 @@ pub trait MediaBackend: Ownership {
     /// # Default
     ///
     /// [`ErrorKind::Unsupported`].
-    fn find_any_owners_by_hash(
+    fn find_by_hash(
         &self,
         hash: ContentHash,
     ) -> impl Future<Output = Result<Option<Media>>> + Send {
@@ -144,12 +166,12 @@ pub trait MediaBackend: Ownership {
     ///
     /// # Behavior
     ///
-    /// As [`remove`](Self::remove) by the owner: other records of the same bytes are untouched.
+    /// As [`delete`](Self::delete) by the owner: other records of the same bytes are untouched.
     ///
     /// # Default
     ///
     /// [`ErrorKind::Unsupported`].
-    fn remove_any_owners(&self, id: &MediaId) -> impl Future<Output = Result<bool>> + Send {
+    fn delete_any_owner(&self, id: &MediaId) -> impl Future<Output = Result<bool>> + Send {
         let _ = id;
         let what = "media can only be removed for its owner";
         async move { Err(Error::new(ErrorKind::Unsupported, what)) }
@@ -161,7 +183,7 @@ pub trait MediaBackend: Ownership {
     /// # Default
     ///
     /// There is nothing to ask.
-    fn ready(&self) -> impl Future<Output = Result<()>> + Send {
+    fn check_health(&self) -> impl Future<Output = Result<()>> + Send {
         async { Ok(()) }
     }
 

@@ -7,17 +7,17 @@ use std::{
 
 use bytes::Bytes;
 
-use super::memory_images::{Darkroom, Described};
+use super::memory_images::{Described, MemoryImages};
 use crate::{
     backend::MediaBackend,
     error::{Error, ErrorKind, Result},
     id::{ContentHash, MediaId},
     media::{
         Download, DownloadOptions, ListOptions, Media, MediaStats, MediaUrls, Page, Upload,
-        UploadClaims,
+        UploadParts,
     },
     owner::{Owner, Scope, Scopes},
-    ownership::{Ownership, OwnershipQuestion, Standing},
+    ownership::{Ownership, OwnershipQuestion, OwnershipStatus},
 };
 
 /// The largest upload, in bytes.
@@ -25,20 +25,20 @@ const MAX_UPLOAD: usize = 100 << 20;
 
 /// A backend that keeps bytes, records and references in memory, and forgets them with the process.
 ///
-/// It does all that a backend does. With the feature `embedded` it tells of pictures and makes
-/// renditions of them as `Embedded` does, each time anew; without it anything but the
+/// It does all that a backend does. With the feature `store` it tells of pictures and makes
+/// renditions of them as `Store` does, each time anew; without it anything but the
 /// original is [`ErrorKind::Unsupported`]. Equal bytes are kept once, whoever uploaded them; each owner
 /// has an id of their own for them, which nobody can guess. An upload is at most 100 MiB.
 ///
 /// Cloning is cheap; clones share what they keep.
 #[derive(Debug, Clone, Default)]
 pub struct InMemory {
-    shelf: Arc<Mutex<Shelf>>,
-    darkroom: Darkroom,
+    inner: Arc<Mutex<Inner>>,
+    images: MemoryImages,
 }
 
 #[derive(Default)]
-struct Shelf {
+struct Inner {
     contents: HashMap<ContentHash, Content>,
     items: HashMap<MediaId, Item>,
     libraries: HashMap<Owner, Library>,
@@ -73,10 +73,10 @@ impl Library {
     }
 }
 
-impl std::fmt::Debug for Shelf {
+impl std::fmt::Debug for Inner {
     // Neither bytes nor file names belong in a log.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shelf")
+        f.debug_struct("Inner")
             .field("contents", &self.contents.len())
             .field("items", &self.items.len())
             .finish_non_exhaustive()
@@ -89,15 +89,20 @@ impl InMemory {
         Self::default()
     }
 
-    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
         // Nothing panics half way through a change, so what a panic elsewhere left is whole.
-        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Shelf {
-    fn store(&mut self, bytes: Bytes, described: Described, claims: UploadClaims) -> Media {
-        let UploadClaims { file_name, owner, scope, .. } = claims;
+impl Inner {
+    fn store(
+        &mut self,
+        owner: Owner,
+        bytes: Bytes,
+        described: Described,
+        (file_name, scope): (Option<String>, Scope),
+    ) -> Media {
         let Described { mime_type, status, metadata, exif } = described;
         let hash = ContentHash::of(&bytes);
         let content =
@@ -112,7 +117,7 @@ impl Shelf {
         let urls = MediaUrls::all("", &id).that_exist(metadata.as_ref());
         let size = content.bytes.len() as u64;
         let mut media = Media::new(id.clone(), status, mime_type, size, hash, urls);
-        (media.original_name, media.metadata, media.exif) = (file_name, metadata, exif);
+        (media.file_name, media.metadata, media.exif) = (file_name, metadata, exif);
         content.holders.insert(owner.clone(), id.clone());
         let library = self.libraries.entry(owner.clone()).or_default();
         library.arrivals += 1;
@@ -127,7 +132,7 @@ impl Shelf {
         self.items.get(id).ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no such media"))
     }
 
-    fn remove(&mut self, owner: &Owner, id: &MediaId) -> bool {
+    fn delete(&mut self, owner: &Owner, id: &MediaId) -> bool {
         if self.items.get(id).is_none_or(|item| item.owner != *owner) {
             return false;
         }
@@ -142,6 +147,17 @@ impl Shelf {
             }
         }
         true
+    }
+
+    fn delete_from_scope(&mut self, owner: &Owner, id: &MediaId, scope: &Scope) -> bool {
+        let Some(item) = self.items.get_mut(id).filter(|item| item.owner == *owner) else {
+            return false;
+        };
+        let deleted = item.scopes.remove(scope);
+        if item.scopes.is_empty() {
+            self.delete(owner, id);
+        }
+        deleted
     }
 
     fn list(&self, owner: &Owner, options: &ListOptions) -> Result<Page> {
@@ -165,12 +181,12 @@ impl Shelf {
         Ok(Page::new(items.into_iter().map(|item| item.media.clone()).collect(), next))
     }
 
-    fn standing(&self, question: &OwnershipQuestion<'_>, id: &MediaId) -> Standing {
+    fn standing(&self, question: &OwnershipQuestion<'_>, id: &MediaId) -> OwnershipStatus {
         match self.items.get(id) {
-            None => Standing::Absent,
-            Some(item) if item.owner != *question.owner() => Standing::Foreign,
-            Some(item) if !item.counts_in(question.scopes()) => Standing::WrongScope,
-            Some(_) => Standing::Owned,
+            None => OwnershipStatus::Absent,
+            Some(item) if item.owner != *question.owner() => OwnershipStatus::Foreign,
+            Some(item) if !item.counts_in(question.scopes()) => OwnershipStatus::WrongScope,
+            Some(_) => OwnershipStatus::Owned,
         }
     }
 }
@@ -183,38 +199,38 @@ impl Item {
 
 impl Ownership for InMemory {
     async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
-        let shelf = self.shelf();
-        let owned = |id: &&MediaId| shelf.standing(question, id) == Standing::Owned;
+        let inner = self.lock();
+        let owned = |id: &&MediaId| inner.standing(question, id) == OwnershipStatus::Owned;
         Ok(question.ids().iter().filter(owned).cloned().collect())
     }
 
-    async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<Standing>> {
-        let shelf = self.shelf();
-        Ok(question.ids().iter().map(|id| shelf.standing(question, id)).collect())
+    async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<OwnershipStatus>> {
+        let inner = self.lock();
+        Ok(question.ids().iter().map(|id| inner.standing(question, id)).collect())
     }
 }
 
 impl MediaBackend for InMemory {
-    async fn upload(&self, upload: Upload) -> Result<Media> {
-        let (body, claims) = upload.into_parts()?;
+    async fn upload(&self, owner: &Owner, upload: Upload) -> Result<Media> {
+        let UploadParts { body, file_name, content_type, scope, .. } = upload.into_parts()?;
         let bytes = body.into_bytes(MAX_UPLOAD).await?;
-        let described = self.darkroom.describe(&bytes, claims.content_type.as_deref()).await?;
-        Ok(self.shelf().store(bytes, described, claims))
+        let described = self.images.describe(&bytes, content_type.as_deref()).await?;
+        Ok(self.lock().store(owner.clone(), bytes, described, (file_name, scope)))
     }
 
     async fn get(&self, id: &MediaId) -> Result<Media> {
-        Ok(self.shelf().item(id)?.media.clone())
+        Ok(self.lock().item(id)?.media.clone())
     }
 
     async fn download(&self, id: &MediaId, options: &DownloadOptions) -> Result<Download> {
         let (media, bytes) = {
-            let shelf = self.shelf();
-            let media = shelf.item(id)?.media.clone();
-            let bytes = shelf.contents[&media.hash].bytes.clone();
+            let inner = self.lock();
+            let media = inner.item(id)?.media.clone();
+            let bytes = inner.contents[&media.hash].bytes.clone();
             (media, bytes)
         };
         if let Some(transform) = options.rendition().transform() {
-            return self.darkroom.develop(bytes, transform).await;
+            return self.images.render(bytes, transform).await;
         }
         let download = match options.part_of(media.size)? {
             None => Download::from_bytes(&media.mime_type, bytes).accepting_ranges(),
@@ -225,41 +241,45 @@ impl MediaBackend for InMemory {
             }
         };
         let download = download.with_hash(media.hash).with_last_modified(media.created_at);
-        Ok(match &media.original_name {
+        Ok(match &media.file_name {
             Some(name) => download.with_file_name(name),
             None => download,
         })
     }
 
     async fn list(&self, owner: &Owner, options: &ListOptions) -> Result<Page> {
-        self.shelf().list(owner, options)
+        self.lock().list(owner, options)
     }
 
     async fn stats(&self, owner: &Owner) -> Result<MediaStats> {
-        let shelf = self.shelf();
-        let library = shelf.libraries.get(owner);
+        let inner = self.lock();
+        let library = inner.libraries.get(owner);
         let ids = library.into_iter().flat_map(|library| library.ids.values());
-        let sizes = ids.map(|id| shelf.items[id].media.size);
+        let sizes = ids.map(|id| inner.items[id].media.size);
         Ok(sizes.fold(MediaStats::default(), |sum, size| {
             MediaStats::new(sum.count + 1, sum.bytes + size)
         }))
     }
 
-    async fn remove(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
-        Ok(self.shelf().remove(owner, id))
+    async fn delete(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
+        Ok(self.lock().delete(owner, id))
     }
 
-    async fn find_any_owners_by_hash(&self, hash: ContentHash) -> Result<Option<Media>> {
-        let shelf = self.shelf();
-        let holders = shelf.contents.get(&hash).map(|content| content.holders.values());
-        let records = holders.into_iter().flatten().map(|id| &shelf.items[id].media);
+    async fn delete_from_scope(&self, owner: &Owner, id: &MediaId, scope: &Scope) -> Result<bool> {
+        Ok(self.lock().delete_from_scope(owner, id, scope))
+    }
+
+    async fn find_by_hash(&self, hash: ContentHash) -> Result<Option<Media>> {
+        let inner = self.lock();
+        let holders = inner.contents.get(&hash).map(|content| content.holders.values());
+        let records = holders.into_iter().flatten().map(|id| &inner.items[id].media);
         Ok(records.min_by_key(|media| media.created_at).cloned())
     }
 
-    async fn remove_any_owners(&self, id: &MediaId) -> Result<bool> {
-        let mut shelf = self.shelf();
-        let owner = shelf.items.get(id).map(|item| item.owner.clone());
-        Ok(owner.is_some_and(|owner| shelf.remove(&owner, id)))
+    async fn delete_any_owner(&self, id: &MediaId) -> Result<bool> {
+        let mut inner = self.lock();
+        let owner = inner.items.get(id).map(|item| item.owner.clone());
+        Ok(owner.is_some_and(|owner| inner.delete(&owner, id)))
     }
 
     fn urls(&self, id: &MediaId) -> MediaUrls {

@@ -1,4 +1,4 @@
-//! What is told and made of pictures in memory: with the feature `embedded` what that store does, and
+//! What is told and made of pictures in memory: with the feature `store` what that store does, and
 //! without it nothing, for there is no decoder then.
 
 use bytes::Bytes;
@@ -16,29 +16,29 @@ pub(super) struct Described {
     pub(super) exif: Option<Exif>,
 }
 
-#[cfg(feature = "embedded")]
+#[cfg(feature = "store")]
 #[derive(Debug, Clone)]
-pub(super) struct Darkroom(crate::image::Pictures);
+pub(super) struct MemoryImages(crate::image::ImageProcessor);
 
-#[cfg(feature = "embedded")]
-impl Default for Darkroom {
+#[cfg(feature = "store")]
+impl Default for MemoryImages {
     fn default() -> Self {
-        Self(crate::image::Pictures::new(Default::default()))
+        Self(crate::image::ImageProcessor::new(Default::default()))
     }
 }
 
-#[cfg(feature = "embedded")]
-impl Darkroom {
+#[cfg(feature = "store")]
+impl MemoryImages {
     pub(super) async fn describe(&self, bytes: &Bytes, hint: Option<&str>) -> Result<Described> {
-        let source = crate::image::PictureSource::Bytes(bytes.clone());
+        let source = crate::image::ImageSource::Bytes(bytes.clone());
         let found = self.0.identify(source, bytes, hint).await?;
         let status = found.status();
         let (metadata, exif) = (found.metadata, found.exif);
         Ok(Described { mime_type: found.mime_type, status, metadata, exif })
     }
 
-    pub(super) async fn develop(&self, bytes: Bytes, transform: Transform) -> Result<Download> {
-        let source = crate::image::PictureSource::Bytes(bytes);
+    pub(super) async fn render(&self, bytes: Bytes, transform: Transform) -> Result<Download> {
+        let source = crate::image::ImageSource::Bytes(bytes);
         let made = self.0.render(source, &[transform.into()]).await?;
         let made = made.into_iter().next().expect("there is one for each that was asked for");
         let hash = crate::id::ContentHash::of(&made.bytes);
@@ -46,19 +46,19 @@ impl Darkroom {
     }
 }
 
-#[cfg(not(feature = "embedded"))]
+#[cfg(not(feature = "store"))]
 #[derive(Debug, Clone, Default)]
-pub(super) struct Darkroom;
+pub(super) struct MemoryImages;
 
-#[cfg(not(feature = "embedded"))]
-impl Darkroom {
+#[cfg(not(feature = "store"))]
+impl MemoryImages {
     pub(super) async fn describe(&self, bytes: &Bytes, hint: Option<&str>) -> Result<Described> {
         let mime_type = crate::media::media_type(bytes, hint);
         Ok(Described { mime_type, status: MediaStatus::Ready, metadata: None, exif: None })
     }
 
-    pub(super) async fn develop(&self, _: Bytes, _: Transform) -> Result<Download> {
-        let what = "without the feature `embedded` there are no renditions of media in memory";
+    pub(super) async fn render(&self, _: Bytes, _: Transform) -> Result<Download> {
+        let what = "without the feature `store` there are no renditions of media in memory";
         Err(crate::error::Error::new(crate::error::ErrorKind::Unsupported, what))
     }
 }

@@ -5,12 +5,12 @@ mod ext;
 mod media_backend;
 mod memory;
 mod memory_images;
-mod unstored;
+mod ownership_only;
 
-pub(crate) use self::unstored::Unstored;
+pub(crate) use self::ownership_only::OwnershipOnly;
 pub use self::{
     erased::{DynMediaBackend, SharedBackend},
-    ext::{MediaBackendExt, Picture},
+    ext::{DownloadedMedia, MediaBackendExt},
     media_backend::MediaBackend,
     memory::InMemory,
 };

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::limits::PictureLimits;
+use super::limits::ImageLimits;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The budget of pixels, and the bounded queue before it.
@@ -24,7 +24,7 @@ pub(super) struct Admitted {
 }
 
 impl Admission {
-    pub(super) fn new(limits: &PictureLimits) -> Self {
+    pub(super) fn new(limits: &ImageLimits) -> Self {
         Self {
             budget: Arc::new(Semaphore::new(limits.pixel_budget as usize)),
             queue: Arc::new(Semaphore::new(limits.max_waiting)),

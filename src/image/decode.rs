@@ -7,7 +7,7 @@ use jpeg_decoder::PixelFormat;
 #[cfg(any(feature = "heic", feature = "avif"))]
 use super::heif;
 use super::{
-    PictureLimits, color,
+    ImageLimits, color,
     header::{Header, Kind, open, turned},
     input::{self, Input},
     jpeg, resize,
@@ -23,7 +23,7 @@ pub(super) fn decode(
     input: Input,
     header: &Header,
     fitted: &[Transform],
-    limits: &PictureLimits,
+    limits: &ImageLimits,
 ) -> Result<DynamicImage> {
     match header.kind {
         Kind::Jpeg => {

@@ -8,7 +8,7 @@ use image::{ImageDecoder, ImageFormat, metadata::Orientation};
 #[cfg(any(feature = "heic", feature = "avif"))]
 use super::heif;
 use super::{
-    PictureLimits, exif,
+    ImageLimits, exif,
     input::{self, Input},
     jpeg,
 };
@@ -71,7 +71,7 @@ pub(super) struct Header {
 }
 
 impl Header {
-    pub(super) fn read(kind: Kind, mut input: Input, limits: &PictureLimits) -> Result<Self> {
+    pub(super) fn read(kind: Kind, mut input: Input, limits: &ImageLimits) -> Result<Self> {
         let deadline = input::deadline(&input);
         let failed = |error| input::failed(deadline, error);
         #[cfg_attr(not(any(feature = "heic", feature = "avif")), expect(unused_mut))]
@@ -128,7 +128,7 @@ pub(super) fn turned((width, height): (u32, u32), orientation: Orientation) -> (
 pub(super) fn open(
     input: Input,
     format: ImageFormat,
-    limits: &PictureLimits,
+    limits: &ImageLimits,
 ) -> Result<impl ImageDecoder> {
     let deadline = input::deadline(&input);
     let mut allowed = image::Limits::default();
@@ -143,7 +143,7 @@ pub(super) fn open(
     Ok(decoder)
 }
 
-pub(super) fn affordable(memory: u64, limits: &PictureLimits) -> Result<()> {
+pub(super) fn affordable(memory: u64, limits: &ImageLimits) -> Result<()> {
     if memory > limits.max_memory {
         let message = format!("decoding the picture takes more than {} bytes", limits.max_memory);
         return Err(Error::new(ErrorKind::Failed, message));
@@ -151,7 +151,7 @@ pub(super) fn affordable(memory: u64, limits: &PictureLimits) -> Result<()> {
     Ok(())
 }
 
-fn judge(width: u32, height: u32, limits: &PictureLimits) -> Result<()> {
+fn judge(width: u32, height: u32, limits: &ImageLimits) -> Result<()> {
     if width == 0 || height == 0 {
         return Err(Error::new(ErrorKind::Failed, "the picture has no pixels"));
     }

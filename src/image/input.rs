@@ -5,7 +5,7 @@ use std::{
     io::{self, BufReader, Cursor, Read, Seek, SeekFrom},
 };
 
-use super::processor::{Deadline, PictureSource};
+use super::processor::{Deadline, ImageSource};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Decoders ask for single bytes, and the clock is looked at once for so many of them.
@@ -24,10 +24,10 @@ pub(super) struct Timed {
 trait Source: Read + Seek {}
 impl<T: Read + Seek> Source for T {}
 
-pub(super) fn open(source: &PictureSource, deadline: Deadline) -> Result<Input> {
+pub(super) fn open(source: &ImageSource, deadline: Deadline) -> Result<Input> {
     let source: Box<dyn Source> = match source {
-        PictureSource::Bytes(bytes) => Box::new(Cursor::new(bytes.clone())),
-        PictureSource::File(path) => Box::new(File::open(path).map_err(|error| {
+        ImageSource::Bytes(bytes) => Box::new(Cursor::new(bytes.clone())),
+        ImageSource::File(path) => Box::new(File::open(path).map_err(|error| {
             Error::new(ErrorKind::Unavailable, "the picture's file cannot be opened")
                 .with_source(error)
         })?),

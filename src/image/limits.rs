@@ -14,14 +14,14 @@ use std::{num::NonZeroUsize, thread::available_parallelism, time::Duration};
 ///
 /// ```
 /// use std::time::Duration;
-/// use tower_media::PictureLimits;
+/// use tower_media::ImageLimits;
 ///
-/// let limits = PictureLimits::new().with_max_pixels(12_000_000).with_timeout(Duration::from_secs(3));
+/// let limits = ImageLimits::new().with_max_pixels(12_000_000).with_timeout(Duration::from_secs(3));
 /// assert_eq!(limits.max_pixels(), 12_000_000);
 /// assert_eq!(limits.max_side(), 16_384);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PictureLimits {
+pub struct ImageLimits {
     pub(super) max_pixels: u64,
     pub(super) max_side: u32,
     pub(super) max_memory: u64,
@@ -30,7 +30,7 @@ pub struct PictureLimits {
     pub(super) max_waiting: usize,
 }
 
-impl Default for PictureLimits {
+impl Default for ImageLimits {
     fn default() -> Self {
         Self {
             max_pixels: 50_000_000,
@@ -43,7 +43,7 @@ impl Default for PictureLimits {
     }
 }
 
-impl PictureLimits {
+impl ImageLimits {
     /// Begins with the defaults.
     pub fn new() -> Self {
         Self::default()

@@ -1,6 +1,6 @@
 //! Untrusted images: sniffing, header reading, decoding, resizing and encoding.
 //!
-//! [`Pictures`] is the only entry point to every decoder (promise P1); `clippy.toml` forbids all others.
+//! [`ImageProcessor`] is the only entry point to every decoder (promise P1); `clippy.toml` forbids all others.
 //! It checks the header first, admits the work by a pixel budget, runs it off the async threads, and
 //! ends it at a deadline (P2). It turns a panic of a decoder into an error (P3).
 
@@ -19,5 +19,5 @@ mod processor;
 mod resize;
 mod sniff;
 
-pub use self::limits::PictureLimits;
-pub(crate) use self::processor::{PictureSource, Pictures, Probe, Rendered};
+pub use self::limits::ImageLimits;
+pub(crate) use self::processor::{ImageProcessor, ImageSource, Probe, Rendered};

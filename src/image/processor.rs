@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 
-use super::{PictureLimits, decode, encode, input, resize};
+use super::{ImageLimits, decode, encode, input, resize};
 use super::{
     admission::Admission,
     header::{Header, Kind},
@@ -16,7 +16,7 @@ use crate::{
 
 /// Where the bytes of a picture are.
 #[derive(Debug, Clone)]
-pub(crate) enum PictureSource {
+pub(crate) enum ImageSource {
     Bytes(Bytes),
     File(PathBuf),
 }
@@ -39,13 +39,13 @@ pub(crate) struct Rendered {
 
 /// The one door through which pictures are read and made.
 #[derive(Debug, Clone)]
-pub(crate) struct Pictures {
-    limits: Arc<PictureLimits>,
+pub(crate) struct ImageProcessor {
+    limits: Arc<ImageLimits>,
     admission: Admission,
 }
 
-impl Pictures {
-    pub(crate) fn new(limits: PictureLimits) -> Self {
+impl ImageProcessor {
+    pub(crate) fn new(limits: ImageLimits) -> Self {
         Self { admission: Admission::new(&limits), limits: Arc::new(limits) }
     }
 
@@ -53,7 +53,7 @@ impl Pictures {
     ///
     /// `None` is for what is no picture that renditions can be made of. A picture whose header is
     /// broken, or that is over the limits, is [`ErrorKind::Failed`].
-    pub(crate) async fn probe(&self, source: PictureSource) -> Result<Option<Probe>> {
+    pub(crate) async fn probe(&self, source: ImageSource) -> Result<Option<Probe>> {
         let header = self.header(source).await?;
         Ok(header.map(|header| Probe { metadata: header.metadata(), exif: header.exif }))
     }
@@ -73,7 +73,7 @@ impl Pictures {
     /// Work that has begun goes on to its end or deadline and holds its part of the budget so long.
     pub(crate) async fn render(
         &self,
-        source: PictureSource,
+        source: ImageSource,
         renditions: &[Rendition],
     ) -> Result<Vec<Rendered>> {
         let transforms = renditions.iter().map(wanted).collect::<Result<Vec<_>>>()?;
@@ -96,7 +96,7 @@ impl Pictures {
         .await
     }
 
-    async fn header(&self, source: PictureSource) -> Result<Option<Header>> {
+    async fn header(&self, source: ImageSource) -> Result<Option<Header>> {
         let limits = self.limits.clone();
         self.off_thread(move |deadline| {
             let input = input::open(&source, deadline)?;

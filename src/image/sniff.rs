@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{PictureSource, Pictures, Probe};
+use super::{ImageProcessor, ImageSource, Probe};
 use crate::{
     error::{ErrorKind, Result},
     media::{Exif, MediaStatus, Metadata, media_type},
@@ -29,12 +29,12 @@ impl Identity {
     }
 }
 
-impl Pictures {
+impl ImageProcessor {
     /// Finds out what bytes are: they decide, their header confirms it, and what the client says is a
     /// hint where they say nothing (promise P4). `head` are the first of them.
     pub(crate) async fn identify(
         &self,
-        source: PictureSource,
+        source: ImageSource,
         head: &Bytes,
         hint: Option<&str>,
     ) -> Result<Identity> {

@@ -11,8 +11,8 @@ fn fixture(name: &str) -> Bytes {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}")).into()
 }
 
-fn door() -> Pictures {
-    Pictures::new(PictureLimits::new().with_timeout(Duration::from_secs(120)))
+fn door() -> ImageProcessor {
+    ImageProcessor::new(ImageLimits::new().with_timeout(Duration::from_secs(120)))
 }
 
 #[tokio::test]
@@ -20,14 +20,14 @@ async fn p03_a_panic_of_a_decoder_is_an_error_and_the_next_is_served() {
     let door = door();
     let panicked = door.off_thread(|_| -> Result<()> { panic!("a decoder's fault") }).await;
     assert_eq!(panicked.expect_err("it panicked").kind(), ErrorKind::Failed);
-    let source = PictureSource::Bytes(fixture("quad-noexif.jpg"));
+    let source = ImageSource::Bytes(fixture("quad-noexif.jpg"));
     door.render(source, &[Variant::Thumbnail.into()]).await.expect("the next is served");
 }
 
 #[tokio::test]
 async fn p03_a_panic_gives_its_part_of_the_budget_back() {
-    let limits = PictureLimits::new().with_pixel_budget(10).with_max_waiting(0);
-    let door = Pictures::new(limits);
+    let limits = ImageLimits::new().with_pixel_budget(10).with_max_waiting(0);
+    let door = ImageProcessor::new(limits);
     for _ in 0..3 {
         let part = door.admission.enter(10, Duration::ZERO).await.expect("there is room");
         let work = move |_| -> Result<()> {
@@ -40,7 +40,7 @@ async fn p03_a_panic_gives_its_part_of_the_budget_back() {
 
 #[tokio::test]
 async fn p02_who_finds_the_queue_full_is_told_to_come_back() {
-    let limits = PictureLimits::new().with_pixel_budget(100).with_max_waiting(1);
+    let limits = ImageLimits::new().with_pixel_budget(100).with_max_waiting(1);
     let admission = Admission::new(&limits);
     let first = admission.enter(1_000, Duration::ZERO).await.expect("a larger one comes alone");
     let mut second = Box::pin(admission.enter(60, Duration::MAX));
@@ -54,7 +54,7 @@ async fn p02_who_finds_the_queue_full_is_told_to_come_back() {
 
 #[tokio::test(start_paused = true)]
 async fn p02_nobody_waits_for_ever() {
-    let admission = Admission::new(&PictureLimits::new().with_pixel_budget(100));
+    let admission = Admission::new(&ImageLimits::new().with_pixel_budget(100));
     let _all = admission.enter(100, Duration::ZERO).await.expect("there is room");
     let late = admission.enter(100, Duration::from_secs(8)).await;
     assert_eq!(late.expect_err("no room came free").kind(), ErrorKind::Unavailable);
@@ -62,7 +62,7 @@ async fn p02_nobody_waits_for_ever() {
 
 #[tokio::test]
 async fn p02_a_caller_who_leaves_does_not_free_what_is_still_worked_on() {
-    let door = Pictures::new(PictureLimits::new().with_pixel_budget(10).with_max_waiting(0));
+    let door = ImageProcessor::new(ImageLimits::new().with_pixel_budget(10).with_max_waiting(0));
     let part = door.admission.enter(10, Duration::ZERO).await.expect("there is room");
     let (end, ended) = mpsc::channel::<()>();
     let mut work = Box::pin(door.off_thread(move |_| {
@@ -79,7 +79,7 @@ async fn p02_a_caller_who_leaves_does_not_free_what_is_still_worked_on() {
 
 #[test]
 fn p02_a_decoder_that_reads_on_is_stopped_at_the_deadline() {
-    let endless = PictureSource::Bytes(vec![0; 1 << 20].into());
+    let endless = ImageSource::Bytes(vec![0; 1 << 20].into());
     let mut input = input::open(&endless, Deadline(Instant::now())).expect("bytes can be opened");
     let byte_by_byte = input.by_ref().bytes().find_map(|byte| byte.err());
     let error = byte_by_byte.expect("it is stopped before the end");
@@ -94,11 +94,11 @@ async fn p04_the_ending_of_a_file_says_nothing() {
         ["quad-noexif.jpg", "exif.png", "static.gif", "lossy.webp", "drawing.svg", "text.txt"]
     {
         let bytes = fixture(name);
-        let by_bytes = door().probe(PictureSource::Bytes(bytes.clone())).await.expect("it is read");
+        let by_bytes = door().probe(ImageSource::Bytes(bytes.clone())).await.expect("it is read");
         for ending in ["jpg", "png", "gif", "webp", "svg", "html", "exe", ""] {
             let path = folder.path().join(format!("picture.{ending}"));
             std::fs::write(&path, &bytes).expect("a file");
-            let source = PictureSource::File(path);
+            let source = ImageSource::File(path);
             let by_file = door().probe(source.clone()).await.expect("it is read");
             assert_eq!(by_file, by_bytes, "{name} as .{ending}");
             let rendered = door().render(source, &[Rendition::png(32)]).await;
@@ -109,7 +109,7 @@ async fn p04_the_ending_of_a_file_says_nothing() {
 
 #[tokio::test]
 async fn a_file_that_is_gone_is_no_broken_picture() {
-    let source = PictureSource::File("no/such/picture".into());
+    let source = ImageSource::File("no/such/picture".into());
     let error = door().probe(source).await.expect_err("there is none");
     assert_eq!(error.kind(), ErrorKind::Unavailable);
 }

@@ -18,7 +18,7 @@ use crate::{
 /// use tower_media::{ByteRange, DownloadOptions, Rendition};
 ///
 /// let preview = DownloadOptions::new(Rendition::Original).with_range(0..=1023);
-/// assert_eq!(preview.range(), Some(ByteRange::Between { first: 0, last: 1023 }));
+/// assert_eq!(preview.range(), Some(ByteRange::Bounded { first: 0, last: 1023 }));
 /// assert_eq!(DownloadOptions::from(Rendition::png(64)).range(), None);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

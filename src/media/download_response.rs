@@ -17,7 +17,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::{
     error::{Error, ErrorKind},
     media::{Download, is_raster_image},
-    util::byte_stream::exactly,
+    util::byte_stream::with_exact_len,
 };
 
 /// What every answer carries that has to do with a stranger's bytes, whatever its status: the type is
@@ -163,7 +163,7 @@ impl IntoResponse for Download {
         }
         // A client would take what it gets for the whole.
         let body = match self.length() {
-            Some(length) => exactly(length, self.into_stream(), || {
+            Some(length) => with_exact_len(length, self.into_stream(), || {
                 Error::new(ErrorKind::Integrity, "the media is not as long as its backend said")
             }),
             None => self.into_stream(),

@@ -98,7 +98,7 @@ impl Page {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct MediaStats {
-    /// Pieces of media.
+    /// ByteStream of media.
     pub count: u64,
     /// Bytes of their originals.
     pub bytes: u64,

@@ -4,7 +4,7 @@ mod download;
 mod download_response;
 mod exif;
 mod file_name;
-#[cfg(feature = "embedded")]
+#[cfg(feature = "store")]
 mod fitted;
 mod listing;
 mod mime;
@@ -15,36 +15,33 @@ mod rendition;
 mod search;
 mod transform;
 mod upload;
-#[cfg(any(feature = "embedded", feature = "remote"))]
+#[cfg(any(feature = "store", feature = "remote"))]
 mod upload_file;
 mod upload_pump;
 mod urls;
 mod variant;
 
-#[cfg(any(feature = "embedded", feature = "remote"))]
+#[cfg(feature = "routes")]
+pub(crate) use self::download_response::{headers_of, is_http_date, make_safe};
+#[cfg(any(feature = "store", feature = "remote"))]
 pub(crate) use self::upload_file::{length as file_length, read as read_file};
 pub use self::{
     download::{Download, DownloadOptions},
     exif::{Exif, Metadata},
     listing::{ListOptions, MediaStats, Page},
     mime::is_raster_image,
-    parse::UnknownName,
+    parse::ParseVariantError,
     range::{ByteRange, ContentRange},
     record::{Media, MediaStatus, OwnerView},
     rendition::Rendition,
-    search::{ListAll, ListPage, SortBy},
+    search::{SearchOptions, SearchPage, SortBy},
     transform::{Fit, Format, Transform},
-    upload::{Upload, UploadBody, UploadClaims},
+    upload::{Upload, UploadBody, UploadParts},
     urls::MediaUrls,
     variant::Variant,
 };
-pub(crate) use self::{
-    download_response::{headers_of, is_http_date, make_safe},
-    file_name::display_name,
-    mime::media_type,
-    upload_pump::pump,
-};
-#[cfg(feature = "embedded")]
+pub(crate) use self::{file_name::display_name, mime::media_type, upload_pump::pump};
+#[cfg(feature = "store")]
 pub(crate) use self::{
     fitted::{covering, inside},
     search::TypeFilter,

@@ -13,7 +13,7 @@ use std::{
 ///
 /// assert_eq!(ByteRange::from(10..=19).resolve(100), Some(10..20));
 /// assert_eq!(ByteRange::from(90..).resolve(100), Some(90..100));
-/// assert_eq!(ByteRange::Last(10).resolve(100), Some(90..100));
+/// assert_eq!(ByteRange::Suffix(10).resolve(100), Some(90..100));
 /// assert_eq!(ByteRange::from(100..).resolve(100), None);
 /// assert_eq!(ByteRange::from(0..=9).to_string(), "bytes=0-9");
 /// ```
@@ -21,16 +21,16 @@ use std::{
 #[non_exhaustive]
 pub enum ByteRange {
     /// From one byte to another, both included; the first byte of all is 0.
-    Between {
+    Bounded {
         /// The first byte.
         first: u64,
         /// The last byte.
         last: u64,
     },
     /// From one byte to the end.
-    From(u64),
+    Offset(u64),
     /// So many bytes at the end.
-    Last(u64),
+    Suffix(u64),
 }
 
 impl ByteRange {
@@ -40,9 +40,9 @@ impl ByteRange {
     /// What reaches beyond the end ends there, and the last more than there are is all.
     pub fn resolve(self, total: u64) -> Option<Range<u64>> {
         let range = match self {
-            Self::Between { first, last } => first..last.saturating_add(1).min(total),
-            Self::From(first) => first..total,
-            Self::Last(count) => total.saturating_sub(count)..total,
+            Self::Bounded { first, last } => first..last.saturating_add(1).min(total),
+            Self::Offset(first) => first..total,
+            Self::Suffix(count) => total.saturating_sub(count)..total,
         };
         (!range.is_empty()).then_some(range)
     }
@@ -51,13 +51,13 @@ impl ByteRange {
 impl From<RangeInclusive<u64>> for ByteRange {
     fn from(range: RangeInclusive<u64>) -> Self {
         let (first, last) = range.into_inner();
-        Self::Between { first, last }
+        Self::Bounded { first, last }
     }
 }
 
 impl From<RangeFrom<u64>> for ByteRange {
     fn from(range: RangeFrom<u64>) -> Self {
-        Self::From(range.start)
+        Self::Offset(range.start)
     }
 }
 
@@ -65,9 +65,9 @@ impl fmt::Display for ByteRange {
     /// The value of a `Range` header.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Between { first, last } => write!(f, "bytes={first}-{last}"),
-            Self::From(first) => write!(f, "bytes={first}-"),
-            Self::Last(count) => write!(f, "bytes=-{count}"),
+            Self::Bounded { first, last } => write!(f, "bytes={first}-{last}"),
+            Self::Offset(first) => write!(f, "bytes={first}-"),
+            Self::Suffix(count) => write!(f, "bytes=-{count}"),
         }
     }
 }
@@ -134,12 +134,12 @@ mod tests {
             (ByteRange::from(9..), 10, Some(9..10)),
             (ByteRange::from(10..), 10, None),
             (ByteRange::from(u64::MAX..), 10, None),
-            (ByteRange::Between { first: 5, last: 4 }, 10, None),
-            (ByteRange::Last(3), 10, Some(7..10)),
-            (ByteRange::Last(u64::MAX), 10, Some(0..10)),
-            (ByteRange::Last(0), 10, None),
+            (ByteRange::Bounded { first: 5, last: 4 }, 10, None),
+            (ByteRange::Suffix(3), 10, Some(7..10)),
+            (ByteRange::Suffix(u64::MAX), 10, Some(0..10)),
+            (ByteRange::Suffix(0), 10, None),
             (ByteRange::from(0..), 0, None),
-            (ByteRange::Last(1), 0, None),
+            (ByteRange::Suffix(1), 0, None),
         ] {
             assert_eq!(range.resolve(total), resolved, "{range} of {total}");
         }

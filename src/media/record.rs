@@ -28,7 +28,8 @@ pub struct Media {
     pub status: MediaStatus,
     /// The file name it was uploaded under, for display only.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub original_name: Option<String>,
+    #[serde(rename = "originalName")]
+    pub file_name: Option<String>,
     /// The MIME type, decided by the bytes.
     pub mime_type: String,
     /// The size of the original in bytes.
@@ -65,7 +66,7 @@ impl Media {
         Self {
             id,
             status,
-            original_name: None,
+            file_name: None,
             mime_type: mime_type.into(),
             size,
             hash,

@@ -19,15 +19,15 @@ use crate::{
 /// All scopes and types, newest first, 50 a page.
 ///
 /// ```
-/// use tower_media::{ListAll, SortBy};
+/// use tower_media::{SearchOptions, SortBy};
 ///
-/// let largest = ListAll::new().with_mime_type("image/*").with_sort(SortBy::Size, false);
+/// let largest = SearchOptions::new().with_mime_type("image/*").with_sort(SortBy::Size, false);
 /// assert_eq!((largest.limit(), largest.offset()), (50, 0));
-/// assert_eq!(ListAll::new().with_limit(10_000).limit(), 500);
+/// assert_eq!(SearchOptions::new().with_limit(10_000).limit(), 500);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "it is passed to `MediaState::search`"]
-pub struct ListAll {
+pub struct SearchOptions {
     scopes: Scopes,
     mime_type: Option<String>,
     from: Option<SystemTime>,
@@ -39,7 +39,7 @@ pub struct ListAll {
     offset: usize,
 }
 
-/// What [`ListAll`] sorts by. What has no such value comes first, or last if ascending; what has the
+/// What [`SearchOptions`] sorts by. What has no such value comes first, or last if ascending; what has the
 /// same comes newest first, or last if ascending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
@@ -67,7 +67,7 @@ impl SortBy {
     }
 }
 
-impl Default for ListAll {
+impl Default for SearchOptions {
     fn default() -> Self {
         Self {
             scopes: Scopes::any(),
@@ -83,7 +83,7 @@ impl Default for ListAll {
     }
 }
 
-impl ListAll {
+impl SearchOptions {
     /// Begins with the defaults.
     pub fn new() -> Self {
         Self::default()
@@ -203,7 +203,7 @@ impl ListAll {
     }
 
     /// Sorts what [matches](Self::matches), which comes newest first, and cuts the page out of it.
-    pub(crate) fn page_of(&self, mut matching: Vec<Media>) -> ListPage {
+    pub(crate) fn page_of(&self, mut matching: Vec<Media>) -> SearchPage {
         if self.ascending {
             matching.reverse();
         }
@@ -213,7 +213,7 @@ impl ListAll {
         });
         let total = matching.len();
         let items: Vec<_> = matching.into_iter().skip(self.offset).take(self.limit).collect();
-        ListPage::new(items, total as u64, self.offset)
+        SearchPage::new(items, total as u64, self.offset)
     }
 
     fn compare(&self, a: &Media, b: &Media) -> Ordering {
@@ -231,10 +231,10 @@ impl ListAll {
     }
 }
 
-/// A page of what [`ListAll`] asks for.
+/// A page of what [`SearchOptions`] asks for.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub struct ListPage {
+pub struct SearchPage {
     /// The records.
     pub items: Vec<Media>,
     /// How many records there are on all pages.
@@ -243,7 +243,7 @@ pub struct ListPage {
     pub has_more: bool,
 }
 
-impl ListPage {
+impl SearchPage {
     /// Makes the page that begins behind `offset` records of `total`, for backends.
     pub fn new(items: Vec<Media>, total: u64, offset: usize) -> Self {
         let has_more = (offset as u64).saturating_add(items.len() as u64) < total;

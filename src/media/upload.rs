@@ -11,14 +11,17 @@ use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream, stream::Bo
 use crate::{
     error::{Error, ErrorKind, Result},
     media::display_name,
-    owner::{InvalidScope, Owner, Scope},
+    owner::{InvalidScope, Scope},
     util::byte_stream::{collect, too_large},
 };
 
 /// Bytes to be stored, with what is known of them.
 ///
-/// An upload needs an owner and a scope; a backend refuses one without, because media that belongs
-/// to nobody can be found by nobody.
+/// [`MediaState::upload`](crate::MediaState::upload) takes the owner beside it.
+///
+/// # Default
+///
+/// No file name, no content type, the scope `default`, and variants as the backend makes them.
 ///
 /// ```
 /// use tower_media::{MediaState, Owner, Upload};
@@ -27,9 +30,8 @@ use crate::{
 /// # async fn main() -> tower_media::Result<()> {
 /// let media = MediaState::in_memory();
 /// let ana = Owner::new("ana")?;
-/// let stored = media
-///     .upload(Upload::new("hello").filename("hello.txt").owned_by(&ana).scope("notes"))
-///     .await?;
+/// let stored =
+///     media.upload(&ana, Upload::new("hello").file_name("hello.txt").scope("notes")).await?;
 /// assert_eq!(stored.size, 5);
 /// # Ok(()) }
 /// ```
@@ -38,8 +40,7 @@ pub struct Upload {
     body: UploadBody,
     file_name: Option<String>,
     content_type: Option<String>,
-    owner: Option<Owner>,
-    scope: Option<Result<Scope, InvalidScope>>,
+    scope: Result<Scope, InvalidScope>,
     skips_processing: bool,
 }
 
@@ -84,8 +85,7 @@ impl Upload {
             body,
             file_name: None,
             content_type: None,
-            owner: None,
-            scope: None,
+            scope: Ok(Scope::default()),
             skips_processing: false,
         }
     }
@@ -98,7 +98,7 @@ impl Upload {
 
     /// Sets the file name to be shown later. Of a path only the last part stays; control and
     /// direction characters go, and so does what exceeds 255 bytes (promise P9).
-    pub fn filename(mut self, name: impl AsRef<str>) -> Self {
+    pub fn file_name(mut self, name: impl AsRef<str>) -> Self {
         self.file_name = display_name(name.as_ref());
         self
     }
@@ -110,18 +110,13 @@ impl Upload {
         self
     }
 
-    /// Sets the owner.
-    pub fn owned_by(mut self, owner: &Owner) -> Self {
-        self.owner = Some(owner.clone());
-        self
-    }
-
-    /// Sets the scope in which the owner will own it. A text that is no scope fails the upload.
+    /// Sets the scope in which the owner will own it. Default: `default`. An invalid scope fails the upload
+    /// with [`ErrorKind::InvalidInput`].
     pub fn scope<T>(mut self, scope: T) -> Self
     where
         T: TryInto<Scope, Error: Into<InvalidScope>>,
     {
-        self.scope = Some(scope.try_into().map_err(Into::into));
+        self.scope = scope.try_into().map_err(Into::into);
         self
     }
 
@@ -132,21 +127,14 @@ impl Upload {
         self
     }
 
-    /// Takes the upload apart, for a backend that stores it.
+    /// Splits the upload into its parts, for a backend that stores it.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] without an owner, without a scope, or with one that is none.
-    pub fn into_parts(self) -> Result<(UploadBody, UploadClaims)> {
-        let invalid = |what| Error::new(ErrorKind::InvalidInput, what);
-        let claims = UploadClaims {
-            file_name: self.file_name,
-            content_type: self.content_type,
-            owner: self.owner.ok_or_else(|| invalid("the upload has no owner"))?,
-            scope: self.scope.ok_or_else(|| invalid("the upload has no scope"))??,
-            skips_processing: self.skips_processing,
-        };
-        Ok((self.body, claims))
+    /// [`ErrorKind::InvalidInput`] if the scope is invalid.
+    pub fn into_parts(self) -> Result<UploadParts> {
+        let Self { body, file_name, content_type, scope, skips_processing } = self;
+        Ok(UploadParts { body, file_name, content_type, scope: scope?, skips_processing })
     }
 }
 
@@ -155,31 +143,31 @@ impl fmt::Debug for Upload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Upload")
             .field("body", &self.body)
-            .field("owner", &self.owner)
             .field("scope", &self.scope)
             .finish_non_exhaustive()
     }
 }
 
-/// What an [`Upload`] says of its bytes, once it is known to be complete.
+/// The parts of an [`Upload`], as a backend gets them from [`Upload::into_parts`].
 #[non_exhaustive]
-pub struct UploadClaims {
-    /// The name to show, already made safe to show.
+pub struct UploadParts {
+    /// The bytes.
+    pub body: UploadBody,
+    /// The file name to show, already sanitized (promise P9).
     pub file_name: Option<String>,
-    /// What the client says the type is.
+    /// The content type that the client declared: a hint.
     pub content_type: Option<String>,
-    /// Whose it will be.
-    pub owner: Owner,
-    /// Where the ownership will count.
+    /// The scope in which the owner will own the media.
     pub scope: Scope,
-    /// Whether the bytes are to be stored and no more.
+    /// Whether the bytes are stored without further processing.
     pub skips_processing: bool,
 }
 
-impl fmt::Debug for UploadClaims {
+impl fmt::Debug for UploadParts {
+    // File names stay out of logs (promise G16).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UploadClaims")
-            .field("owner", &self.owner)
+        f.debug_struct("UploadParts")
+            .field("body", &self.body)
             .field("scope", &self.scope)
             .finish_non_exhaustive()
     }

@@ -8,7 +8,7 @@ use tokio_util::io::ReaderStream;
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    util::byte_stream::{Pieces, exactly},
+    util::byte_stream::{ByteStream, with_exact_len},
 };
 
 /// How many bytes are read at a time.
@@ -25,13 +25,13 @@ pub(crate) async fn length(path: &Path) -> Result<u64> {
 
 /// The first `length` bytes of the file, which is opened once they are asked for. If there are fewer by
 /// then, they end in an error.
-pub(crate) fn read(path: PathBuf, length: u64) -> Pieces {
+pub(crate) fn read(path: PathBuf, length: u64) -> ByteStream {
     let opened = stream::once(async move {
         let file = File::open(path).await.map_err(unopened)?;
         Ok::<_, Error>(ReaderStream::with_capacity(file.take(length), CHUNK).map_err(unread))
     });
     let fewer = || Error::new(ErrorKind::InvalidInput, "the file was cut short while it was read");
-    exactly(length, opened.try_flatten().boxed(), fewer)
+    with_exact_len(length, opened.try_flatten().boxed(), fewer)
 }
 
 // The errors of the operating system name no path.

@@ -32,7 +32,7 @@ use crate::{
 /// # async fn main() -> tower_media::Result<()> {
 /// let media = MediaState::in_memory();
 /// let ana = Owner::new("ana")?;
-/// let cat = media.upload(Upload::new("meow").owned_by(&ana).scope("pets")).await?;
+/// let cat = media.upload(&ana, Upload::new("meow").scope("pets")).await?;
 ///
 /// let asked = UnverifiedId::parse(cat.id.as_str())?;
 /// let owned = media.verify(&ana, Scopes::any(), [asked.clone()]).await?;

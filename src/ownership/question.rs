@@ -57,7 +57,7 @@ impl<'a> OwnershipQuestion<'a> {
 /// What the operator, and nobody else, is told of one id (promise G16).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Standing {
+pub enum OwnershipStatus {
     /// The owner owns it in one of the scopes.
     Owned,
     /// The owner owns it, but in none of the scopes.
@@ -119,7 +119,7 @@ pub trait Ownership: fmt::Debug + Send + Sync + 'static {
     fn explain(
         &self,
         question: &OwnershipQuestion<'_>,
-    ) -> impl Future<Output = Result<Vec<Standing>>> + Send {
+    ) -> impl Future<Output = Result<Vec<OwnershipStatus>>> + Send {
         let _ = question;
         async {
             Err(Error::new(ErrorKind::Unsupported, "this ownership cannot explain its answers"))
@@ -139,7 +139,7 @@ pub trait DynOwnership: fmt::Debug + Send + Sync + 'static {
     fn dyn_explain<'a>(
         &'a self,
         question: &'a OwnershipQuestion<'_>,
-    ) -> BoxFuture<'a, Result<Vec<Standing>>>;
+    ) -> BoxFuture<'a, Result<Vec<OwnershipStatus>>>;
 }
 
 impl<T: Ownership> DynOwnership for T {
@@ -153,7 +153,7 @@ impl<T: Ownership> DynOwnership for T {
     fn dyn_explain<'a>(
         &'a self,
         question: &'a OwnershipQuestion<'_>,
-    ) -> BoxFuture<'a, Result<Vec<Standing>>> {
+    ) -> BoxFuture<'a, Result<Vec<OwnershipStatus>>> {
         Box::pin(self.explain(question))
     }
 }

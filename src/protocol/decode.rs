@@ -16,7 +16,8 @@ use crate::{
 pub(crate) struct Record {
     id: String,
     status: String,
-    original_name: Option<String>,
+    #[serde(rename = "originalName")]
+    file_name: Option<String>,
     mime_type: String,
     size: u64,
     pub(crate) hash: String,
@@ -99,7 +100,7 @@ impl Record {
         let created: jiff::Timestamp = self.created_at.parse().map_err(|_| nonsense("date"))?;
         let urls = public.of(&id, self.urls);
         let mut media = Media::new(id, status, self.mime_type, self.size, hash, urls);
-        media.original_name = self.original_name;
+        media.file_name = self.file_name;
         media.metadata = self.metadata.and_then(Picture::into_metadata);
         media.exif = self.exif;
         media.created_at = SystemTime::from(created);
@@ -126,7 +127,7 @@ pub(crate) struct Row<'a> {
 /// A page of the sorted list.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct ListAll<T> {
+pub(crate) struct SearchOptions<T> {
     pub(crate) items: Vec<T>,
     pub(crate) total: u64,
     pub(crate) has_more: bool,

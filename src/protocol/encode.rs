@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use crate::{
     id::{ContentHash, MediaId},
-    media::{Exif, ListPage, Media, MediaStatus, MediaUrls, Metadata},
+    media::{Exif, Media, MediaStatus, MediaUrls, Metadata, SearchPage},
 };
 
 /// A record, fields in the protocol's order. Callers are trusted, so EXIF is in it.
@@ -16,7 +16,8 @@ pub(crate) struct Record<'a> {
     id: &'a MediaId,
     status: MediaStatus,
     /// Null where there is none, unlike everything else.
-    original_name: Option<&'a str>,
+    #[serde(rename = "originalName")]
+    file_name: Option<&'a str>,
     mime_type: &'a str,
     size: u64,
     hash: ContentHash,
@@ -34,7 +35,7 @@ impl<'a> From<&'a Media> for Record<'a> {
         Self {
             id: &media.id,
             status: media.status,
-            original_name: media.original_name.as_deref(),
+            file_name: media.file_name.as_deref(),
             mime_type: &media.mime_type,
             size: media.size,
             hash: media.hash,
@@ -55,8 +56,8 @@ pub(crate) struct RecordPage<'a> {
     has_more: bool,
 }
 
-impl<'a> From<&'a ListPage> for RecordPage<'a> {
-    fn from(page: &'a ListPage) -> Self {
+impl<'a> From<&'a SearchPage> for RecordPage<'a> {
+    fn from(page: &'a SearchPage) -> Self {
         let items = page.items.iter().map(Record::from).collect();
         Self { items, total: page.total, has_more: page.has_more }
     }

@@ -18,8 +18,8 @@ use crate::{
     error::{Error, ErrorKind, Result},
     id::{ContentHash, MediaId},
     media::{
-        ByteRange, Download, DownloadOptions, ListAll, ListOptions, ListPage, Media, MediaStats,
-        MediaUrls, Page, Upload,
+        ByteRange, Download, DownloadOptions, ListOptions, Media, MediaStats, MediaUrls, Page,
+        SearchOptions, SearchPage, Upload,
     },
     owner::Owner,
     ownership::{Ownership, OwnershipQuestion},
@@ -184,11 +184,11 @@ impl Ownership for Remote {
 }
 
 impl MediaBackend for Remote {
-    async fn upload(&self, upload: Upload) -> Result<Media> {
-        let (body, claims) = upload.into_parts()?;
-        self.user_id(&claims.owner)?;
-        let change = self.questions.uploading(&claims.owner);
-        let record = upload::upload(&self.client, body, &claims).await;
+    async fn upload(&self, owner: &Owner, upload: Upload) -> Result<Media> {
+        let user_id = self.user_id(owner)?;
+        let parts = upload.into_parts()?;
+        let change = self.questions.uploading(owner);
+        let record = upload::upload(&self.client, user_id, parts).await;
         drop(change);
         record?.into_media(&self.public)
     }
@@ -209,11 +209,11 @@ impl MediaBackend for Remote {
         self.count(owner).await
     }
 
-    async fn search(&self, owner: &Owner, options: &ListAll) -> Result<ListPage> {
+    async fn search(&self, owner: &Owner, options: &SearchOptions) -> Result<SearchPage> {
         self.list_all(owner, options).await
     }
 
-    async fn remove(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
+    async fn delete(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
         self.user_id(owner)?;
         let change = self.questions.removing(id);
         let removed = self.remove_owned(owner, id).await;
@@ -221,7 +221,7 @@ impl MediaBackend for Remote {
         removed
     }
 
-    async fn find_any_owners_by_hash(&self, hash: ContentHash) -> Result<Option<Media>> {
+    async fn find_by_hash(&self, hash: ContentHash) -> Result<Option<Media>> {
         let segments = ["hash", &hash.to_string()];
         let request = || self.client.request(Method::GET, &segments);
         let answer = self.client.send("find_by_hash", request).await;
@@ -232,7 +232,7 @@ impl MediaBackend for Remote {
         }
     }
 
-    async fn remove_any_owners(&self, id: &MediaId) -> Result<bool> {
+    async fn delete_any_owner(&self, id: &MediaId) -> Result<bool> {
         let change = self.questions.removing(id);
         let removed = self.remove_by_id(id).await;
         drop(change);
@@ -240,7 +240,7 @@ impl MediaBackend for Remote {
     }
 
     /// Asks for the service's readiness where it tells, else for its health.
-    async fn ready(&self) -> Result<()> {
+    async fn check_health(&self) -> Result<()> {
         let url = self.client.root("ready");
         let request = || (self.client.http.get(url.clone()), Progress::default());
         match self.client.send_any("ready", Retry::Transient, request).await? {

@@ -13,7 +13,7 @@ use crate::{
     media::{
         ByteRange, ContentRange, Download, DownloadOptions, Format, Rendition, Transform, Variant,
     },
-    util::byte_stream::exactly,
+    util::byte_stream::with_exact_len,
 };
 
 impl Remote {
@@ -103,7 +103,7 @@ impl Remote {
         let body = body.inspect_ok(|chunk: &Bytes| observe::received(chunk.len()));
         let mut body = body.map_err(cut_short).boxed();
         if let Some(part) = part {
-            body = exactly(part.len(), body, || {
+            body = with_exact_len(part.len(), body, || {
                 Error::new(ErrorKind::Integrity, "the part is not as long as the service said")
             });
         }

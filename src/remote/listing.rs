@@ -6,7 +6,7 @@ use super::Remote;
 use crate::protocol::decode;
 use crate::{
     error::{Error, ErrorKind, Result},
-    media::{ListAll, ListOptions, ListPage, MediaStats, Page},
+    media::{ListOptions, MediaStats, Page, SearchOptions, SearchPage},
     owner::Owner,
 };
 
@@ -17,7 +17,7 @@ const COUNT_PAGE: usize = 500;
 const CURSOR: &str = "after:";
 
 /// A list as the service's query.
-fn query(options: &ListAll, user_id: &str) -> String {
+fn query(options: &SearchOptions, user_id: &str) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.append_pair("userId", user_id);
     if let Some(scopes) = options.scopes().as_slice() {
@@ -45,7 +45,7 @@ fn query(options: &ListAll, user_id: &str) -> String {
 
 /// Whether to ask for the next page. One that is empty although there is more would be asked for
 /// without end.
-fn goes_on(page: &ListPage) -> bool {
+fn goes_on(page: &SearchPage) -> bool {
     page.has_more && !page.items.is_empty()
 }
 
@@ -55,11 +55,11 @@ impl Remote {
     /// # Errors
     ///
     /// [`ErrorKind::Unsupported`] for an owner in a tenant, and those of a call to the service.
-    pub async fn list_all(&self, owner: &Owner, options: &ListAll) -> Result<ListPage> {
+    pub async fn list_all(&self, owner: &Owner, options: &SearchOptions) -> Result<SearchPage> {
         let query = query(options, self.user_id(owner)?);
-        let page: decode::ListAll<decode::Record> = self.list_by(&query).await?;
+        let page: decode::SearchOptions<decode::Record> = self.list_by(&query).await?;
         let items = page.items.into_iter().map(|record| record.into_media(&self.public));
-        Ok(ListPage {
+        Ok(SearchPage {
             items: items.collect::<Result<_>>()?,
             total: page.total,
             has_more: page.has_more,
@@ -73,8 +73,8 @@ impl Remote {
     pub fn pages<'a>(
         &'a self,
         owner: &'a Owner,
-        options: ListAll,
-    ) -> impl Stream<Item = Result<ListPage>> + Send + 'a {
+        options: SearchOptions,
+    ) -> impl Stream<Item = Result<SearchPage>> + Send + 'a {
         stream::try_unfold(Some(options), move |options| async move {
             let Some(mut options) = options else { return Ok(None) };
             let page = self.list_all(owner, &options).await?;
@@ -87,7 +87,7 @@ impl Remote {
 
     pub(super) async fn list_page(&self, owner: &Owner, options: &ListOptions) -> Result<Page> {
         let (offset, cursor) = place(options.after())?;
-        let list = ListAll::new()
+        let list = SearchOptions::new()
             .with_scopes(options.scopes().clone())
             .with_limit(options.limit())
             .with_offset(offset);

@@ -17,7 +17,7 @@ use super::{
     response::parse,
     upload_progress::Progress,
 };
-use crate::protocol::decode::{ListAll, OwnedAnswer, OwnedQuestion, Row};
+use crate::protocol::decode::{OwnedAnswer, OwnedQuestion, Row, SearchOptions};
 use crate::{
     error::{Error, ErrorKind, Result},
     id::MediaId,
@@ -182,7 +182,7 @@ impl Asker {
             url.query_pairs_mut().append_pair("apps", scope.as_str());
         }
         let response = self.client.send("list_all", || self.client.http.get(url.clone())).await?;
-        let page: ListAll<serde::de::IgnoredAny> = self.client.json(response).await?;
+        let page: SearchOptions<serde::de::IgnoredAny> = self.client.json(response).await?;
         let ready = rows.iter().filter(|row| row.status == "ready").map(|row| &row.id);
         Ok(page.total <= ready.collect::<HashSet<_>>().len() as u64)
     }

@@ -23,8 +23,9 @@ use crate::protocol::decode::Record;
 use crate::{
     error::{Error, ErrorKind, Result},
     id::ContentHash,
-    media::{UploadBody, UploadClaims, file_length, read_file},
-    util::byte_stream::unless_idle,
+    media::{UploadBody, UploadParts, file_length, read_file},
+    owner::Scope,
+    util::byte_stream::with_idle_timeout,
 };
 
 /// How many of the first bytes tell what a file is.
@@ -34,26 +35,24 @@ const HEAD: usize = 64;
 const CHUNK: usize = 64 << 10;
 
 /// Sends an upload and returns the record, once it is certain that the service has the very bytes.
-pub(super) async fn upload(
-    client: &Client,
-    body: UploadBody,
-    claims: &UploadClaims,
-) -> Result<Record> {
-    let name = ascii_name(claims.file_name.as_deref());
+pub(super) async fn upload(client: &Client, user_id: &str, parts: UploadParts) -> Result<Record> {
+    let UploadParts { body, file_name, scope, skips_processing, .. } = parts;
+    let name = ascii_name(file_name.as_deref());
+    let fields = Fields { name: &name, user_id, scope: &scope, skips_processing };
     let mut source = Source::of(body).await?;
     let mut passed = Arc::default();
     let answer = client.send_any("upload", source.retry(), || {
         let progress = Progress::default();
         passed = Arc::default();
         // It is only awaited while the connection takes more.
-        let stream = unless_idle(client.idle_timeout, source.pieces(), stood_still);
+        let stream = with_idle_timeout(client.idle_timeout, source.pieces(), stood_still);
         let stream = Hashed { stream, passed: Arc::clone(&passed) }.boxed();
         let stream = Body::wrap_stream(Moving { stream, progress: progress.clone() });
         let part = match source.length {
             Some(length) => multipart::Part::stream_with_length(stream, length),
             None => multipart::Part::stream(stream),
         };
-        (request(client, part, &name, claims), progress)
+        (fields.request(client, part), progress)
     });
     let answer = answer.await;
     let Passed { seen, failed } =
@@ -78,21 +77,26 @@ fn refused(refusal: Refusal) -> Error {
     }
 }
 
-fn request(
-    client: &Client,
-    file: multipart::Part,
-    name: &str,
-    claims: &UploadClaims,
-) -> RequestBuilder {
-    // The service goes by the bytes and the name; it ignores the part's type.
-    let mut form = multipart::Form::new()
-        .text("app", claims.scope.as_str().to_owned())
-        .text("userId", claims.owner.subject().to_owned());
-    if claims.skips_processing {
-        form = form.text("skipProcessing", "true");
+/// The fields of the multipart form.
+struct Fields<'a> {
+    name: &'a str,
+    user_id: &'a str,
+    scope: &'a Scope,
+    skips_processing: bool,
+}
+
+impl Fields<'_> {
+    fn request(&self, client: &Client, file: multipart::Part) -> RequestBuilder {
+        // The service uses the bytes and the name, and ignores the part's type.
+        let mut form = multipart::Form::new()
+            .text("app", self.scope.as_str().to_owned())
+            .text("userId", self.user_id.to_owned());
+        if self.skips_processing {
+            form = form.text("skipProcessing", "true");
+        }
+        let form = form.part("file", file.file_name(self.name.to_owned()));
+        client.request(Method::POST, &["upload"]).multipart(form)
     }
-    let form = form.part("file", file.file_name(name.to_owned()));
-    client.request(Method::POST, &["upload"]).multipart(form)
 }
 
 /// Where the bytes come from: once, or as often as they are sent.

@@ -2,12 +2,7 @@
 
 use std::{fmt, pin::pin, sync::Arc, time::Duration};
 
-use axum::{
-    Extension,
-    extract::{FromRequestParts, OptionalFromRequestParts},
-    http::{StatusCode, request::Parts},
-    response::{IntoResponse, Response},
-};
+use axum::Extension;
 use bytes::Bytes;
 use futures_util::{
     Stream,
@@ -15,20 +10,19 @@ use futures_util::{
 };
 use tracing::{Instrument as _, field};
 
+use super::{Admin, MediaStateBuilder};
 use crate::{
-    backend::{InMemory, MediaBackend, MediaBackendExt as _, Picture, SharedBackend, Unstored},
+    backend::{
+        DownloadedMedia, InMemory, MediaBackend, MediaBackendExt as _, OwnershipOnly, SharedBackend,
+    },
     error::{Error, ErrorKind, Result},
-    id::{ContentHash, MediaId, UnverifiedId},
+    id::{MediaId, UnverifiedId},
     media::{
-        Download, DownloadOptions, ListAll, ListOptions, ListPage, Media, MediaStats, MediaUrls,
-        Page, Upload, pump,
+        Download, DownloadOptions, ListOptions, Media, MediaStats, MediaUrls, Page, SearchOptions,
+        SearchPage, Upload, pump,
     },
-    owner::{Owner, Scopes},
-    ownership::{
-        Claim, DynOwnership, IdCollector, IdSet, OwnedMedia, Ownership, OwnershipQuestion,
-        Standing, contained, verify,
-    },
-    problem::Problem,
+    owner::{InvalidScope, Owner, Scope, Scopes},
+    ownership::{Claim, DynOwnership, IdCollector, IdSet, OwnedMedia, Ownership, verify},
 };
 
 /// The most ids that [`MediaState::verify`] asks about at once.
@@ -57,17 +51,17 @@ const MAX_VERIFY: usize = 10_000;
 /// let app: Router = Router::new().route("/", get(handler)).layer(media.layer());
 /// ```
 #[derive(Clone)]
-pub struct MediaState(Arc<Inner>);
+pub struct MediaState(pub(super) Arc<Inner>);
 
-struct Inner {
-    backend: SharedBackend,
-    ownership: Arc<dyn DynOwnership>,
-    check_timeout: Duration,
-    download_limit: usize,
+pub(super) struct Inner {
+    pub(super) backend: SharedBackend,
+    pub(super) ownership: Arc<dyn DynOwnership>,
+    pub(super) check_timeout: Duration,
+    pub(super) download_limit: usize,
     #[cfg(feature = "routes")]
-    url_signer: Option<crate::routes::signed_url::UrlSigner>,
+    pub(super) url_signer: Option<crate::routes::signed_url::UrlSigner>,
     #[cfg(feature = "testkit")]
-    guards: crate::testkit::guard_registry::Registry,
+    pub(super) guards: crate::testkit::guard_registry::Registry,
 }
 
 impl MediaState {
@@ -92,12 +86,12 @@ impl MediaState {
         Ok(Self::new(crate::remote::Remote::new(url)?))
     }
 
-    /// Keeps media in a folder of this machine, with the defaults of
-    /// [`EmbeddedBuilder`](crate::EmbeddedBuilder). The folder is made if need be.
+    /// Opens a [`Store`](crate::Store) in a folder of this machine, with the defaults of
+    /// [`StoreBuilder`](crate::store::StoreBuilder). Creates the folder if it is missing.
     ///
     /// # Errors
     ///
-    /// Those of [`EmbeddedBuilder::open`](crate::EmbeddedBuilder::open).
+    /// Those of [`Store::open`](crate::Store::open).
     ///
     /// # Example
     ///
@@ -106,12 +100,12 @@ impl MediaState {
     /// # async fn main() -> tower_media::Result<()> {
     /// # let folder = tempfile::tempdir().expect("a folder");
     /// # let folder = folder.path();
-    /// let media = tower_media::MediaState::embedded(folder).await?;
+    /// let media = tower_media::MediaState::open(folder).await?;
     /// # Ok(()) }
     /// ```
-    #[cfg(feature = "embedded")]
-    pub async fn embedded(folder: impl AsRef<std::path::Path>) -> Result<Self> {
-        Ok(Self::new(crate::store::Embedded::open(folder).await?))
+    #[cfg(feature = "store")]
+    pub async fn open(folder: impl AsRef<std::path::Path>) -> Result<Self> {
+        Ok(Self::new(crate::store::Store::open(folder).await?))
     }
 
     /// Only checks who owns what, and stores nothing: for an application that keeps its media in its
@@ -120,7 +114,7 @@ impl MediaState {
     /// # Example
     ///
     /// ```
-    /// use tower_media::{MediaId, MediaState, Ownership, OwnershipQuestion, Result};
+    /// use tower_media::{MediaId, MediaState, Ownership, Result};
     ///
     /// #[derive(Debug)]
     /// struct PicturesTable(/* a pool of connections */);
@@ -133,10 +127,10 @@ impl MediaState {
     ///     }
     /// }
     ///
-    /// let media = MediaState::only(PicturesTable());
+    /// let media = MediaState::with_ownership_only(PicturesTable());
     /// ```
-    pub fn only(ownership: impl Ownership) -> Self {
-        Self::new(Unstored(ownership))
+    pub fn with_ownership_only(ownership: impl Ownership) -> Self {
+        Self::new(OwnershipOnly(ownership))
     }
 
     /// Begins to configure a state over `backend`.
@@ -167,8 +161,8 @@ impl MediaState {
     ///
     /// [`ErrorKind::InvalidInput`] without owner or scope or if the stream broke off,
     /// [`ErrorKind::TooLarge`] beyond the backend's limit, and the backend's own.
-    pub async fn upload(&self, upload: Upload) -> Result<Media> {
-        self.0.backend.upload(upload).await
+    pub async fn upload(&self, owner: &Owner, upload: Upload) -> Result<Media> {
+        self.0.backend.upload(owner, upload).await
     }
 
     /// Stores an upload whose bytes are borrowed, such as a field of axum's `Multipart`, and returns its
@@ -181,8 +175,8 @@ impl MediaState {
     /// async fn avatar(media: MediaState, owner: Owner, mut form: Multipart) -> Result<Media, StatusCode> {
     ///     while let Some(field) = form.next_field().await.map_err(|_| StatusCode::BAD_REQUEST)? {
     ///         let Some(name) = field.file_name() else { continue };
-    ///         let upload = Upload::default().filename(name).owned_by(&owner).scope("avatar");
-    ///         return media.upload_from(field, upload).await.map_err(|e| e.kind().status());
+    ///         let upload = Upload::default().file_name(name).scope("avatar");
+    ///         return media.upload_from(&owner, field, upload).await.map_err(|e| e.kind().status());
     ///     }
     ///     Err(StatusCode::UNPROCESSABLE_ENTITY)
     /// }
@@ -196,13 +190,13 @@ impl MediaState {
     /// # Errors
     ///
     /// Those of [`upload`](Self::upload).
-    pub async fn upload_from<S, E>(&self, bytes: S, upload: Upload) -> Result<Media>
+    pub async fn upload_from<S, E>(&self, owner: &Owner, bytes: S, upload: Upload) -> Result<Media>
     where
         S: Stream<Item = Result<Bytes, E>> + Send,
         E: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
     {
         let (body, pump) = pump(bytes);
-        let store = self.upload(upload.with_body(body));
+        let store = self.upload(owner, upload.with_body(body));
         let (store, pump) = (pin!(store), pin!(pump));
         match select(store, pump).await {
             Either::Left((stored, _)) => stored,
@@ -229,7 +223,7 @@ impl MediaState {
     /// # async fn main() -> tower_media::Result<()> {
     /// let media = MediaState::in_memory();
     /// let ana = Owner::new("ana")?;
-    /// let id = media.upload(Upload::new("hello").owned_by(&ana).scope("notes")).await?.id;
+    /// let id = media.upload(&ana, Upload::new("hello").scope("notes")).await?.id;
     ///
     /// let whole = media.download(&id, Rendition::Original).await?;
     /// assert_eq!(whole.into_bytes(1024).await?, "hello");
@@ -264,7 +258,7 @@ impl MediaState {
         &self,
         ids: impl IntoIterator<Item = &'a MediaId, IntoIter: Send> + Send,
         options: impl Into<DownloadOptions>,
-    ) -> Result<Vec<Picture>> {
+    ) -> Result<Vec<DownloadedMedia>> {
         self.0.backend.download_all(ids, options.into(), self.0.download_limit).await
     }
 
@@ -286,16 +280,16 @@ impl MediaState {
     /// Lists an owner's media that is ready, filtered and in any order.
     ///
     /// ```
-    /// use tower_media::{ListAll, MediaState, Owner, SortBy, Upload};
+    /// use tower_media::{SearchOptions, MediaState, Owner, SortBy, Upload};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> tower_media::Result<()> {
     /// let media = MediaState::in_memory();
     /// let ana = Owner::new("ana")?;
     /// for text in ["short", "much longer"] {
-    ///     media.upload(Upload::new(text).owned_by(&ana).scope("notes")).await?;
+    ///     media.upload(&ana, Upload::new(text).scope("notes")).await?;
     /// }
-    /// let smallest = ListAll::new().with_sort(SortBy::Size, true).with_limit(1);
+    /// let smallest = SearchOptions::new().with_sort(SortBy::Size, true).with_limit(1);
     /// let page = media.search(&ana, &smallest).await?;
     /// assert_eq!((page.items[0].size, page.total, page.has_more), (5, 2, true));
     /// # Ok(()) }
@@ -304,7 +298,7 @@ impl MediaState {
     /// # Errors
     ///
     /// The backend's own.
-    pub async fn search(&self, owner: &Owner, options: &ListAll) -> Result<ListPage> {
+    pub async fn search(&self, owner: &Owner, options: &SearchOptions) -> Result<SearchPage> {
         self.0.backend.search(owner, options).await
     }
 
@@ -317,54 +311,73 @@ impl MediaState {
         self.0.backend.stats(owner).await
     }
 
-    /// Removes media of an owner and returns whether there was something to remove. Media of
-    /// another owner is nothing.
+    /// Deletes media of an owner, from all of its scopes, and returns whether there was anything to
+    /// delete. Media of another owner is left alone.
+    ///
+    /// An owner has one record per content: if the same bytes were uploaded as avatar and into the
+    /// wardrobe, this deletes both. [`delete_from_scope`](Self::delete_from_scope) deletes one of them.
     ///
     /// # Cancellation safety
     ///
-    /// A dropped future leaves the media either as it was or removed.
+    /// A dropped future leaves the media either unchanged or deleted.
     ///
     /// # Errors
     ///
     /// The backend's own.
-    pub async fn remove(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
-        self.0.backend.remove(owner, id).await
+    pub async fn delete(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
+        self.0.backend.delete(owner, id).await
     }
 
-    /// Returns a record of media with this content, whoever it belongs to, if there is one.
+    /// Deletes media of an owner from one scope, and returns whether it was in the scope. In other scopes
+    /// the owner keeps it; with its last scope the media itself is deleted.
     ///
-    /// For the operator, and never for a user: it says whether somebody else has a picture.
+    /// ```
+    /// use tower_media::{MediaState, Owner, Upload};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> tower_media::Result<()> {
+    /// let media = MediaState::in_memory();
+    /// let ana = Owner::new("ana")?;
+    /// let id = media.upload(&ana, Upload::new("hat").scope("avatar")).await?.id;
+    /// media.upload(&ana, Upload::new("hat").scope("wardrobe")).await?;
+    ///
+    /// assert!(media.delete_from_scope(&ana, &id, "wardrobe").await?);
+    /// assert!(media.get(&id).await.is_ok());
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Cancellation safety
+    ///
+    /// A dropped future leaves the media either unchanged or deleted from the scope.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unsupported`] if the backend cannot look for content, and the backend's own.
-    pub async fn find_any_owners_by_hash(&self, hash: ContentHash) -> Result<Option<Media>> {
-        self.0.backend.find_any_owners_by_hash(hash).await
+    /// [`ErrorKind::InvalidInput`] for an invalid scope, [`ErrorKind::Unsupported`] if the backend
+    /// deletes from all scopes at once, as [`Remote`](crate::Remote) does, and the backend's own.
+    pub async fn delete_from_scope<T>(&self, owner: &Owner, id: &MediaId, scope: T) -> Result<bool>
+    where
+        T: TryInto<Scope, Error: Into<InvalidScope>>,
+    {
+        let scope = scope.try_into().map_err(Into::into)?;
+        self.0.backend.delete_from_scope(owner, id, &scope).await
     }
 
-    /// Removes media, whoever it belongs to, and returns whether there was something to remove. Other
-    /// owners' records of the same bytes stay.
-    ///
-    /// For the operator, and never for a user, for whom there is [`remove`](Self::remove).
+    /// Returns the operations that ignore owners: for operators, never for a user's request.
+    pub fn admin(&self) -> Admin<'_> {
+        Admin(self)
+    }
+
+    /// Checks that everything the backend depends on answers, such as its database and its object store.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unsupported`] if the backend only removes for owners, and the backend's own.
-    pub async fn remove_any_owners(&self, id: &MediaId) -> Result<bool> {
-        self.0.backend.remove_any_owners(id).await
-    }
-
-    /// Asks the backend whether all that it needs to work answers, such as its database and its store.
-    ///
-    /// # Errors
-    ///
-    /// The backend's own, and [`ErrorKind::Timeout`] if they did not answer within the time of a
-    /// [check](MediaStateBuilder::check_timeout).
-    pub async fn ready(&self) -> Result<()> {
+    /// The backend's own, and [`ErrorKind::Timeout`] after the
+    /// [check timeout](MediaStateBuilder::check_timeout).
+    pub async fn check_health(&self) -> Result<()> {
         let after = self.0.check_timeout;
-        tokio::time::timeout(after, self.0.backend.ready())
+        tokio::time::timeout(after, self.0.backend.check_health())
             .await
-            .unwrap_or_else(|_| Err(Error::timeout("the readiness of the media", after)))
+            .unwrap_or_else(|_| Err(Error::timeout("the health check of the media", after)))
     }
 
     /// Waits until the media has been processed and returns its record. Asks at growing intervals,
@@ -429,27 +442,16 @@ impl MediaState {
         result
     }
 
-    /// Tells the operator what each of `ids` is to `owner`: owned, owned in other scopes only,
-    /// somebody else's, or absent. Repeats are told once.
-    ///
-    /// Never pass the answer on to a client: it is what the one answer of a refusal hides.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Unsupported`] if the ownership does not explain itself,
-    /// [`ErrorKind::InvalidInput`] for more than 10,000 distinct ids, [`ErrorKind::Timeout`] and
-    /// [`ErrorKind::Internal`] as for [`verify`](Self::verify), and the ownership's own.
-    pub async fn explain(
-        &self,
-        owner: &Owner,
-        scopes: impl Into<Scopes>,
-        ids: impl IntoIterator<Item = UnverifiedId>,
-    ) -> Result<Vec<(UnverifiedId, Standing)>> {
-        let (ids, scopes) = (gather(ids)?, scopes.into());
-        let question = OwnershipQuestion::new(owner, &scopes, ids.as_slice());
-        let answer = async { self.0.ownership.dyn_explain(&question).await };
-        let standings = contained("the explanation", self.0.check_timeout, answer).await?;
-        Ok(ids.as_slice().iter().map(UnverifiedId::from_candidate).zip(standings).collect())
+    pub(super) fn backend(&self) -> &SharedBackend {
+        &self.0.backend
+    }
+
+    pub(super) fn ownership(&self) -> &dyn DynOwnership {
+        &*self.0.ownership
+    }
+
+    pub(super) fn check_timeout(&self) -> Duration {
+        self.0.check_timeout
     }
 
     #[cfg(feature = "routes")]
@@ -463,7 +465,7 @@ impl MediaState {
     }
 }
 
-fn gather(ids: impl IntoIterator<Item = UnverifiedId>) -> Result<IdSet> {
+pub(super) fn gather(ids: impl IntoIterator<Item = UnverifiedId>) -> Result<IdSet> {
     let mut collector = IdCollector::new(MAX_VERIFY);
     ids.into_iter().for_each(|id| collector.add(&id));
     if collector.is_overflowed() {
@@ -479,100 +481,5 @@ impl fmt::Debug for MediaState {
             .field("backend", &self.0.backend)
             .field("ownership", &self.0.ownership)
             .finish_non_exhaustive()
-    }
-}
-
-/// Configures a [`MediaState`].
-///
-/// # Default
-///
-/// The backend answers for ownership; a check may take 10 seconds; a download into memory may be
-/// 64 MiB.
-#[derive(Debug)]
-#[must_use = "the state is made by `build`"]
-pub struct MediaStateBuilder {
-    backend: SharedBackend,
-    ownership: Arc<dyn DynOwnership>,
-    check_timeout: Duration,
-    download_limit: usize,
-    #[cfg(feature = "routes")]
-    url_signer: Option<crate::routes::signed_url::UrlSigner>,
-}
-
-impl MediaStateBuilder {
-    /// Asks `ownership` instead of the backend who owns media: the application's own table, or an
-    /// authorization service.
-    ///
-    /// An application that keeps its media itself, and wants the check alone, gives
-    /// [`InMemory`](crate::InMemory) as the backend and leaves it empty.
-    pub fn ownership(mut self, ownership: impl Ownership) -> Self {
-        self.ownership = Arc::new(ownership);
-        self
-    }
-
-    /// Sets how long a check may take before it is answered 504.
-    pub fn check_timeout(mut self, timeout: Duration) -> Self {
-        self.check_timeout = timeout;
-        self
-    }
-
-    /// Sets how many bytes [`MediaState::download_all`] reads of one piece of media.
-    pub fn download_limit(mut self, bytes: usize) -> Self {
-        self.download_limit = bytes;
-        self
-    }
-
-    /// Sets the keys for URLs that open media to whoever holds them. Without, there are none.
-    #[cfg(feature = "routes")]
-    pub fn url_signer(mut self, signer: crate::routes::signed_url::UrlSigner) -> Self {
-        self.url_signer = Some(signer);
-        self
-    }
-
-    /// Makes the state.
-    pub fn build(self) -> MediaState {
-        MediaState(Arc::new(Inner {
-            backend: self.backend,
-            ownership: self.ownership,
-            check_timeout: self.check_timeout,
-            download_limit: self.download_limit,
-            #[cfg(feature = "routes")]
-            url_signer: self.url_signer,
-            #[cfg(feature = "testkit")]
-            guards: Default::default(),
-        }))
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for MediaState {
-    type Rejection = MissingMediaState;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        parts.extensions.get::<Self>().cloned().ok_or(MissingMediaState)
-    }
-}
-
-impl<S: Sync> OptionalFromRequestParts<S> for MediaState {
-    type Rejection = std::convert::Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
-        Ok(parts.extensions.get::<Self>().cloned())
-    }
-}
-
-/// A handler took [`MediaState`], but no [`MediaState::layer`] put one into the request: 500.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`MediaState` was extracted, but is not in the request's extensions. Add `.layer(media.layer())` \
-     to the router, after the routes that need it."
-)]
-#[non_exhaustive]
-pub struct MissingMediaState;
-
-impl IntoResponse for MissingMediaState {
-    fn into_response(self) -> Response {
-        tracing::error!("{self}");
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "wrong-wiring", self.to_string())
-            .into_response()
     }
 }

@@ -2,10 +2,10 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use super::{EmbeddedBuilder, MakeVariants, Swept, Verification, variant_worker};
+use super::{GcReport, MakeVariants, StoreBuilder, Verification, variant_worker};
 use super::{
     blobs::{content_key, damaged},
-    inner::Store,
+    inner::Inner,
     renditions::lost,
 };
 use crate::{
@@ -13,13 +13,13 @@ use crate::{
     error::{Error, ErrorKind, Result},
     id::{ContentHash, MediaId},
     media::{
-        Download, DownloadOptions, ListAll, ListOptions, ListPage, Media, MediaStats, MediaUrls,
-        Page, Upload,
+        Download, DownloadOptions, ListOptions, Media, MediaStats, MediaUrls, Page, SearchOptions,
+        SearchPage, Upload,
     },
-    owner::Owner,
-    ownership::{Ownership, OwnershipQuestion, Standing},
+    owner::{Owner, Scope},
+    ownership::{Ownership, OwnershipQuestion, OwnershipStatus},
     store::db::{Listing, Matches, Row},
-    util::byte_stream::hashing_to,
+    util::byte_stream::verify_hash,
 };
 
 /// A backend that keeps media in a folder of this machine, with nothing to install and nothing lost.
@@ -33,7 +33,7 @@ use crate::{
 ///   nothing tells of the other (promise P15).
 /// - What is read whole is hashed on the way; bytes that are damaged end in
 ///   [`ErrorKind::Integrity`] instead of being delivered (promise R5).
-/// - Pictures get three variants and any [`Transform`](crate::Transform), upright, in sRGB and without
+/// - ImageProcessor get three variants and any [`Transform`](crate::Transform), upright, in sRGB and without
 ///   metadata, made once and kept as long as there is room.
 ///
 /// Cloning is cheap; clones share everything. The folder belongs to one process at a time, and is free
@@ -42,41 +42,41 @@ use crate::{
 /// # Example
 ///
 /// ```
-/// use tower_media::{Embedded, MediaState, Owner, Rendition, Upload};
+/// use tower_media::{Store, MediaState, Owner, Rendition, Upload};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> tower_media::Result<()> {
 /// # let folder = tempfile::tempdir().expect("a folder");
 /// # let folder = folder.path();
-/// let media = MediaState::new(Embedded::open(folder).await?);
+/// let media = MediaState::new(Store::open(folder).await?);
 /// let ana = Owner::new("ana")?;
-/// let stored = media.upload(Upload::new("hello").owned_by(&ana).scope("notes")).await?;
+/// let stored = media.upload(&ana, Upload::new("hello").scope("notes")).await?;
 /// drop(media);
 ///
-/// let media = MediaState::new(Embedded::open(folder).await?);
+/// let media = MediaState::new(Store::open(folder).await?);
 /// let bytes = media.download(&stored.id, Rendition::Original).await?.into_bytes(100).await?;
 /// assert_eq!(&bytes[..], b"hello");
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone)]
-pub struct Embedded(Arc<Store>);
+pub struct Store(Arc<Inner>);
 
-impl Embedded {
-    /// Opens the folder with the defaults of [`EmbeddedBuilder`]. It is made if need be.
+impl Store {
+    /// Opens the folder with the defaults of [`StoreBuilder`]. It is made if need be.
     ///
     /// # Errors
     ///
-    /// Those of [`EmbeddedBuilder::open`].
+    /// Those of [`StoreBuilder::open`].
     pub async fn open(folder: impl AsRef<Path>) -> Result<Self> {
         Self::builder().open(folder).await
     }
 
     /// Begins to configure a store.
-    pub fn builder() -> EmbeddedBuilder {
-        EmbeddedBuilder::default()
+    pub fn builder() -> StoreBuilder {
+        StoreBuilder::default()
     }
 
-    pub(super) fn start(store: Store) -> Self {
+    pub(super) fn start(store: Inner) -> Self {
         let store = Arc::new(store);
         if store.settings.variants == MakeVariants::Ahead {
             store.tasks.spawn(variant_worker::work(Arc::downgrade(&store)));
@@ -84,13 +84,13 @@ impl Embedded {
         Self(store)
     }
 
-    /// Deletes bytes that nobody has referred to for the [grace period](EmbeddedBuilder::grace). What it
+    /// Deletes bytes that nobody has referred to for the [grace period](StoreBuilder::grace). What it
     /// costs depends on how many those are, not on how many there are.
     ///
     /// # Errors
     ///
     /// What rows or bytes fail with. What was not swept then is swept the next time.
-    pub async fn sweep(&self) -> Result<Swept> {
+    pub async fn sweep(&self) -> Result<GcReport> {
         self.0.sweep().await
     }
 
@@ -139,12 +139,12 @@ impl Embedded {
         self.0.closing.cancel();
         self.0.tasks.close();
         self.0.tasks.wait().await;
-        self.0.catalog.close().await
+        self.0.db.close().await
     }
 
     pub(super) async fn row(&self, id: &MediaId) -> Result<Row> {
         let none = || Error::new(ErrorKind::NotFound, "there is no such media");
-        self.0.catalog.get(id).await?.ok_or_else(none)
+        self.0.db.get(id).await?.ok_or_else(none)
     }
 
     pub(super) async fn original(&self, row: Row, options: &DownloadOptions) -> Result<Download> {
@@ -158,7 +158,7 @@ impl Embedded {
         let download = match part {
             Some(part) => Download::from_stream(row.mime_type, found.pieces).with_part(part),
             None => {
-                Download::from_stream(row.mime_type, hashing_to(row.hash, found.pieces, damaged))
+                Download::from_stream(row.mime_type, verify_hash(row.hash, found.pieces, damaged))
                     .with_length(row.size)
                     .accepting_ranges()
             }
@@ -171,19 +171,19 @@ impl Embedded {
     }
 }
 
-impl Ownership for Embedded {
+impl Ownership for Store {
     async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
-        self.0.catalog.owned(question).await
+        self.0.db.owned(question).await
     }
 
-    async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<Standing>> {
-        self.0.catalog.explain(question).await
+    async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<OwnershipStatus>> {
+        self.0.db.explain(question).await
     }
 }
 
-impl MediaBackend for Embedded {
-    async fn upload(&self, upload: Upload) -> Result<Media> {
-        Ok(self.0.record(self.0.upload(upload).await?))
+impl MediaBackend for Store {
+    async fn upload(&self, owner: &Owner, upload: Upload) -> Result<Media> {
+        Ok(self.0.record(self.0.upload(owner, upload).await?))
     }
 
     async fn get(&self, id: &MediaId) -> Result<Media> {
@@ -199,47 +199,55 @@ impl MediaBackend for Embedded {
     }
 
     async fn list(&self, owner: &Owner, options: &ListOptions) -> Result<Page> {
-        let Listing { rows, next } = self.0.catalog.list(owner, options).await?;
+        let Listing { rows, next } = self.0.db.list(owner, options).await?;
         Ok(Page::new(rows.into_iter().map(|row| self.0.record(row)).collect(), next))
     }
 
-    async fn search(&self, owner: &Owner, options: &ListAll) -> Result<ListPage> {
-        let Matches { rows, total } = self.0.catalog.search(owner, options).await?;
+    async fn search(&self, owner: &Owner, options: &SearchOptions) -> Result<SearchPage> {
+        let Matches { rows, total } = self.0.db.search(owner, options).await?;
         let items = rows.into_iter().map(|row| self.0.record(row)).collect();
-        Ok(ListPage::new(items, total, options.offset()))
+        Ok(SearchPage::new(items, total, options.offset()))
     }
 
     async fn stats(&self, owner: &Owner) -> Result<MediaStats> {
-        self.0.catalog.stats(owner).await
+        self.0.db.stats(owner).await
     }
 
-    async fn remove(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
-        let removed = self.0.catalog.remove(owner, id).await?.is_some();
+    async fn delete(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
+        let removed = self.0.db.delete(owner, id).await?.is_some();
         if removed {
             self.0.drop_removed(id).await;
         }
         Ok(removed)
     }
 
-    async fn find_any_owners_by_hash(&self, hash: ContentHash) -> Result<Option<Media>> {
-        let row = self.0.catalog.any_of(hash).await?;
+    async fn delete_from_scope(&self, owner: &Owner, id: &MediaId, scope: &Scope) -> Result<bool> {
+        let (found, deleted) = self.0.db.delete_from_scope(owner, id, scope).await?;
+        if deleted {
+            self.0.drop_removed(id).await;
+        }
+        Ok(found)
+    }
+
+    async fn find_by_hash(&self, hash: ContentHash) -> Result<Option<Media>> {
+        let row = self.0.db.find_by_hash(hash).await?;
         Ok(row.map(|row| self.0.record(row)))
     }
 
-    async fn remove_any_owners(&self, id: &MediaId) -> Result<bool> {
-        match self.0.catalog.get(id).await? {
-            Some(row) => self.remove(&row.owner, id).await,
+    async fn delete_any_owner(&self, id: &MediaId) -> Result<bool> {
+        match self.0.db.get(id).await? {
+            Some(row) => self.delete(&row.owner, id).await,
             None => Ok(false),
         }
     }
 
     /// Asks the database and the store of the bytes for what they do not have.
-    async fn ready(&self) -> Result<()> {
+    async fn check_health(&self) -> Result<()> {
         if self.0.closing.is_cancelled() {
             return Err(Error::new(ErrorKind::Unavailable, "the media store is closed"));
         }
         let nothing = ContentHash::from_bytes([0; 32]);
-        self.0.catalog.any_of(nothing).await?;
+        self.0.db.find_by_hash(nothing).await?;
         self.0.blobs.open(&content_key(nothing), None).await.map(drop)
     }
 

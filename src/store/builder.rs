@@ -4,14 +4,14 @@ use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 use object_store::ObjectStore;
 
-use super::{Embedded, blobs::Blobs, folder::Folder, inner::Store, quota::Quota};
+use super::{Store, blobs::Blobs, folder::Folder, inner::Inner, quota::Quota};
 use crate::{
     error::Result,
-    image::{PictureLimits, Pictures},
-    store::db::SqliteCatalog,
+    image::{ImageLimits, ImageProcessor},
+    store::db::SqliteDatabase,
 };
 
-/// When the three variants of a picture are made. See [`EmbeddedBuilder::variants`].
+/// When the three variants of a picture are made. See [`StoreBuilder::variants`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum MakeVariants {
@@ -25,7 +25,7 @@ pub enum MakeVariants {
     Ahead,
 }
 
-/// Configures [`Embedded`].
+/// Configures [`Store`].
 ///
 /// # Default
 ///
@@ -33,21 +33,21 @@ pub enum MakeVariants {
 /// 1 GiB of renditions, an hour of grace for removed bytes, and 30 s for what is silent.
 ///
 /// ```
-/// use tower_media::{Embedded, Owner, Upload};
+/// use tower_media::{Store, Owner, Upload};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> tower_media::Result<()> {
 /// # let folder = tempfile::tempdir().expect("a folder");
-/// let store = Embedded::builder().max_bytes(5).open(folder.path()).await?;
+/// let store = Store::builder().max_bytes(5).open(folder.path()).await?;
 /// let media = tower_media::MediaState::new(store);
 /// let ana = Owner::new("ana")?;
-/// let refused = media.upload(Upload::new("too long").owned_by(&ana).scope("notes")).await;
+/// let refused = media.upload(&ana, Upload::new("too long").scope("notes")).await;
 /// assert_eq!(refused.unwrap_err().kind(), tower_media::ErrorKind::TooLarge);
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
 #[must_use = "the store is made by `open`"]
-pub struct EmbeddedBuilder {
+pub struct StoreBuilder {
     pub(super) store: Option<Arc<dyn ObjectStore>>,
     pub(super) max_bytes: u64,
     pub(super) max_uploads: usize,
@@ -56,11 +56,11 @@ pub struct EmbeddedBuilder {
     pub(super) max_rendition_bytes: u64,
     pub(super) grace: Duration,
     pub(super) patience: Duration,
-    pub(super) pictures: PictureLimits,
+    pub(super) pictures: ImageLimits,
     pub(super) public_url: String,
 }
 
-impl Default for EmbeddedBuilder {
+impl Default for StoreBuilder {
     fn default() -> Self {
         Self {
             store: None,
@@ -71,13 +71,13 @@ impl Default for EmbeddedBuilder {
             max_rendition_bytes: 1 << 30,
             grace: Duration::from_secs(60 * 60),
             patience: Duration::from_secs(30),
-            pictures: PictureLimits::default(),
+            pictures: ImageLimits::default(),
             public_url: String::new(),
         }
     }
 }
 
-impl EmbeddedBuilder {
+impl StoreBuilder {
     /// Keeps the bytes in this object store instead of the folder: S3, Google Cloud Storage, Azure, or
     /// whatever else implements [`object_store::ObjectStore`]. Rows, and uploads that are not complete yet,
     /// stay in the folder.
@@ -138,7 +138,7 @@ impl EmbeddedBuilder {
     }
 
     /// Sets the limits within which pictures are decoded.
-    pub fn pictures(mut self, limits: PictureLimits) -> Self {
+    pub fn pictures(mut self, limits: ImageLimits) -> Self {
         self.pictures = limits;
         self
     }
@@ -159,24 +159,24 @@ impl EmbeddedBuilder {
     /// use by another process, [`ErrorKind::Integrity`](crate::ErrorKind::Integrity) if its database is
     /// damaged, [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if a newer version of this crate
     /// wrote it, and [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) if another program did.
-    pub async fn open(self, folder: impl AsRef<Path>) -> Result<Embedded> {
+    pub async fn open(self, folder: impl AsRef<Path>) -> Result<Store> {
         let root = folder.as_ref().to_owned();
         let folder = crate::util::blocking(move || Folder::open(&root)).await??;
-        let catalog = Arc::new(SqliteCatalog::open(&folder.catalog()).await?);
+        let db = Arc::new(SqliteDatabase::open(&folder.db()).await?);
         let blobs = match &self.store {
             Some(store) => Blobs::in_store(store.clone(), self.patience),
             None => Blobs::in_folder(&folder, self.patience)?,
         };
-        let pictures = Pictures::new(self.pictures.clone());
+        let pictures = ImageProcessor::new(self.pictures.clone());
         let quota = Quota::new(self.quota);
-        Ok(Embedded::start(Store::new(self, folder, catalog, blobs, pictures, quota)))
+        Ok(Store::start(Inner::new(self, folder, db, blobs, pictures, quota)))
     }
 }
 
-impl fmt::Debug for EmbeddedBuilder {
+impl fmt::Debug for StoreBuilder {
     // What a store shows of itself may hold its keys.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EmbeddedBuilder")
+        f.debug_struct("StoreBuilder")
             .field("max_bytes", &self.max_bytes)
             .field("quota", &self.quota)
             .field("variants", &self.variants)

@@ -45,7 +45,7 @@ impl Folder {
     }
 
     /// Where the rows are.
-    pub(super) fn catalog(&self) -> PathBuf {
+    pub(super) fn db(&self) -> PathBuf {
         self.root.join("catalog.sqlite")
     }
 }

@@ -6,13 +6,13 @@ use futures_util::TryStreamExt as _;
 
 use super::{
     blobs::{all_renditions_key, content_key, content_of, contents_key, damaged, rendition_of},
-    inner::Store,
+    inner::Inner,
 };
 use crate::{
     error::{ErrorKind, Result},
     id::{ContentHash, MediaId},
     owner::Owner,
-    util::byte_stream::hashing_to,
+    util::byte_stream::verify_hash,
 };
 
 /// How many contents are looked up at once.
@@ -21,12 +21,12 @@ const BATCH: usize = 256;
 /// What a sweep deleted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Swept {
+pub struct GcReport {
     /// Contents that nobody referred to.
     pub contents: u64,
 }
 
-/// What [`Embedded::verify`](super::Embedded::verify) found.
+/// What [`Store::verify`](super::Store::verify) found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Verification {
@@ -47,12 +47,12 @@ impl Verification {
     }
 }
 
-impl Store {
-    pub(super) async fn sweep(&self) -> Result<Swept> {
+impl Inner {
+    pub(super) async fn sweep(&self) -> Result<GcReport> {
         let now = SystemTime::now();
         // What was removed has no renditions any more, unless deleting them failed.
         loop {
-            let removed = self.catalog.removed(now, BATCH).await?;
+            let removed = self.db.removed(now, BATCH).await?;
             for id in &removed {
                 self.drop_renditions(id).await?;
             }
@@ -61,19 +61,19 @@ impl Store {
             }
         }
         let before = now.checked_sub(self.settings.grace).unwrap_or(SystemTime::UNIX_EPOCH);
-        let mut swept = Swept::default();
+        let mut swept = GcReport::default();
         loop {
-            let orphans = self.catalog.orphans(before, BATCH).await?;
+            let orphans = self.db.orphans(before, BATCH).await?;
             for &hash in &orphans {
-                let _alone = self.catalog.lock(hash).await?;
+                let _alone = self.db.lock(hash).await?;
                 // Somebody may have uploaded it since.
-                if self.catalog.is_orphan(hash).await? {
+                if self.db.is_orphan(hash).await? {
                     // In this order: a row without a file is swept again, a file without a row is not
                     // found.
                     self.blobs.delete(&content_key(hash)).await?;
                     swept.contents += 1;
                 }
-                self.catalog.forget_orphan(hash).await?;
+                self.db.forget_orphan(hash).await?;
             }
             if orphans.len() < BATCH {
                 return Ok(swept);
@@ -93,7 +93,7 @@ impl Store {
     }
 
     pub(super) async fn erase_owner(&self, owner: &Owner) -> Result<u64> {
-        let erased = self.catalog.erase_owner(owner).await?;
+        let erased = self.db.erase_owner(owner).await?;
         for id in &erased {
             self.drop_removed(id).await;
         }
@@ -101,11 +101,11 @@ impl Store {
     }
 
     pub(super) async fn verify(self: &Arc<Self>) -> Result<Verification> {
-        self.catalog.check().await?;
+        self.db.check().await?;
         let mut found = Verification::default();
         let mut after = None;
         loop {
-            let contents = self.catalog.contents(after, BATCH).await?;
+            let contents = self.db.referenced_blobs(after, BATCH).await?;
             for content in &contents {
                 self.check(content.hash, &mut found).await?;
             }
@@ -122,15 +122,13 @@ impl Store {
     async fn check(&self, hash: ContentHash, found: &mut Verification) -> Result<()> {
         let Some(blob) = self.blobs.open(&content_key(hash), None).await? else {
             // It may have been removed and swept since its row was read.
-            if !self.catalog.is_orphan(hash).await?
-                && !self.catalog.known(&[hash]).await?.is_empty()
-            {
+            if !self.db.is_orphan(hash).await? && !self.db.existing(&[hash]).await?.is_empty() {
                 found.missing.push(hash);
             }
             return Ok(());
         };
         found.checked += 1;
-        match hashing_to(hash, blob.pieces, damaged).try_for_each(|_| ready(Ok(()))).await {
+        match verify_hash(hash, blob.pieces, damaged).try_for_each(|_| ready(Ok(()))).await {
             Err(error) if error.kind() == ErrorKind::Integrity => found.damaged.push(hash),
             read => read?,
         }
@@ -142,10 +140,10 @@ impl Store {
         while let Some(files) = files.try_next().await.map_err(|stopped| stopped.1)? {
             let hashes: Vec<_> =
                 files.iter().filter_map(|file| content_of(&file.location)).collect();
-            let known = self.catalog.known(&hashes).await?;
+            let known = self.db.existing(&hashes).await?;
             for hash in hashes.into_iter().filter(|hash| !known.contains(hash)) {
                 found.strays += 1;
-                self.catalog.intend(hash).await?;
+                self.db.mark_pending(hash).await?;
             }
         }
         Ok(())
@@ -155,7 +153,7 @@ impl Store {
         let mut files = self.blobs.list(&all_renditions_key());
         while let Some(file) = files.try_next().await? {
             let Some((id, key)) = rendition_of(&file.location) else { continue };
-            if self.catalog.rendition(&id, &key).await?.is_none() {
+            if self.db.rendition(&id, &key).await?.is_none() {
                 found.strays += 1;
                 self.blobs.delete(&file.location).await?;
             }

@@ -5,26 +5,26 @@ use std::sync::Arc;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{blobs::Blobs, builder::EmbeddedBuilder, folder::Folder, quota::Quota};
-use crate::util::single_flight::Flights;
+use super::{blobs::Blobs, builder::StoreBuilder, folder::Folder, quota::Quota};
+use crate::util::single_flight::SingleFlight;
 use crate::{
     id::MediaId,
-    image::{Pictures, Rendered},
+    image::{ImageProcessor, Rendered},
     media::{Media, MediaStatus, MediaUrls},
-    store::db::{Catalog, Row},
+    store::db::{Database, Row},
 };
 
 #[derive(Debug)]
-pub(super) struct Store {
-    pub(super) settings: EmbeddedBuilder,
+pub(super) struct Inner {
+    pub(super) settings: StoreBuilder,
     pub(super) folder: Folder,
-    pub(super) catalog: Arc<dyn Catalog>,
+    pub(super) db: Arc<dyn Database>,
     pub(super) blobs: Blobs,
-    pub(super) pictures: Pictures,
+    pub(super) pictures: ImageProcessor,
     pub(super) quota: Quota,
     pub(super) uploads: Semaphore,
     /// Renditions being made: of which media, and whether its variants or which transform.
-    pub(super) renditions: Flights<(MediaId, String), Arc<[Rendered]>>,
+    pub(super) renditions: SingleFlight<(MediaId, String), Arc<[Rendered]>>,
     /// What must be finished although nobody waits for it any more.
     pub(super) tasks: TaskTracker,
     /// Whether there may be pictures whose variants are to be made.
@@ -32,24 +32,24 @@ pub(super) struct Store {
     pub(super) closing: CancellationToken,
 }
 
-impl Store {
+impl Inner {
     pub(super) fn new(
-        settings: EmbeddedBuilder,
+        settings: StoreBuilder,
         folder: Folder,
-        catalog: Arc<dyn Catalog>,
+        db: Arc<dyn Database>,
         blobs: Blobs,
-        pictures: Pictures,
+        pictures: ImageProcessor,
         quota: Quota,
     ) -> Self {
         Self {
             uploads: Semaphore::new(settings.max_uploads),
             settings,
             folder,
-            catalog,
+            db,
             blobs,
             pictures,
             quota,
-            renditions: Flights::new(),
+            renditions: SingleFlight::new(),
             tasks: TaskTracker::new(),
             processing: Arc::default(),
             closing: CancellationToken::new(),
@@ -61,7 +61,7 @@ impl Store {
         let picture = row.metadata.as_ref().filter(|_| row.status == MediaStatus::Ready);
         let urls = self.urls(&row.id).that_exist(picture);
         let mut media = Media::new(row.id, row.status, row.mime_type, row.size, row.hash, urls);
-        media.original_name = row.file_name;
+        media.file_name = row.file_name;
         media.metadata = row.metadata;
         media.exif = row.exif;
         media.created_at = row.created_at;
@@ -73,7 +73,7 @@ impl Store {
     }
 }
 
-impl Drop for Store {
+impl Drop for Inner {
     fn drop(&mut self) {
         self.closing.cancel();
     }

@@ -14,7 +14,7 @@ mod spool;
 mod variant_worker;
 
 pub use self::{
-    backend::Embedded,
-    builder::{EmbeddedBuilder, MakeVariants},
-    gc::{Swept, Verification},
+    backend::Store,
+    builder::{MakeVariants, StoreBuilder},
+    gc::{GcReport, Verification},
 };

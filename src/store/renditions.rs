@@ -9,13 +9,13 @@ use tokio::io::AsyncWriteExt as _;
 
 use super::{
     blobs::{Found, content_key, renditions_key},
-    inner::Store,
+    inner::Inner,
     spool::{Content, not_written},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
     id::{ContentHash, MediaId},
-    image::{PictureSource, Rendered},
+    image::{ImageSource, Rendered},
     media::{Download, DownloadOptions, MediaStatus, Rendition, Transform, Variant},
     store::db::{RenditionRow, Row},
 };
@@ -28,7 +28,7 @@ fn key_of(id: &MediaId, key: &str) -> Path {
     renditions_key(id).join(key)
 }
 
-impl Store {
+impl Inner {
     /// Delivers a rendition that is none of the original.
     pub(super) async fn rendition(
         self: &Arc<Self>,
@@ -59,14 +59,14 @@ impl Store {
         key: &str,
         options: &DownloadOptions,
     ) -> Result<Option<Download>> {
-        let Some(kept) = self.catalog.rendition(id, key).await? else { return Ok(None) };
+        let Some(kept) = self.db.rendition(id, key).await? else { return Ok(None) };
         let part = options.part_of(kept.size)?;
         let found = self.blobs.open(&key_of(id, key), part.map(|part| part.range())).await?;
         // A file that is gone or cut, by whatever happened to the disk, is made anew.
         let Some(Found { pieces, .. }) = found.filter(|found| found.size == kept.size) else {
             return Ok(None);
         };
-        self.catalog.touch_rendition(id, &kept).await?;
+        self.db.touch_rendition(id, &kept).await?;
         let download = Download::from_stream(kept.mime_type, pieces).with_hash(kept.hash);
         Ok(Some(match part {
             Some(part) => download.with_part(part),
@@ -83,10 +83,10 @@ impl Store {
         let name: Vec<_> = wanted.iter().map(Transform::key).collect();
         let (store, row, wanted) = (self.clone(), row.clone(), wanted.to_vec());
         self.renditions
-            .join((row.id.clone(), name.join("+")), &self.tasks, || async move {
+            .run((row.id.clone(), name.join("+")), &self.tasks, || async move {
                 let made = store.render(&row, &wanted).await;
                 if made.as_ref().is_err_and(|error| error.kind() == ErrorKind::Failed) {
-                    store.catalog.set_status(&row.id, MediaStatus::Failed, row.metadata).await?;
+                    store.db.set_status(&row.id, MediaStatus::Failed, row.metadata).await?;
                 }
                 made
             })
@@ -116,7 +116,7 @@ impl Store {
             used_at: SystemTime::now(),
         };
         // Whoever removed the media meanwhile does not find this file any more.
-        if !self.catalog.keep_rendition(id, row).await? {
+        if !self.db.keep_rendition(id, row).await? {
             self.blobs.delete(&key_of(id, key)).await?;
         }
         Ok(())
@@ -125,13 +125,13 @@ impl Store {
     /// Deletes the renditions of media that were removed.
     pub(super) async fn drop_renditions(&self, id: &MediaId) -> Result<()> {
         self.blobs.delete_all(&renditions_key(id)).await?;
-        self.catalog.forget_renditions(id, None).await
+        self.db.forget_renditions(id, None).await
     }
 
     /// Drops what was not asked for the longest time, until there is room again.
     async fn evict(&self) -> Result<()> {
-        while self.catalog.rendition_bytes().await? > self.settings.max_rendition_bytes {
-            let oldest = self.catalog.least_recently_used(EVICTED_AT_ONCE).await?;
+        while self.db.rendition_bytes().await? > self.settings.max_rendition_bytes {
+            let oldest = self.db.least_recently_used(EVICTED_AT_ONCE).await?;
             if oldest.is_empty() {
                 return Ok(());
             }
@@ -139,18 +139,18 @@ impl Store {
                 // In this order: a row without a file is made anew, a file without a row only found by
                 // `verify`.
                 self.blobs.delete(&key_of(&id, &key)).await?;
-                self.catalog.forget_renditions(&id, Some(&key)).await?;
+                self.db.forget_renditions(&id, Some(&key)).await?;
             }
         }
         Ok(())
     }
 
     /// The original as a file, and what keeps the file there.
-    async fn source(&self, row: &Row) -> Result<(PictureSource, Option<TempPath>)> {
+    async fn source(&self, row: &Row) -> Result<(ImageSource, Option<TempPath>)> {
         let key = content_key(row.hash);
         let mut found = self.blobs.open(&key, None).await?.ok_or_else(|| lost(row))?;
         if let Some(path) = self.blobs.file(&key)? {
-            return Ok((PictureSource::File(path), None));
+            return Ok((ImageSource::File(path), None));
         }
         let file = NamedTempFile::new_in(self.folder.incoming()).map_err(not_written)?;
         let (file, path) = file.into_parts();
@@ -159,7 +159,7 @@ impl Store {
             file.write_all(&piece).await.map_err(not_written)?;
         }
         file.flush().await.map_err(not_written)?;
-        Ok((PictureSource::File(PathBuf::from(&*path)), Some(path)))
+        Ok((ImageSource::File(PathBuf::from(&*path)), Some(path)))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     id::ContentHash,
     media::{UploadBody, file_length, read_file},
-    util::byte_stream::{Pieces, too_large, unless_idle},
+    util::byte_stream::{ByteStream, too_large, with_idle_timeout},
 };
 
 /// What is kept in memory of an upload; what is longer goes to a file, in pieces of this size.
@@ -71,8 +71,12 @@ impl Spool<'_> {
         }
     }
 
-    async fn read_pieces(self, pieces: Pieces, reservation: &mut Reservation) -> Result<Spooled> {
-        let mut pieces = unless_idle(self.patience, pieces, stood_still);
+    async fn read_pieces(
+        self,
+        pieces: ByteStream,
+        reservation: &mut Reservation,
+    ) -> Result<Spooled> {
+        let mut pieces = with_idle_timeout(self.patience, pieces, stood_still);
         let mut buffer = BytesMut::new();
         let mut file = None;
         let mut size = 0;

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{inner::Store, renditions::variants};
+use super::{inner::Inner, renditions::variants};
 use crate::{
     error::{Error, ErrorKind, Result},
     id::MediaId,
@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 const ATTEMPTS: u32 = 3;
 
 /// Works as long as the store is there. What is to be done is in the rows, so nothing is forgotten.
-pub(super) async fn work(store: Weak<Store>) {
+pub(super) async fn work(store: Weak<Inner>) {
     let Some((processing, closing)) =
         store.upgrade().map(|store| (store.processing.clone(), store.closing.clone()))
     else {
@@ -53,8 +53,8 @@ pub(super) async fn work(store: Weak<Store>) {
 
 /// Makes the variants of some, and returns whether there may be more. What fails for now does not keep
 /// the others waiting.
-async fn round(store: Arc<Store>, slow: &mut HashMap<MediaId, u32>) -> Result<bool> {
-    let ids = store.catalog.processing(BATCH).await?;
+async fn round(store: Arc<Inner>, slow: &mut HashMap<MediaId, u32>) -> Result<bool> {
+    let ids = store.db.processing(BATCH).await?;
     let mut failed = None;
     for id in &ids {
         let Err(error) = process(&store, id).await else { continue };
@@ -75,16 +75,16 @@ async fn round(store: Arc<Store>, slow: &mut HashMap<MediaId, u32>) -> Result<bo
 }
 
 /// Makes the variants of one. An error is one that may not be there the next time.
-async fn process(store: &Arc<Store>, id: &MediaId) -> Result<()> {
-    let Some(row) = store.catalog.get(id).await? else { return Ok(()) };
+async fn process(store: &Arc<Inner>, id: &MediaId) -> Result<()> {
+    let Some(row) = store.db.get(id).await? else { return Ok(()) };
     match store.make(&row, &variants(&row)).await {
-        Ok(_) => store.catalog.set_status(id, MediaStatus::Ready, row.metadata).await.map(drop),
+        Ok(_) => store.db.set_status(id, MediaStatus::Ready, row.metadata).await.map(drop),
         Err(error) if error.is_transient() => Err(error),
         Err(error) => give_up(store, id, &error).await,
     }
 }
 
-async fn give_up(store: &Arc<Store>, id: &MediaId, error: &Error) -> Result<()> {
+async fn give_up(store: &Arc<Inner>, id: &MediaId, error: &Error) -> Result<()> {
     tracing::warn!(media = %id, error = error as &dyn std::error::Error, "variants cannot be made");
-    store.catalog.set_status(id, MediaStatus::Failed, None).await.map(drop)
+    store.db.set_status(id, MediaStatus::Failed, None).await.map(drop)
 }

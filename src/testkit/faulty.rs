@@ -12,11 +12,11 @@ use crate::{
     error::{Error, ErrorKind, Result},
     id::{ContentHash, MediaId},
     media::{
-        Download, DownloadOptions, ListAll, ListOptions, ListPage, Media, MediaStats, MediaUrls,
-        Page, Upload,
+        Download, DownloadOptions, ListOptions, Media, MediaStats, MediaUrls, Page, SearchOptions,
+        SearchPage, Upload,
     },
-    owner::Owner,
-    ownership::{Ownership, OwnershipQuestion, Standing},
+    owner::{Owner, Scope},
+    ownership::{Ownership, OwnershipQuestion, OwnershipStatus},
 };
 
 /// What [`Faulty`] does instead of answering properly.
@@ -136,7 +136,7 @@ impl<B: Ownership> Ownership for Faulty<B> {
         Ok(owned)
     }
 
-    async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<Standing>> {
+    async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<OwnershipStatus>> {
         self.suffer().await?;
         self.backend.explain(question).await
     }
@@ -144,9 +144,9 @@ impl<B: Ownership> Ownership for Faulty<B> {
 
 #[deny(clippy::missing_trait_methods)]
 impl<B: MediaBackend> MediaBackend for Faulty<B> {
-    async fn upload(&self, upload: Upload) -> Result<Media> {
+    async fn upload(&self, owner: &Owner, upload: Upload) -> Result<Media> {
         self.suffer().await?;
-        self.backend.upload(upload).await
+        self.backend.upload(owner, upload).await
     }
 
     async fn get(&self, id: &MediaId) -> Result<Media> {
@@ -164,7 +164,7 @@ impl<B: MediaBackend> MediaBackend for Faulty<B> {
         self.backend.list(owner, options).await
     }
 
-    async fn search(&self, owner: &Owner, options: &ListAll) -> Result<ListPage> {
+    async fn search(&self, owner: &Owner, options: &SearchOptions) -> Result<SearchPage> {
         self.suffer().await?;
         self.backend.search(owner, options).await
     }
@@ -174,24 +174,29 @@ impl<B: MediaBackend> MediaBackend for Faulty<B> {
         self.backend.stats(owner).await
     }
 
-    async fn remove(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
+    async fn delete(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
         self.suffer().await?;
-        self.backend.remove(owner, id).await
+        self.backend.delete(owner, id).await
     }
 
-    async fn find_any_owners_by_hash(&self, hash: ContentHash) -> Result<Option<Media>> {
+    async fn delete_from_scope(&self, owner: &Owner, id: &MediaId, scope: &Scope) -> Result<bool> {
         self.suffer().await?;
-        self.backend.find_any_owners_by_hash(hash).await
+        self.backend.delete_from_scope(owner, id, scope).await
     }
 
-    async fn remove_any_owners(&self, id: &MediaId) -> Result<bool> {
+    async fn find_by_hash(&self, hash: ContentHash) -> Result<Option<Media>> {
         self.suffer().await?;
-        self.backend.remove_any_owners(id).await
+        self.backend.find_by_hash(hash).await
     }
 
-    async fn ready(&self) -> Result<()> {
+    async fn delete_any_owner(&self, id: &MediaId) -> Result<bool> {
         self.suffer().await?;
-        self.backend.ready().await
+        self.backend.delete_any_owner(id).await
+    }
+
+    async fn check_health(&self) -> Result<()> {
+        self.suffer().await?;
+        self.backend.check_health().await
     }
 
     fn urls(&self, id: &MediaId) -> MediaUrls {

@@ -3,9 +3,9 @@
 use bytes::Bytes;
 
 use crate::{
-    PictureLimits,
+    ImageLimits,
     error::Result,
-    image::{PictureSource, Pictures},
+    image::{ImageProcessor, ImageSource},
     media::{Exif, Metadata, Rendition},
 };
 
@@ -17,9 +17,9 @@ use crate::{
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use tower_media::{ErrorKind, PictureLimits, Rendition, Variant, testkit::Darkroom};
+/// use tower_media::{ErrorKind, ImageLimits, Rendition, Variant, testkit::Darkroom};
 ///
-/// let darkroom = Darkroom::new(PictureLimits::new());
+/// let darkroom = Darkroom::new(ImageLimits::new());
 /// # let pixel = b"GIF89a\x01\0\x01\0\x80\0\0\xff\0\0\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
 /// let read = darkroom.read(&pixel[..]).await?.expect("a picture");
 /// assert_eq!((read.0.width, read.0.height), (1, 1));
@@ -33,12 +33,12 @@ use crate::{
 /// # }
 /// ```
 #[derive(Debug, Clone)]
-pub struct Darkroom(Pictures);
+pub struct Darkroom(ImageProcessor);
 
 impl Darkroom {
     /// Begins with an empty budget under these limits.
-    pub fn new(limits: PictureLimits) -> Self {
-        Self(Pictures::new(limits))
+    pub fn new(limits: ImageLimits) -> Self {
+        Self(ImageProcessor::new(limits))
     }
 
     /// Reads the header of a picture; `None` is for what renditions are not made of.
@@ -47,7 +47,7 @@ impl Darkroom {
     ///
     /// [`ErrorKind::Failed`](crate::ErrorKind::Failed) for a broken header or one over the limits.
     pub async fn read(&self, bytes: impl Into<Bytes>) -> Result<Option<(Metadata, Option<Exif>)>> {
-        let probe = self.0.probe(PictureSource::Bytes(bytes.into())).await?;
+        let probe = self.0.probe(ImageSource::Bytes(bytes.into())).await?;
         Ok(probe.map(|probe| (probe.metadata, probe.exif)))
     }
 
@@ -55,13 +55,13 @@ impl Darkroom {
     ///
     /// # Errors
     ///
-    /// Those of asking a store for a rendition: see [`PictureLimits`].
+    /// Those of asking a store for a rendition: see [`ImageLimits`].
     pub async fn make(
         &self,
         bytes: impl Into<Bytes>,
         renditions: &[Rendition],
     ) -> Result<Vec<Bytes>> {
-        let made = self.0.render(PictureSource::Bytes(bytes.into()), renditions).await?;
+        let made = self.0.render(ImageSource::Bytes(bytes.into()), renditions).await?;
         Ok(made.into_iter().map(|rendered| rendered.bytes).collect())
     }
 }

@@ -1,25 +1,25 @@
 //! Bytes that come piece by piece.
 
-#[cfg(any(feature = "embedded", feature = "remote"))]
+#[cfg(any(feature = "store", feature = "remote"))]
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream, stream::BoxStream};
 
-#[cfg(feature = "embedded")]
+#[cfg(feature = "store")]
 use crate::id::ContentHash;
-#[cfg(feature = "embedded")]
+#[cfg(feature = "store")]
 use futures_util::stream::Fuse;
-#[cfg(feature = "embedded")]
+#[cfg(feature = "store")]
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, ErrorKind, Result};
 
 /// Bytes that come piece by piece, or an error that ends them.
-pub(crate) type Pieces = BoxStream<'static, Result<Bytes>>;
+pub(crate) type ByteStream = BoxStream<'static, Result<Bytes>>;
 
 /// Reads everything into memory, up to `limit` bytes.
-pub(crate) async fn collect(mut pieces: Pieces, limit: usize) -> Result<Bytes> {
+pub(crate) async fn collect(mut pieces: ByteStream, limit: usize) -> Result<Bytes> {
     let Some(first) = pieces.try_next().await? else { return Ok(Bytes::new()) };
     let mut all = BytesMut::from(first);
     while all.len() <= limit {
@@ -37,8 +37,12 @@ pub(crate) fn too_large(limit: u64) -> Error {
 
 /// The same bytes, with an error in place of the piece with which they are more than `length`, or at
 /// their end if they are fewer.
-pub(crate) fn exactly(length: u64, pieces: Pieces, otherwise: fn() -> Error) -> Pieces {
-    let next = move |(mut pieces, left): (Pieces, u64)| async move {
+pub(crate) fn with_exact_len(
+    length: u64,
+    pieces: ByteStream,
+    otherwise: fn() -> Error,
+) -> ByteStream {
+    let next = move |(mut pieces, left): (ByteStream, u64)| async move {
         match pieces.try_next().await? {
             Some(piece) => {
                 let left = left.checked_sub(piece.len() as u64).ok_or_else(otherwise)?;
@@ -52,13 +56,13 @@ pub(crate) fn exactly(length: u64, pieces: Pieces, otherwise: fn() -> Error) -> 
 }
 
 /// The same bytes, with an error at their end if nothing comes for so long while they are waited for.
-#[cfg(any(feature = "embedded", feature = "remote"))]
-pub(crate) fn unless_idle(
+#[cfg(any(feature = "store", feature = "remote"))]
+pub(crate) fn with_idle_timeout(
     idle: Duration,
-    pieces: Pieces,
+    pieces: ByteStream,
     otherwise: fn(Duration) -> Error,
-) -> Pieces {
-    let next = move |mut pieces: Pieces| async move {
+) -> ByteStream {
+    let next = move |mut pieces: ByteStream| async move {
         let next = tokio::time::timeout(idle, pieces.try_next()).await;
         let piece = next.map_err(|_| otherwise(idle))??;
         Ok(piece.map(|piece| (piece, pieces)))
@@ -67,10 +71,14 @@ pub(crate) fn unless_idle(
 }
 
 /// The same bytes, the last of them only if all together have this hash.
-#[cfg(feature = "embedded")]
-pub(crate) fn hashing_to(hash: ContentHash, pieces: Pieces, otherwise: fn() -> Error) -> Pieces {
+#[cfg(feature = "store")]
+pub(crate) fn verify_hash(
+    hash: ContentHash,
+    pieces: ByteStream,
+    otherwise: fn() -> Error,
+) -> ByteStream {
     let begin = (pieces.fuse(), Sha256::new(), None);
-    let next = move |(mut pieces, mut hasher, mut held): (Fuse<Pieces>, Sha256, Option<_>)| async move {
+    let next = move |(mut pieces, mut hasher, mut held): (Fuse<ByteStream>, Sha256, Option<_>)| async move {
         loop {
             let next = pieces.try_next().await?;
             let is_end = next.is_none();
@@ -93,7 +101,7 @@ pub(crate) fn hashing_to(hash: ContentHash, pieces: Pieces, otherwise: fn() -> E
 mod tests {
     use super::*;
 
-    #[cfg(feature = "embedded")]
+    #[cfg(feature = "store")]
     #[tokio::test]
     async fn r05_the_last_piece_comes_only_if_all_have_the_hash() {
         let wrong = || Error::new(ErrorKind::Integrity, "other bytes");
@@ -101,9 +109,9 @@ mod tests {
             let stream =
                 || stream::iter(pieces.clone()).map(|piece| Ok(Bytes::from(piece))).boxed();
             let right = ContentHash::of(pieces.concat().as_bytes());
-            let read = collect(hashing_to(right, stream(), wrong), 10).await;
+            let read = collect(verify_hash(right, stream(), wrong), 10).await;
             assert_eq!(read.expect("the bytes"), pieces.concat());
-            let mut read = hashing_to(ContentHash::of(b"others"), stream(), wrong);
+            let mut read = verify_hash(ContentHash::of(b"others"), stream(), wrong);
             let mut whole = String::new();
             let error = loop {
                 match read.try_next().await {
@@ -131,7 +139,7 @@ mod tests {
             (1, vec![], false),
         ] {
             let stream = stream::iter(pieces.clone()).map(|piece| Ok(Bytes::from(piece))).boxed();
-            let read = collect(exactly(length, stream, wrong), 10).await;
+            let read = collect(with_exact_len(length, stream, wrong), 10).await;
             assert_eq!(read.is_ok(), is_right, "{length} bytes of {pieces:?}: {read:?}");
         }
     }

@@ -1,10 +1,10 @@
 //! Helpers that know nothing of media: byte streams and single-flight.
 
-#[cfg(feature = "embedded")]
+#[cfg(feature = "store")]
 mod blocking;
 pub(crate) mod byte_stream;
-#[cfg(feature = "embedded")]
+#[cfg(feature = "store")]
 pub(crate) mod single_flight;
 
-#[cfg(feature = "embedded")]
+#[cfg(feature = "store")]
 pub(crate) use self::blocking::blocking;

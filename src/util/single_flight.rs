@@ -18,9 +18,9 @@ use crate::error::{Error, ErrorKind, Result};
 type Flight<T> = Shared<BoxFuture<'static, Result<T, Arc<Error>>>>;
 
 /// Work under way, by what it is for. Nothing is remembered of work that is over.
-pub(crate) struct Flights<K, T>(Arc<Mutex<HashMap<K, Flight<T>>>>);
+pub(crate) struct SingleFlight<K, T>(Arc<Mutex<HashMap<K, Flight<T>>>>);
 
-impl<K, T> Flights<K, T>
+impl<K, T> SingleFlight<K, T>
 where
     K: Clone + Eq + Hash + Send + 'static,
     T: Clone + Send + Sync + 'static,
@@ -31,7 +31,7 @@ where
 
     /// Waits for the work that is under way for `key`, or begins it. Once begun it goes on, whoever stops
     /// waiting.
-    pub(crate) async fn join<F>(
+    pub(crate) async fn run<F>(
         &self,
         key: K,
         tasks: &TaskTracker,
@@ -56,7 +56,7 @@ where
         tasks: &TaskTracker,
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Flight<T> {
-        let done = Landing { flights: self.0.clone(), key };
+        let done = RemoveOnDrop { flights: self.0.clone(), key };
         let tasks = tasks.clone();
         async move {
             // Here and not before: a runtime that shuts down drops the task at once, and the list is
@@ -79,19 +79,19 @@ where
 }
 
 /// Takes the work off the list when it is over, however it ends.
-struct Landing<K: Eq + Hash, T> {
+struct RemoveOnDrop<K: Eq + Hash, T> {
     flights: Arc<Mutex<HashMap<K, Flight<T>>>>,
     key: K,
 }
 
-impl<K: Eq + Hash, T> Drop for Landing<K, T> {
+impl<K: Eq + Hash, T> Drop for RemoveOnDrop<K, T> {
     fn drop(&mut self) {
         self.flights.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
     }
 }
 
-impl<K, T> fmt::Debug for Flights<K, T> {
+impl<K, T> fmt::Debug for SingleFlight<K, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Flights").finish_non_exhaustive()
+        f.debug_struct("SingleFlight").finish_non_exhaustive()
     }
 }

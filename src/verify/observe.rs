@@ -60,7 +60,7 @@ pub(super) fn explains() -> bool {
 
 pub(super) async fn explain(media: &MediaState, claim: &Claim, missing: &[UnverifiedId]) {
     let Claim { owner, scopes, .. } = claim;
-    match media.explain(owner, scopes.clone(), missing.iter().cloned()).await {
+    match media.admin().explain(owner, scopes.clone(), missing.iter().cloned()).await {
         Ok(standings) => {
             for (id, standing) in standings {
                 tracing::debug!(target: target!(), ?owner, ?id, ?standing, "media not owned");

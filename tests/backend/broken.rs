@@ -9,8 +9,8 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tower_media::{
     ContentHash, ContentRange, Download, DownloadOptions, Error, ErrorKind, InMemory, ListOptions,
-    Media, MediaBackend, MediaId, MediaStats, MediaUrls, Owner, Ownership, OwnershipQuestion, Page,
-    Rendition, Result, Scope, Scopes, Standing, Upload, UploadBody, UploadClaims,
+    Media, MediaBackend, MediaId, MediaStats, MediaUrls, Owner, Ownership, OwnershipQuestion,
+    OwnershipStatus, Page, Rendition, Result, Scope, Scopes, Upload, UploadBody,
 };
 
 /// What [`Broken`] does wrong.
@@ -39,7 +39,7 @@ pub enum Fault {
     RemovesForAll,
     KeepsBroken,
     KeepsDropped,
-    AcceptsOwnerless,
+    AcceptsInvalidScope,
     EndsAtEmptyPiece,
     ReordersPieces,
     NewIdPerUpload,
@@ -116,7 +116,7 @@ impl Broken {
     }
 
     /// Takes the pieces in as this backend does.
-    async fn pieces(&self, body: UploadBody, claims: &UploadClaims) -> Result<Bytes> {
+    async fn pieces(&self, owner: &Owner, body: UploadBody, again: &Again) -> Result<Bytes> {
         if self.is(Fault::ForgetsFiles) && matches!(body, UploadBody::File(_)) {
             return Ok(Bytes::new());
         }
@@ -133,12 +133,12 @@ impl Broken {
                 Ok(None) | Err(_) => break Ok(()),
             }
             if self.is(Fault::KeepsDropped) && begun.is_none() {
-                begun = Some(self.backend.upload(again(pieces[0].clone(), claims)).await?);
+                begun = Some(self.backend.upload(owner, again.upload(pieces[0].clone())).await?);
             }
         };
         // Tidied up, but only by an upload that came to an end.
         if let Some(begun) = begun {
-            self.backend.remove(&claims.owner, &begun.id).await?;
+            self.backend.delete(owner, &begun.id).await?;
         }
         ended?;
         if self.is(Fault::ReordersPieces) {
@@ -148,11 +148,19 @@ impl Broken {
     }
 }
 
-fn again(bytes: impl Into<Bytes>, claims: &UploadClaims) -> Upload {
-    let upload = Upload::new(bytes).owned_by(&claims.owner).scope(claims.scope.clone());
-    match &claims.file_name {
-        Some(name) => upload.filename(name),
-        None => upload,
+/// An upload of the same name into the same scope, of other bytes.
+struct Again {
+    scope: Scope,
+    file_name: Option<String>,
+}
+
+impl Again {
+    fn upload(&self, bytes: impl Into<Bytes>) -> Upload {
+        let upload = Upload::new(bytes).scope(self.scope.clone());
+        match &self.file_name {
+            Some(name) => upload.file_name(name),
+            None => upload,
+        }
     }
 }
 
@@ -192,9 +200,9 @@ impl Ownership for Broken {
         Ok(owned)
     }
 
-    async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<Standing>> {
+    async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<OwnershipStatus>> {
         if self.is(Fault::ExplainsAllAsOwned) {
-            return Ok(question.ids().iter().map(|_| Standing::Owned).collect());
+            return Ok(question.ids().iter().map(|_| OwnershipStatus::Owned).collect());
         }
         self.backend.explain(question).await
     }
@@ -211,17 +219,16 @@ fn folded(id: &MediaId) -> MediaId {
 }
 
 impl MediaBackend for Broken {
-    async fn upload(&self, upload: Upload) -> Result<Media> {
-        let (body, mut claims) = match upload.into_parts() {
-            Err(_) if self.is(Fault::AcceptsOwnerless) => {
-                let nobody = Owner::new("nobody")?;
-                return self.backend.upload(Upload::new("").owned_by(&nobody).scope("none")).await;
+    async fn upload(&self, owner: &Owner, upload: Upload) -> Result<Media> {
+        let parts = match upload.into_parts() {
+            Err(_) if self.is(Fault::AcceptsInvalidScope) => {
+                return self.backend.upload(owner, Upload::new("").scope("none")).await;
             }
             parts => parts?,
         };
-        claims.owner = self.owner(&claims.owner);
-        claims.scope = self.scope(&claims.scope);
-        let mut bytes = self.pieces(body, &claims).await?;
+        let owner = &self.owner(owner);
+        let again = Again { scope: self.scope(&parts.scope), file_name: parts.file_name };
+        let mut bytes = self.pieces(owner, parts.body, &again).await?;
         let hash = ContentHash::of(&bytes);
         if bytes.is_empty() && self.is(Fault::FailsOnEmpty) {
             return Err(Error::new(ErrorKind::Unavailable, "nothing came in"));
@@ -229,9 +236,9 @@ impl MediaBackend for Broken {
         if !bytes.starts_with(b"GIF89a") && self.is(Fault::KeepsPicturesOnly) {
             return Err(Error::new(ErrorKind::Unsupported, "not a picture"));
         }
-        let is_it = |owner: &Owner, media: &Media| *owner == claims.owner && media.hash == hash;
+        let is_it = |holder: &Owner, media: &Media| holder == owner && media.hash == hash;
         let known = self.find(is_it).is_some();
-        let has_begun = !self.begun.lock().unwrap().insert((claims.owner.clone(), hash));
+        let has_begun = !self.begun.lock().unwrap().insert((owner.clone(), hash));
         let is_under_way = has_begun && !known;
         // So that those at once have all begun before one ends.
         tokio::task::yield_now().await;
@@ -239,22 +246,22 @@ impl MediaBackend for Broken {
             bytes = [&bytes[..], b"again"].concat().into();
         }
         let first = self.find(|_, media| media.hash == hash && media.size > 0);
-        let mut media = self.backend.upload(again(bytes.clone(), &claims)).await?;
+        let mut media = self.backend.upload(owner, again.upload(bytes.clone())).await?;
         match (self.fault, &first) {
-            (Fault::OneIdForAll, Some((theirs, first))) if *theirs != claims.owner => {
+            (Fault::OneIdForAll, Some((theirs, first))) if theirs != owner => {
                 media.id = first.id.clone()
             }
             (Fault::TellsTheFirstName, Some((_, first))) => {
-                media.original_name = first.original_name.clone();
+                media.file_name = first.file_name.clone();
             }
             (Fault::TellsTheFirstDate, Some((_, first))) => media.created_at = first.created_at,
-            (Fault::RevivesScopes, Some((theirs, _))) if *theirs == claims.owner => {
-                self.backend.upload(again(bytes, &claims).scope("one")).await?;
+            (Fault::RevivesScopes, Some((theirs, _))) if theirs == owner => {
+                self.backend.upload(owner, again.upload(bytes).scope("one")).await?;
             }
             (Fault::WrongHash, _) => media.hash = ContentHash::of(b""),
             _ => {}
         }
-        self.seen.lock().unwrap().push((claims.owner, media.clone()));
+        self.seen.lock().unwrap().push((owner.clone(), media.clone()));
         Ok(media)
     }
 
@@ -340,7 +347,7 @@ impl MediaBackend for Broken {
         }
     }
 
-    async fn remove(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
+    async fn delete(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
         let mut owner = self.owner(owner);
         let known = self.find(|_, media| media.id == *id);
         match (self.fault, &known) {
@@ -351,15 +358,15 @@ impl MediaBackend for Broken {
                     let same = seen.iter().filter(|(_, other)| other.hash == media.hash);
                     same.map(|(owner, other)| (owner.clone(), other.id.clone())).collect()
                 };
-                let removed = self.backend.remove(&owner, id).await?;
+                let removed = self.backend.delete(&owner, id).await?;
                 for (owner, id) in holders {
-                    self.backend.remove(&owner, &id).await?;
+                    self.backend.delete(&owner, &id).await?;
                 }
                 return Ok(removed);
             }
             _ => {}
         }
-        let removed = self.backend.remove(&owner, id).await?;
+        let removed = self.backend.delete(&owner, id).await?;
         Ok(removed || self.is(Fault::RemovesAlways))
     }
 

@@ -74,7 +74,7 @@ async fn every_broken_promise_is_caught_by_the_check_of_its_name() {
         (Fault::RemovesForAll, "removal_leaves_what_others_have"),
         (Fault::KeepsBroken, "broken_upload_leaves_nothing"),
         (Fault::KeepsDropped, "dropped_upload_leaves_nothing"),
-        (Fault::AcceptsOwnerless, "incomplete_upload_is_refused"),
+        (Fault::AcceptsInvalidScope, "invalid_scope_is_refused"),
         (Fault::EndsAtEmptyPiece, "upload_in_pieces_is_whole"),
         (Fault::ReordersPieces, "upload_in_pieces_is_whole"),
         (Fault::NewIdPerUpload, "equal_bytes_are_one_record"),

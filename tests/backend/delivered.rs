@@ -37,8 +37,8 @@ async fn answer_to<R: IntoResponse + Send + 'static>(
 /// What a state answers of a picture that was uploaded as `cat.png`.
 async fn cat(options: DownloadOptions) -> reqwest::Response {
     let media = MediaState::in_memory();
-    let upload = Upload::new(PNG).filename("cat.png").owned_by(&owner("ana")).scope("me");
-    let id = media.upload(upload).await.unwrap().id;
+    let upload = Upload::new(PNG).file_name("cat.png").scope("me");
+    let id = media.upload(&owner("ana"), upload).await.unwrap().id;
     let url = serve(move || {
         let (media, id) = (media.clone(), id.clone());
         async move { media.download(&id, options).await }
@@ -215,8 +215,8 @@ async fn p08_what_breaks_off_never_looks_whole() {
 #[tokio::test]
 async fn p07_a_record_as_a_response_tells_no_place_and_its_owners_view_does() {
     let media = MediaState::in_memory();
-    let upload = Upload::new(PNG).filename("cat.png").owned_by(&owner("ana")).scope("me");
-    let mut record = media.upload(upload).await.unwrap();
+    let upload = Upload::new(PNG).file_name("cat.png").scope("me");
+    let mut record = media.upload(&owner("ana"), upload).await.unwrap();
     let mut exif = Exif::default();
     exif.gps_latitude = Some("47.6603".to_owned());
     record.exif = Some(exif);

@@ -43,7 +43,7 @@ async fn no_ids_are_no_downloads() {
 #[tokio::test]
 async fn g04_the_first_failed_download_ends_them_all() {
     let (backend, media, ids) = watched(20).await;
-    media.remove(&owner("ana"), &ids[0]).await.unwrap();
+    media.delete(&owner("ana"), &ids[0]).await.unwrap();
     let error = media.download_all(&ids, Rendition::Original).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(backend.downloads() < 20, "{} downloads were begun", backend.downloads());
@@ -63,8 +63,8 @@ async fn what_exceeds_the_download_limit_is_too_large() {
     let media = MediaState::builder(Watched::default()).download_limit(10).build();
     let ana = owner("ana");
     for (size, kind) in [(0, None), (10, None), (11, Some(ErrorKind::TooLarge))] {
-        let upload = Upload::new(vec![b'x'; size]).owned_by(&ana).scope("me");
-        let id = media.upload(upload).await.unwrap().id;
+        let upload = Upload::new(vec![b'x'; size]).scope("me");
+        let id = media.upload(&ana, upload).await.unwrap().id;
         let read = media.download_all([&id], Rendition::Original).await;
         assert_eq!(read.err().map(|error| error.kind()), kind, "{size} bytes");
     }
@@ -120,7 +120,7 @@ async fn waiting_for_what_failed_or_is_unknown_fails_at_once() {
     let error = media.wait_until_ready(&ids[0], wait).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Failed);
 
-    media.remove(&owner("ana"), &ids[0]).await.unwrap();
+    media.delete(&owner("ana"), &ids[0]).await.unwrap();
     let error = media.wait_until_ready(&ids[0], wait).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert_eq!(began.elapsed(), Duration::ZERO);

@@ -21,7 +21,7 @@ fn bare() -> Media {
 fn full() -> Media {
     let mut media = bare();
     media.status = MediaStatus::Ready;
-    media.original_name = Some("exif-gps.jpg".into());
+    media.file_name = Some("exif-gps.jpg".into());
     media.urls.thumbnail = Some("/media/m-1/file/thumb".into());
     media.urls.medium = Some("/media/m-1/file/medium".into());
     media.urls.large = Some("/media/m-1/file/large".into());

@@ -26,8 +26,8 @@ async fn take(media: MediaState, mut form: Multipart) -> Result<Media, StatusCod
     let field = form.next_field().await.map_err(|error| error.status())?;
     let field = field.ok_or(StatusCode::UNPROCESSABLE_ENTITY)?;
     let name = field.file_name().unwrap_or_default().to_owned();
-    let upload = Upload::default().filename(name).owned_by(&owner("ana")).scope("me");
-    media.upload_from(field, upload).await.map_err(|error| error.kind().status())
+    let upload = Upload::default().file_name(name).scope("me");
+    media.upload_from(&owner("ana"), field, upload).await.map_err(|error| error.kind().status())
 }
 
 async fn send(media: &MediaState, form: impl Into<Body>) -> StatusCode {
@@ -51,7 +51,7 @@ async fn a_field_of_a_multipart_form_is_uploaded_as_it_comes() {
     let body = Body::from_stream(stream::iter(pieces.into_iter().map(piece)));
     assert_eq!(send(&media, body).await, StatusCode::OK);
     let [stored] = &listed(&media, &owner("ana")).await[..] else { panic!("not one") };
-    assert_eq!(stored.original_name.as_deref(), Some("cat.png"));
+    assert_eq!(stored.file_name.as_deref(), Some("cat.png"));
     let download = media.download(&stored.id, Rendition::Original).await.unwrap();
     assert_eq!(download.into_bytes(1 << 20).await.unwrap(), whole);
 }
@@ -69,8 +69,8 @@ async fn p10_borrowed_bytes_that_are_given_up_leave_nothing() {
     let text = String::from("half");
     let pieces = stream::once(future::ready(Ok::<_, Infallible>(Bytes::from(text.clone()))));
     let pieces = pieces.chain(stream::pending()).inspect(|_| assert_eq!(text, "half"));
-    let upload = Upload::default().owned_by(&ana).scope("me");
-    let mut storing = Box::pin(media.upload_from(pieces, upload));
+    let upload = Upload::default().scope("me");
+    let mut storing = Box::pin(media.upload_from(&ana, pieces, upload));
     for _ in 0..3 {
         assert!(storing.as_mut().now_or_never().is_none());
     }
@@ -82,8 +82,11 @@ async fn p10_borrowed_bytes_that_are_given_up_leave_nothing() {
 async fn borrowed_bytes_of_an_upload_that_is_refused_are_not_read() {
     let media = MediaState::in_memory();
     let endless = stream::repeat(Ok::<_, Infallible>(Bytes::from_static(b"more")));
-    let error = media.upload_from(endless, Upload::default()).await.unwrap_err();
-    assert_eq!(error.to_string(), "the upload has no owner");
+    let error = media
+        .upload_from(&owner("ana"), endless, Upload::default().scope("a,b"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
 }
 
 /// A path of this test's own.
@@ -92,7 +95,7 @@ fn temporary(name: &str) -> std::path::PathBuf {
 }
 
 async fn upload(media: &MediaState, path: &Path) -> tower_media::Result<Media> {
-    media.upload(Upload::from_path(path).owned_by(&owner("ana")).scope("me")).await
+    media.upload(&owner("ana"), Upload::from_path(path).scope("me")).await
 }
 
 #[tokio::test]
@@ -102,7 +105,7 @@ async fn a_file_is_uploaded_whole_and_without_its_name() {
         let bytes: Vec<u8> = (0..size).map(|n: u32| (n / 7) as u8).collect();
         std::fs::write(&path, &bytes).unwrap();
         let stored = upload(&media, &path).await.unwrap();
-        assert_eq!(stored.original_name, None);
+        assert_eq!(stored.file_name, None);
         let download = media.download(&stored.id, Rendition::Original).await.unwrap();
         assert!(download.into_bytes(1 << 20).await.unwrap() == bytes, "{size} bytes");
     }

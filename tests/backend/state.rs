@@ -14,8 +14,8 @@ async fn clones_share_everything() {
     let (clone, ana) = (media.clone(), owner("ana"));
     let ids = upload_texts(&media, &ana, 2).await;
     assert_eq!(clone.get(&ids[0]).await.unwrap(), media.get(&ids[0]).await.unwrap());
-    assert!(clone.remove(&ana, &ids[0]).await.unwrap());
-    assert!(!media.remove(&ana, &ids[0]).await.unwrap());
+    assert!(clone.delete(&ana, &ids[0]).await.unwrap());
+    assert!(!media.delete(&ana, &ids[0]).await.unwrap());
     assert_eq!(media.stats(&ana).await.unwrap().count, 1);
 }
 
@@ -31,17 +31,17 @@ async fn an_outage_is_told_by_every_call_as_such_and_over_when_it_ends() {
     let backend = Faulty::new(InMemory::new());
     let (media, ana) = (MediaState::new(backend.clone()), owner("ana"));
     let id = &upload_texts(&media, &ana, 1).await[0];
-    let upload = || Upload::new("text 0").owned_by(&ana).scope("me");
+    let upload = || Upload::new("text 0").scope("me");
     let options = ListOptions::new();
     let calls = async || {
         [
-            media.upload(upload()).await.err(),
+            media.upload(&ana, upload()).await.err(),
             media.get(id).await.err(),
             media.download(id, Rendition::Original).await.err(),
             media.download_all([id], Rendition::Original).await.err(),
             media.list(&ana, &options).await.err(),
             media.stats(&ana).await.err(),
-            media.remove(&ana, &MediaId::from_trusted("absent").unwrap()).await.err(),
+            media.delete(&ana, &MediaId::from_trusted("absent").unwrap()).await.err(),
         ]
         .map(|error| error.map(|error| error.kind()))
     };
@@ -57,7 +57,7 @@ async fn an_outage_is_told_by_every_call_as_such_and_over_when_it_ends() {
 async fn urls_are_built_without_asking_the_backend() {
     let backend = Faulty::new(InMemory::new());
     let media = MediaState::new(backend.clone());
-    let uploaded = media.upload(Upload::new("cat").owned_by(&owner("ana")).scope("me")).await;
+    let uploaded = media.upload(&owner("ana"), Upload::new("cat").scope("me")).await;
     let uploaded = uploaded.unwrap();
     backend.set(Fault::Panic);
     let urls = media.urls(&uploaded.id);
@@ -81,17 +81,17 @@ async fn p15_a_page_token_tells_nothing_of_other_owners() {
 #[tokio::test]
 async fn a_state_that_only_checks_stores_nothing() {
     let (table, ana) = (InMemory::new(), owner("ana"));
-    let stored = table.upload(Upload::new("x").owned_by(&ana).scope("me")).await.unwrap();
-    let media = MediaState::only(table);
+    let stored = table.upload(&ana, Upload::new("x").scope("me")).await.unwrap();
+    let media = MediaState::with_ownership_only(table);
     let asked = [UnverifiedId::parse(stored.id.as_str()).unwrap()];
     let owned = media.verify(&ana, Scopes::any(), asked).await.unwrap();
     assert_eq!(owned.ids(), std::slice::from_ref(&stored.id));
 
     let unsupported = |error: tower_media::Error| assert_eq!(error.kind(), ErrorKind::Unsupported);
-    unsupported(media.upload(Upload::new("x").owned_by(&ana).scope("me")).await.unwrap_err());
+    unsupported(media.upload(&ana, Upload::new("x").scope("me")).await.unwrap_err());
     unsupported(media.get(&stored.id).await.unwrap_err());
     unsupported(media.download(&stored.id, Rendition::Original).await.unwrap_err());
     unsupported(media.list(&ana, &ListOptions::new()).await.unwrap_err());
     unsupported(media.stats(&ana).await.unwrap_err());
-    unsupported(media.remove(&ana, &stored.id).await.unwrap_err());
+    unsupported(media.delete(&ana, &stored.id).await.unwrap_err());
 }

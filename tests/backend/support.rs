@@ -10,8 +10,8 @@ use std::{
 
 use tower_media::{
     Download, DownloadOptions, InMemory, ListOptions, Media, MediaBackend, MediaId, MediaState,
-    MediaStats, MediaStatus, MediaUrls, Owner, Ownership, OwnershipQuestion, Page, Result, Scopes,
-    Standing, UnverifiedId, Upload,
+    MediaStats, MediaStatus, MediaUrls, Owner, Ownership, OwnershipQuestion, OwnershipStatus, Page,
+    Result, Scopes, UnverifiedId, Upload,
 };
 
 pub fn owner(subject: &str) -> Owner {
@@ -31,8 +31,8 @@ pub fn unverified(id: impl AsRef<str>) -> UnverifiedId {
 pub async fn upload_texts(media: &MediaState, owner: &Owner, count: usize) -> Vec<MediaId> {
     let mut ids = Vec::new();
     for n in 0..count {
-        let upload = Upload::new(format!("text {n}")).owned_by(owner).scope("me");
-        ids.push(media.upload(upload).await.unwrap().id);
+        let upload = Upload::new(format!("text {n}")).scope("me");
+        ids.push(media.upload(owner, upload).await.unwrap().id);
     }
     ids
 }
@@ -78,14 +78,14 @@ impl Ownership for Watched {
         self.backend.owned(question).await
     }
 
-    async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<Standing>> {
+    async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<OwnershipStatus>> {
         self.backend.explain(question).await
     }
 }
 
 impl MediaBackend for Watched {
-    async fn upload(&self, upload: Upload) -> Result<Media> {
-        self.backend.upload(upload).await
+    async fn upload(&self, owner: &Owner, upload: Upload) -> Result<Media> {
+        self.backend.upload(owner, upload).await
     }
 
     async fn get(&self, id: &MediaId) -> Result<Media> {
@@ -121,8 +121,8 @@ impl MediaBackend for Watched {
         self.backend.stats(owner).await
     }
 
-    async fn remove(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
-        self.backend.remove(owner, id).await
+    async fn delete(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
+        self.backend.delete(owner, id).await
     }
 
     fn urls(&self, id: &MediaId) -> MediaUrls {

@@ -20,8 +20,7 @@ async fn p10_an_upload_that_is_given_up_leaves_nothing() {
     let (media, ana) = (MediaState::in_memory(), owner("ana"));
     let piece = stream::once(future::ready(Ok::<_, Infallible>(Bytes::from_static(b"half"))));
     let endless = piece.chain(stream::pending());
-    let mut upload =
-        Box::pin(media.upload(Upload::from_stream(endless).owned_by(&ana).scope("me")));
+    let mut upload = Box::pin(media.upload(&ana, Upload::from_stream(endless).scope("me")));
     for _ in 0..3 {
         assert!(upload.as_mut().now_or_never().is_none());
         has_nothing(&media, &ana).await;
@@ -35,11 +34,11 @@ async fn p10_an_upload_that_breaks_off_leaves_nothing_and_says_why() {
     let (media, ana) = (MediaState::in_memory(), owner("ana"));
     let upload = |error| {
         let pieces = [Ok(Bytes::from_static(b"half")), Err(error)];
-        Upload::from_stream(stream::iter(pieces)).owned_by(&ana).scope("me")
+        Upload::from_stream(stream::iter(pieces)).scope("me")
     };
     let reset: Box<dyn std::error::Error + Send + Sync> =
         io::Error::from(io::ErrorKind::ConnectionReset).into();
-    let error = media.upload(upload(reset)).await.unwrap_err();
+    let error = media.upload(&ana, upload(reset)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert_eq!(error.to_string(), "the upload broke off");
     let source = std::error::Error::source(&error).unwrap();
@@ -47,7 +46,7 @@ async fn p10_an_upload_that_breaks_off_leaves_nothing_and_says_why() {
 
     // An error of this crate keeps its kind.
     let limit = Error::new(ErrorKind::TooLarge, "too much");
-    let error = media.upload(upload(limit.into())).await.unwrap_err();
+    let error = media.upload(&ana, upload(limit.into())).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge);
     has_nothing(&media, &ana).await;
 }
@@ -61,8 +60,7 @@ async fn p10_an_upload_beyond_the_limit_of_memory_is_refused_and_leaves_nothing(
         0..=100 => Ok::<_, Infallible>(piece.clone()),
         _ => panic!("read beyond the limit"),
     });
-    let error =
-        media.upload(Upload::from_stream(pieces).owned_by(&ana).scope("me")).await.unwrap_err();
+    let error = media.upload(&ana, Upload::from_stream(pieces).scope("me")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge);
     has_nothing(&media, &ana).await;
 }
@@ -86,24 +84,24 @@ async fn p09_a_file_name_is_made_safe_to_show_when_it_comes_in() {
     .into_iter()
     .enumerate()
     {
-        let upload = Upload::new(format!("{n}")).filename(given).owned_by(&ana).scope("me");
-        let uploaded = media.upload(upload).await.unwrap();
-        assert_eq!(uploaded.original_name.as_deref(), shown, "{given:?}");
+        let upload = Upload::new(format!("{n}")).file_name(given).scope("me");
+        let uploaded = media.upload(&ana, upload).await.unwrap();
+        assert_eq!(uploaded.file_name.as_deref(), shown, "{given:?}");
         let got = media.get(&uploaded.id).await.unwrap();
-        assert_eq!(got.original_name.as_deref(), shown, "{given:?}");
+        assert_eq!(got.file_name.as_deref(), shown, "{given:?}");
         assert!(!got.urls.original.contains("cat"), "the name is part of the URL");
     }
 }
 
 #[tokio::test]
 async fn g16_file_names_and_bytes_stay_out_of_logs() {
-    let upload = || Upload::new("secret bytes").filename("secret.png").content_type("secret/type");
-    let (body, claims) = upload().owned_by(&owner("ana")).scope("me").into_parts().unwrap();
-    for shown in [format!("{:?}", upload()), format!("{claims:?}"), format!("{body:?}")] {
+    let upload = || Upload::new("secret bytes").file_name("secret.png").content_type("secret/type");
+    let parts = upload().scope("me").into_parts().unwrap();
+    for shown in [format!("{:?}", upload()), format!("{parts:?}"), format!("{:?}", parts.body)] {
         assert!(!shown.contains("secret"), "{shown}");
     }
     let media = MediaState::in_memory();
-    media.upload(upload().owned_by(&owner("ana")).scope("me")).await.unwrap();
+    media.upload(&owner("ana"), upload().scope("me")).await.unwrap();
     assert!(!format!("{media:?}").contains("secret"), "{media:?}");
 }
 
@@ -118,8 +116,8 @@ async fn p04_the_bytes_decide_the_type_and_a_hint_makes_no_picture() {
         (b"just text", "image/png", "application/octet-stream"),
         (b"more text", "no type", "application/octet-stream"),
     ] {
-        let upload = Upload::new(bytes).content_type(hint).owned_by(&ana).scope("me");
-        let uploaded = media.upload(upload).await.unwrap();
+        let upload = Upload::new(bytes).content_type(hint).scope("me");
+        let uploaded = media.upload(&ana, upload).await.unwrap();
         assert_eq!(uploaded.mime_type, mime_type, "{hint}");
         let download = media.download(&uploaded.id, Rendition::Original).await.unwrap();
         assert_eq!(download.content_type(), mime_type);
@@ -130,8 +128,8 @@ async fn p04_the_bytes_decide_the_type_and_a_hint_makes_no_picture() {
 async fn p15_another_owners_hint_decides_no_type() {
     let media = MediaState::in_memory();
     let upload = async |subject, hint| {
-        let upload = Upload::new("same").content_type(hint).owned_by(&owner(subject)).scope("me");
-        media.upload(upload).await.unwrap().mime_type
+        let upload = Upload::new("same").content_type(hint).scope("me");
+        media.upload(&owner(subject), upload).await.unwrap().mime_type
     };
     assert_eq!(upload("ana", "text/x-ana").await, "text/x-ana");
     assert_eq!(upload("bob", "text/plain").await, "text/plain");

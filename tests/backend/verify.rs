@@ -3,8 +3,8 @@
 use std::{collections::HashSet, time::Duration};
 
 use tower_media::{
-    Error, ErrorKind, InMemory, MediaId, MediaState, Owner, Ownership, OwnershipQuestion, Result,
-    Scopes, Standing, UnverifiedId, Upload,
+    Error, ErrorKind, InMemory, MediaId, MediaState, Owner, Ownership, OwnershipQuestion,
+    OwnershipStatus, Result, Scopes, UnverifiedId, Upload,
     testkit::{Fault, Faulty},
 };
 
@@ -74,10 +74,10 @@ async fn g04_one_or_many_scopes_count_and_another_does_not() {
 #[tokio::test]
 async fn g05_missing_ids_are_named_alike_in_the_order_asked_whatever_is_wrong_with_them() {
     let world = World::with(4).await;
-    let other_scope = Upload::new("elsewhere").owned_by(&world.ana).scope("comic");
-    let other_scope = world.media.upload(other_scope).await.unwrap().id;
+    let other_scope = Upload::new("elsewhere").scope("comic");
+    let other_scope = world.media.upload(&world.ana, other_scope).await.unwrap().id;
     let foreign = upload_texts(&world.media, &owner("bob"), 1).await.remove(0);
-    world.media.remove(&world.ana, &world.ids[2]).await.unwrap();
+    world.media.delete(&world.ana, &world.ids[2]).await.unwrap();
     let asked = [&foreign, &world.ids[0], &world.ids[2], &other_scope, &world.ids[1], &foreign]
         .map(unverified);
     let asked = asked.into_iter().chain([unverified("absent")]);
@@ -110,7 +110,7 @@ async fn g06_more_than_ten_thousand_ids_are_refused_without_a_question() {
     // Repeats do not count, and ten thousand are not too many.
     assert_eq!(verify(ids(10_000).chain(ids(10_000)).collect()).await, (ErrorKind::NotOwned, 1));
 
-    let too_many = world.media.explain(&world.ana, Scopes::any(), ids(10_001)).await;
+    let too_many = world.media.admin().explain(&world.ana, Scopes::any(), ids(10_001)).await;
     assert_eq!(too_many.unwrap_err().kind(), ErrorKind::InvalidInput);
 }
 
@@ -120,7 +120,7 @@ async fn g01_a_check_that_hangs_is_a_timeout_after_ten_seconds() {
     let began = tokio::time::Instant::now();
     assert_eq!(world.error(Fault::Hang).await.kind(), ErrorKind::Timeout);
     assert_eq!(began.elapsed(), Duration::from_secs(10));
-    let explained = world.media.explain(&world.ana, Scopes::any(), world.asked()).await;
+    let explained = world.media.admin().explain(&world.ana, Scopes::any(), world.asked()).await;
     assert_eq!(explained.unwrap_err().kind(), ErrorKind::Timeout);
 }
 
@@ -160,20 +160,20 @@ async fn g01_a_check_that_cannot_be_answered_is_an_error_and_no_denial() {
 #[tokio::test]
 async fn g16_explain_tells_each_id_once_in_the_order_asked() {
     let world = World::with(1).await;
-    let elsewhere = Upload::new("elsewhere").owned_by(&world.ana).scope("comic");
-    let elsewhere = unverified(world.media.upload(elsewhere).await.unwrap().id);
+    let elsewhere = Upload::new("elsewhere").scope("comic");
+    let elsewhere = unverified(world.media.upload(&world.ana, elsewhere).await.unwrap().id);
     let foreign = unverified(&upload_texts(&world.media, &owner("bob"), 1).await[0]);
     let (own, absent) = (unverified(&world.ids[0]), unverified("absent"));
     let asked = [&absent, &foreign, &own, &absent, &elsewhere].map(Clone::clone);
 
-    let told = world.media.explain(&world.ana, scopes(["me"]), asked).await.unwrap();
+    let told = world.media.admin().explain(&world.ana, scopes(["me"]), asked).await.unwrap();
     assert_eq!(
         told,
         [
-            (absent, Standing::Absent),
-            (foreign, Standing::Foreign),
-            (own, Standing::Owned),
-            (elsewhere, Standing::WrongScope),
+            (absent, OwnershipStatus::Absent),
+            (foreign, OwnershipStatus::Foreign),
+            (own, OwnershipStatus::Owned),
+            (elsewhere, OwnershipStatus::WrongScope),
         ]
     );
 }
@@ -209,7 +209,7 @@ async fn an_ownership_of_the_application_is_asked_instead_of_the_backend() {
     }
     assert_eq!(backend.questions(), 0);
 
-    let explained = media.explain(&ana, Scopes::any(), [unverified("granted")]).await;
+    let explained = media.admin().explain(&ana, Scopes::any(), [unverified("granted")]).await;
     assert_eq!(explained.unwrap_err().kind(), ErrorKind::Unsupported);
 }
 

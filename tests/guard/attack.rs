@@ -16,7 +16,7 @@ use futures_util::{FutureExt as _, TryStreamExt as _, stream};
 use serde::Deserialize;
 use serde_json::json;
 use tower_media::{
-    InMemory, MediaId, MediaIds, MediaState, Ownership, OwnershipQuestion, Result, Standing,
+    InMemory, MediaId, MediaIds, MediaState, Ownership, OwnershipQuestion, OwnershipStatus, Result,
     UnverifiedId, VerifiedMedia, VerifyMediaLayer, extract::MultipartForm,
 };
 
@@ -162,7 +162,7 @@ impl Ownership for PanicsWhenExplaining {
         Ok(Vec::new())
     }
 
-    async fn explain(&self, _: &OwnershipQuestion<'_>) -> Result<Vec<Standing>> {
+    async fn explain(&self, _: &OwnershipQuestion<'_>) -> Result<Vec<OwnershipStatus>> {
         panic!("told to panic")
     }
 }

@@ -374,7 +374,7 @@ async fn g02_two_guards_of_one_extractor_must_both_let_pass() {
     let id = tower_media::MediaId::from_trusted(&site.own).unwrap();
     let bytes = media.download(&id, tower_media::Rendition::Original).await.unwrap();
     let again = tower_media::Upload::new(bytes.into_bytes(100).await.unwrap());
-    media.upload(again.owned_by(ana).scope("wardrobe")).await.unwrap();
+    media.upload(ana, again.scope("wardrobe")).await.unwrap();
     let asked = backend.questions();
     let answer = site.send(&post_by(["me", "wardrobe"]), site.post("/", &site.own)).await;
     assert_eq!(answer.text(), "me", "the handler gets the proof of the guard next to it");

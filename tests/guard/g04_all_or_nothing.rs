@@ -51,7 +51,7 @@ impl Modelled {
             Kind::Removed => {
                 let id = self.world.upload(&ana, "me").await;
                 let removed = MediaId::from_trusted(&id).unwrap();
-                assert!(self.world.media.remove(&ana, &removed).await.unwrap());
+                assert!(self.world.media.delete(&ana, &removed).await.unwrap());
                 return id;
             }
             Kind::Owned => (ana, "me"),

@@ -83,7 +83,7 @@ async fn ask(world: &World, [uri, content_type, body]: [&str; 3], id: &str, owne
 
 async fn removed(world: &World, owner: &Owner) -> String {
     let id = world.upload(owner, "me").await;
-    assert!(world.media.remove(owner, &MediaId::from_trusted(&id).unwrap()).await.unwrap());
+    assert!(world.media.delete(owner, &MediaId::from_trusted(&id).unwrap()).await.unwrap());
     id
 }
 
@@ -112,8 +112,8 @@ async fn g05_why_an_id_is_refused_cannot_be_seen() {
 }
 
 async fn upload(world: &World, owner: &Owner, name: &str, scope: &str) -> Media {
-    let upload = Upload::new("the same bytes").filename(name).owned_by(owner).scope(scope);
-    world.media.upload(upload).await.unwrap()
+    let upload = Upload::new("the same bytes").file_name(name).scope(scope);
+    world.media.upload(owner, upload).await.unwrap()
 }
 
 /// What a handler may answer of an upload, but for the id and the time, which always differ.
@@ -141,7 +141,7 @@ async fn g05_an_upload_tells_nothing_of_another_owner_of_the_same_bytes() {
     // Nor does the first see the second, nor either what the other does later.
     let again = upload(&world, &world.ana, "ana.txt", "diary").await;
     assert_eq!(again, first);
-    assert!(world.media.remove(&world.ana, &first.id).await.unwrap());
+    assert!(world.media.delete(&world.ana, &first.id).await.unwrap());
     assert_eq!(world.media.get(&second.id).await.unwrap(), second);
     assert_eq!(upload(&world, &world.bob, "bob.txt", "me").await, second);
 }

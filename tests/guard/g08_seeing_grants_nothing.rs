@@ -63,8 +63,8 @@ async fn submit(world: &World, owner: &Owner, text: &str) -> Vec<Answer> {
 }
 
 async fn upload(world: &World, owner: &Owner) -> Media {
-    let upload = Upload::new("a letter").filename("letter.txt").owned_by(owner).scope("me");
-    world.media.upload(upload).await.unwrap()
+    let upload = Upload::new("a letter").file_name("letter.txt").scope("me");
+    world.media.upload(owner, upload).await.unwrap()
 }
 
 fn statuses(answers: &[Answer]) -> Vec<StatusCode> {

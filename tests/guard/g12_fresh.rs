@@ -28,7 +28,7 @@ impl Ownership for Counting {
 async fn g12_a_route_that_demands_a_fresh_answer_says_so_in_the_question() {
     let fresh = Arc::new(AtomicUsize::new(0));
     let ownership = Counting(Arc::clone(&fresh));
-    let media = MediaState::only(ownership);
+    let media = MediaState::with_ownership_only(ownership);
     let guard = || VerifyMediaLayer::<Json<Vec<UnverifiedId>>, _>::new(media.clone());
     let app = Router::new()
         .route("/any", post(async || ()).layer(guard()))

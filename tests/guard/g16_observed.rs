@@ -190,14 +190,14 @@ async fn g16_nobody_asks_why_unless_the_operator_listens() {
 async fn g16_logs_carry_no_file_names_no_bodies_and_no_headers() {
     let world = World::new();
     let app = world.app(routes(&world.media));
-    let secret = Upload::new("coordinates 47.6603").filename("my-diary.jpg");
-    let stored = world.media.upload(secret.owned_by(&world.ana).scope("me")).await.unwrap();
+    let secret = Upload::new("coordinates 47.6603").file_name("my-diary.jpg");
+    let stored = world.media.upload(&world.ana, secret.scope("me")).await.unwrap();
     let log = Log::of("trace");
     refusals(&world, &app).await;
     let mut request = post_json(&world.bob, "/", &json!([stored.id]));
     request.headers_mut().insert(header::AUTHORIZATION, "Bearer s3cret".parse().unwrap());
     assert_eq!(send(&app, request).await.status, StatusCode::NOT_FOUND);
-    tracing::debug!(state = ?world.media, upload = ?Upload::new("x").filename("my-diary.jpg"));
+    tracing::debug!(state = ?world.media, upload = ?Upload::new("x").file_name("my-diary.jpg"));
     let log = log.take();
     assert!(log.contains("request refused"), "something is logged:\n{log}");
     for secret in ["47.6603", "my-diary", "s3cret", "Bearer"] {

@@ -51,8 +51,8 @@ struct Stored {
 async fn store(VerifiedMedia(mut form, owned): Form, media: MediaState) -> Result<Json<Stored>> {
     let mut files = Vec::new();
     while let Some(file) = form.next_file().await? {
-        let upload = Upload::from(file).owned_by(owned.owner()).scope("me");
-        files.push(media.upload(upload).await?);
+        let upload = Upload::from(file).scope("me");
+        files.push(media.upload(owned.owner(), upload).await?);
     }
     let references = form.fields.references.iter().map(|id| owned[id].clone()).collect();
     Ok(Json(Stored { references, note: form.fields.note, files }))

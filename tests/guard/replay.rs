@@ -9,7 +9,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 use tower_media::{
-    InMemory, MediaId, MediaState, Owner, Ownership, OwnershipQuestion, Result, Standing,
+    InMemory, MediaId, MediaState, Owner, Ownership, OwnershipQuestion, OwnershipStatus, Result,
     UnverifiedId, Upload, VerifiedMedia, VerifyMediaLayer,
     testkit::{Replay, Report},
 };
@@ -130,8 +130,9 @@ impl Ownership for Mistaken {
     async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
         let standings = self.0.explain(question).await?;
         let owned = |standing| match (self.1, standing) {
-            (_, Standing::Owned) | (Mistake::ScopesAreIgnored, Standing::WrongScope) => true,
-            (Mistake::RemovedIsStillOwned, Standing::Absent) => true,
+            (_, OwnershipStatus::Owned)
+            | (Mistake::ScopesAreIgnored, OwnershipStatus::WrongScope) => true,
+            (Mistake::RemovedIsStillOwned, OwnershipStatus::Absent) => true,
             (mistake, _) => mistake == Mistake::EverybodyOwnsEverything,
         };
         let ids = question.ids().iter().zip(standings).filter(|(_, standing)| owned(*standing));
@@ -216,8 +217,8 @@ async fn media_can_be_supplied_in_the_applications_own_way() {
                 for (n, scope) in scopes.into_iter().enumerate() {
                     assert_eq!(n, 0, "one scope is enough for one guard");
                     let content = format!("{content} {}", media.stats(&owner).await?.count);
-                    let upload = Upload::new(content).owned_by(&owner).scope(scope);
-                    id = Some(media.upload(upload).await?.id);
+                    let upload = Upload::new(content).scope(scope);
+                    id = Some(media.upload(&owner, upload).await?.id);
                 }
                 Ok(id.unwrap())
             }

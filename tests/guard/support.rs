@@ -31,8 +31,8 @@ impl World {
     pub async fn upload(&self, owner: &Owner, scope: &str) -> String {
         static COUNT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
         let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let upload = Upload::new(format!("content {count}")).owned_by(owner).scope(scope);
-        self.media.upload(upload).await.unwrap().id.to_string()
+        let upload = Upload::new(format!("content {count}")).scope(scope);
+        self.media.upload(owner, upload).await.unwrap().id.to_string()
     }
 
     /// What an application adds round its routes: the state, and a login. The login is the header

@@ -2,7 +2,7 @@
 
 use std::{process::Command, time::Duration};
 
-use tower_media::{Error, ErrorKind, PictureLimits, Rendition, Variant, testkit::Darkroom};
+use tower_media::{Error, ErrorKind, ImageLimits, Rendition, Variant, testkit::Darkroom};
 
 use crate::{
     fixture, made,
@@ -96,7 +96,7 @@ async fn p02_a_jpeg_needs_little_memory_for_a_thumbnail() {
 
 #[tokio::test]
 async fn p02_work_ends_at_the_deadline() {
-    let darkroom = Darkroom::new(PictureLimits::new().with_timeout(Duration::ZERO));
+    let darkroom = Darkroom::new(ImageLimits::new().with_timeout(Duration::ZERO));
     let made = darkroom.make(fixture("plain-1000x700.jpg"), &[Rendition::png(64)]).await;
     assert_eq!(made.unwrap_err().kind(), ErrorKind::Timeout);
     let read = darkroom.read(fixture("plain-1000x700.jpg")).await;

@@ -1,4 +1,4 @@
-//! Pictures made for a test, with all that a file can carry beside its pixels.
+//! ImageProcessor made for a test, with all that a file can carry beside its pixels.
 
 use std::io::Cursor;
 

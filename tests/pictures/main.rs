@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use image::DynamicImage;
-use tower_media::{Format, PictureLimits, Rendition, Result, Transform, testkit::Darkroom};
+use tower_media::{Format, ImageLimits, Rendition, Result, Transform, testkit::Darkroom};
 
 fn fixture(name: &str) -> Bytes {
     let path = format!("{}/tests/fixtures/images/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -26,8 +26,8 @@ fn fixture(name: &str) -> Bytes {
 }
 
 /// With more time than the default: tests are not optimised, and many run at once.
-fn patient() -> PictureLimits {
-    PictureLimits::new().with_timeout(Duration::from_secs(120))
+fn patient() -> ImageLimits {
+    ImageLimits::new().with_timeout(Duration::from_secs(120))
 }
 
 fn darkroom() -> Darkroom {

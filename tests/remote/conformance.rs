@@ -28,7 +28,7 @@ async fn failing(service: &Service) -> Vec<(&'static str, String)> {
     failing! { remote;
         upload_is_owned_and_listed_at_once upload_is_described upload_in_pieces_is_whole
         upload_from_a_file_is_whole empty_upload_is_kept_or_refused equal_bytes_are_one_record
-        equal_uploads_at_once_are_one_record incomplete_upload_is_refused
+        equal_uploads_at_once_are_one_record invalid_scope_is_refused
         broken_upload_leaves_nothing dropped_upload_leaves_nothing
         original_is_what_was_uploaded a_range_is_these_bytes_or_the_whole
         a_range_without_bytes_is_refused_or_the_whole rendition_is_never_the_original

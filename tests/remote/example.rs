@@ -19,7 +19,7 @@ async fn the_example_uploads_verifies_and_lists() {
     };
     assert_eq!(run(&[]).await, []);
     let listed = run(&files).await;
-    let names: Vec<_> = listed.iter().map(|media| media.original_name.as_deref()).collect();
+    let names: Vec<_> = listed.iter().map(|media| media.file_name.as_deref()).collect();
     assert_eq!(names, [Some("quad-noexif.jpg"), Some("exif-gps.jpg")]);
     for (media, file) in listed.iter().rev().zip(&files) {
         assert_eq!(media.size, std::fs::metadata(file).unwrap().len());

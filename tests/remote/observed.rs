@@ -26,8 +26,8 @@ fn g16_questions_answers_from_memory_and_bytes_are_counted() {
                 .build()
                 .unwrap();
             let ana = owner("ana");
-            let upload = Upload::new(Bytes::from_static(b"content")).owned_by(&ana).scope("me");
-            let stored = remote.upload(upload).await.unwrap();
+            let upload = Upload::new(Bytes::from_static(b"content")).scope("me");
+            let stored = remote.upload(&ana, upload).await.unwrap();
             let (me, ids) = (scope("me"), [stored.id.clone()]);
             let question = OwnershipQuestion::new(&ana, &me, &ids);
             for _ in 0..3 {

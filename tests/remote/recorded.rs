@@ -105,7 +105,7 @@ impl Line<'_> {
                 remote.health().await.unwrap();
             }
             Call::Get(id) => self.is_record(answer, remote.get(&id).await, Some(&id)),
-            Call::ByHash(hash) => match remote.find_any_owners_by_hash(hash).await {
+            Call::ByHash(hash) => match remote.find_by_hash(hash).await {
                 Ok(None) => assert_eq!(answer.status, 404, "{self}"),
                 found => {
                     assert_ne!(answer.status, 404, "{self}: that there is none is no error");
@@ -122,7 +122,7 @@ impl Line<'_> {
             Call::Owned(owner, scopes, limit) => {
                 asked = self.is_owned(&owner, &scopes, limit, answer).await;
             }
-            Call::ListAll(owner, options) => {
+            Call::SearchOptions(owner, options) => {
                 let page = remote.list_all(&owner, &options).await;
                 assert_eq!(kind(&page), expected::failure(answer, None), "{self}");
                 if let Ok(page) = page {
@@ -137,7 +137,7 @@ impl Line<'_> {
                 } else {
                     Upload::new(bytes)
                 };
-                let mut upload = upload.owned_by(&owner).scope(scope).filename(file_name);
+                let mut upload = upload.scope(scope).file_name(file_name);
                 if skips_processing {
                     upload = upload.skip_processing();
                 }
@@ -148,7 +148,7 @@ impl Line<'_> {
                 for part in file.filter(|part| !part.sha256.is_empty()) {
                     answer.text = answer.text.map(|text| text.replace(&part.sha256, &hash));
                 }
-                let media = remote.upload(upload).await;
+                let media = remote.upload(&owner, upload).await;
                 match expected::upload_failure(&answer) {
                     Some(expected) => assert_eq!(kind(&media), Some(expected), "{self}"),
                     None => self.is_record(&answer, media, None),
@@ -241,9 +241,9 @@ impl Line<'_> {
         list.answers =
             vec![Answer::json(200, format!(r#"[{{"id":"{id}","status":"ready"}}]"#)), nothing];
         self.service.serve([self.exchange.clone(), list]);
-        let removed = remote.remove(&owner, id).await.unwrap();
+        let removed = remote.delete(&owner, id).await.unwrap();
         assert_eq!(removed, answer.status == 200, "{self}");
-        assert!(!remote.remove(&owner, id).await.unwrap(), "{self}: it is not the owner's");
+        assert!(!remote.delete(&owner, id).await.unwrap(), "{self}: it is not the owner's");
         vec![1, 2]
     }
 

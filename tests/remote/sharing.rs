@@ -134,7 +134,7 @@ async fn g12_after_a_removal_the_next_check_refuses_everybody() {
     let shared = &world.mine[0];
     world.service.give_again("bob", "me", shared);
     assert!(world.owns(&ana, shared).await && world.owns(&bob, shared).await);
-    assert!(world.remote.remove(&ana, shared).await.unwrap());
+    assert!(world.remote.delete(&ana, shared).await.unwrap());
     assert!(!world.owns(&ana, shared).await);
     assert!(!world.owns(&bob, shared).await, "the service removes it from everybody");
     assert!(world.owns(&bob, &world.bobs[0]).await);
@@ -149,7 +149,7 @@ async fn g12_a_list_from_before_a_removal_is_not_used_after_it() {
     let early = world.check(&ana, &world.mine[..1], false);
     world.service.called("list", before + 1).await;
     // Its own question is not held.
-    assert!(world.remote.remove(&ana, &world.mine[0]).await.unwrap());
+    assert!(world.remote.delete(&ana, &world.mine[0]).await.unwrap());
     let late = world.check(&ana, &world.mine[..1], false);
     settle().await;
     world.service.release();
@@ -166,8 +166,8 @@ async fn g12_an_upload_is_owned_at_once_though_a_list_is_under_way() {
     world.service.hold("list", 1);
     let early = world.check(&ana, &world.mine[..1], false);
     world.service.called("list", before + 1).await;
-    let upload = Upload::new("new").filename("new.txt").owned_by(&ana).scope("me");
-    let new = world.remote.upload(upload).await.unwrap().id;
+    let upload = Upload::new("new").file_name("new.txt").scope("me");
+    let new = world.remote.upload(&ana, upload).await.unwrap().id;
     let late = world.check(&ana, std::slice::from_ref(&new), false);
     settle().await;
     world.service.release();

@@ -11,11 +11,11 @@ async fn g05_absent_foreign_removed_and_wrong_scope_are_one_answer() {
     let routes = DeliveryRoutes::new(world.media.clone()).scopes(["me"]);
     let app = signed_in(routes.into_router());
     let store = async |owner: &Owner, scope: &str, length| {
-        let upload = Upload::new(png(length)).owned_by(owner).scope(scope);
-        world.media.upload(upload).await.unwrap().id
+        let upload = Upload::new(png(length)).scope(scope);
+        world.media.upload(owner, upload).await.unwrap().id
     };
     let removed = store(&world.ana, "me", 901).await;
-    assert!(world.media.remove(&world.ana, &removed).await.unwrap());
+    assert!(world.media.delete(&world.ana, &removed).await.unwrap());
     let elsewhere = owner("ana").with_tenant("acme").unwrap();
     let ids = [
         MediaId::from_trusted("00000000-0000-4000-8000-000000000000").unwrap(),

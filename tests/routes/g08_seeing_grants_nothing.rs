@@ -62,6 +62,6 @@ async fn g08_a_link_dies_with_the_media() {
     let world = World::new();
     let id = world.picture().await;
     let (app, link) = (world.app(), world.link(&id, Variant::Thumbnail));
-    assert!(world.media.remove(&world.ana, &id).await.unwrap());
+    assert!(world.media.delete(&world.ana, &id).await.unwrap());
     assert_eq!(fetch(&app, nobody(&link)).await.status, StatusCode::NOT_FOUND);
 }

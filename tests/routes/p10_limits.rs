@@ -12,7 +12,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     time::timeout,
 };
-use tower_media::{Embedded, MediaState, routes::UploadPolicy};
+use tower_media::{MediaState, Store, routes::UploadPolicy};
 
 use super::support::{Form, World, file, owner, png, send, signed_in, text};
 
@@ -26,7 +26,7 @@ struct Server {
 impl Server {
     async fn new(policy: UploadPolicy) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let media = MediaState::new(Embedded::open(folder.path()).await.unwrap());
+        let media = MediaState::new(Store::open(folder.path()).await.unwrap());
         let app: Router = signed_in(media.upload_routes("/up", policy));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -4,7 +4,7 @@ use axum::{
     body::Body,
     http::{Method, Request, StatusCode, header},
 };
-use tower_media::{Embedded, MediaId, MediaState, Upload, Variant};
+use tower_media::{MediaId, MediaState, Store, Upload, Variant};
 
 use super::support::{World, ana, get, http_date, owner, png, send, signed_in};
 
@@ -146,9 +146,9 @@ async fn p13_if_range_gives_a_part_only_of_what_the_client_has() {
 #[tokio::test]
 async fn p13_stored_renditions_have_ranges_and_tags_of_their_own() {
     let folder = tempfile::tempdir().unwrap();
-    let media = MediaState::new(Embedded::open(folder.path()).await.unwrap());
-    let upload = Upload::new(png(LENGTH)).owned_by(&owner("ana")).scope("me");
-    let id = media.upload(upload).await.unwrap().id;
+    let media = MediaState::new(Store::open(folder.path()).await.unwrap());
+    let upload = Upload::new(png(LENGTH)).scope("me");
+    let id = media.upload(&owner("ana"), upload).await.unwrap().id;
     let app = signed_in(media.delivery_routes());
     let path = format!("/media/{id}/file/medium");
     let whole = get(&app, ana(&path)).await;

@@ -85,8 +85,8 @@ impl World {
     }
 
     pub async fn store(&self, owner: &Owner, bytes: impl Into<Bytes>, name: &str) -> MediaId {
-        let upload = Upload::new(bytes).filename(name).owned_by(owner).scope("me");
-        self.media.upload(upload).await.unwrap().id
+        let upload = Upload::new(bytes).file_name(name).scope("me");
+        self.media.upload(owner, upload).await.unwrap().id
     }
 
     /// The delivery routes with a login.

@@ -189,7 +189,7 @@ async fn a_handler_can_take_the_files_itself() {
         mut uploads: Uploads,
     ) -> Result<Json<Media>, UploadRejection> {
         let upload = uploads.next().await?.ok_or(UploadRejection::NoFile)?;
-        Ok(Json(media.upload(upload.filename("mine.png")).await?))
+        Ok(Json(media.upload(uploads.owner(), upload.file_name("mine.png")).await?))
     }
     let world = World::new();
     let layered = Router::new()

@@ -4,7 +4,7 @@
 
 mod attack;
 mod bounds;
-#[path = "../embedded/faulty_store.rs"]
+#[path = "../store/faulty_store.rs"]
 mod faulty_store;
 mod keys;
 mod recorded;

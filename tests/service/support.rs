@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tokio::{net::TcpListener, task::AbortHandle};
 use tower::ServiceExt as _;
 use tower_media::{
-    Embedded, EmbeddedBuilder, InMemory, MakeVariants, MediaState, PictureLimits,
+    ImageLimits, InMemory, MakeVariants, MediaState, Store, StoreBuilder,
     routes::{ServiceKeys, ServiceRoutes},
 };
 
@@ -59,7 +59,7 @@ pub fn files(folder: &Path) -> Vec<PathBuf> {
 /// A store in a folder of its own.
 pub struct Home {
     pub folder: TempDir,
-    pub store: Embedded,
+    pub store: Store,
 }
 
 impl Home {
@@ -67,21 +67,21 @@ impl Home {
         Self::with(Self::builder()).await
     }
 
-    pub fn builder() -> EmbeddedBuilder {
+    pub fn builder() -> StoreBuilder {
         // How long a picture may take is not what these tests are about.
-        let pictures = PictureLimits::default().with_timeout(Duration::from_secs(600));
-        let builder = Embedded::builder().public_url(PUBLIC_URL);
+        let pictures = ImageLimits::default().with_timeout(Duration::from_secs(600));
+        let builder = Store::builder().public_url(PUBLIC_URL);
         builder.variants(MakeVariants::Ahead).pictures(pictures)
     }
 
-    pub async fn with(builder: EmbeddedBuilder) -> Self {
+    pub async fn with(builder: StoreBuilder) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = builder.open(folder.path()).await.unwrap();
         Self { folder, store }
     }
 
     /// The same folder, opened anew. No clone of the store may be left.
-    pub async fn reopened(self, builder: EmbeddedBuilder) -> Self {
+    pub async fn reopened(self, builder: StoreBuilder) -> Self {
         let Self { folder, store } = self;
         store.close().await.unwrap();
         drop(store);

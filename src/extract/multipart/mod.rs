@@ -76,7 +76,7 @@ const MAX_BOUNDARY: usize = 70;
 /// ) -> tower_media::Result<Json<Vec<Media>>> {
 ///     let mut stored = Vec::new();
 ///     while let Some(file) = form.next_file().await? {
-///         stored.push(media.upload(Upload::from(file).owned_by(owned.owner()).scope("me")).await?);
+///         stored.push(media.upload(owned.owner(), Upload::from(file).scope("me")).await?);
 ///     }
 ///     Ok(Json(stored))
 /// }
@@ -197,7 +197,7 @@ impl From<FilePart> for Upload {
         let content_type = file.content_type().map(str::to_owned);
         let mut upload = Self::from_stream(file);
         if let Some(name) = name {
-            upload = upload.filename(name);
+            upload = upload.file_name(name);
         }
         if let Some(content_type) = content_type {
             upload = upload.content_type(content_type);

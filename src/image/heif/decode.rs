@@ -18,7 +18,7 @@ use super::av1;
 use super::hevc;
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::{
-    PictureLimits,
+    ImageLimits,
     header::affordable,
     input::{self, Input},
 };
@@ -52,7 +52,7 @@ pub(in crate::image) struct Allowance {
 }
 
 impl Allowance {
-    fn new(limits: &PictureLimits) -> Self {
+    fn new(limits: &ImageLimits) -> Self {
         let all = limits.max_memory / MEMORY;
         Self { all, left: all }
     }
@@ -106,7 +106,7 @@ impl<'a> Primary<'a> {
         transform::transformed_size(width, height, &self.props.transforms)
     }
 
-    fn decode(&self, codec: Codec, limits: &PictureLimits) -> Result<Image, Unreadable> {
+    fn decode(&self, codec: Codec, limits: &ImageLimits) -> Result<Image, Unreadable> {
         let mut allowance = Allowance::new(limits);
         let Coded { frame, colours } = self.item(self.id, codec, &mut allowance)?;
         let alpha = self.alpha.map(|alpha| self.item(alpha, codec, &mut allowance)).transpose()?;
@@ -147,7 +147,7 @@ const UNTOLD: Nclx = Nclx {
 /// What the header says: the size as it is shown, and whether there is an alpha channel.
 pub(in crate::image) fn shape(
     mut input: Input,
-    limits: &PictureLimits,
+    limits: &ImageLimits,
 ) -> Result<((u32, u32), bool)> {
     let file = whole(&mut input, limits)?;
     let unread = |error| input::failed(input::deadline(&input), error);
@@ -162,7 +162,7 @@ pub(in crate::image) fn shape(
 pub(in crate::image) fn decode(
     mut input: Input,
     codec: Codec,
-    limits: &PictureLimits,
+    limits: &ImageLimits,
 ) -> Result<(DynamicImage, Option<Vec<u8>>)> {
     let file = whole(&mut input, limits)?;
     let deadline = input::deadline(&input);
@@ -178,7 +178,7 @@ pub(in crate::image) fn decode(
     Ok((pixels.ok_or_else(torn)?, primary.props.icc.map(<[u8]>::to_vec)))
 }
 
-fn whole(input: &mut Input, limits: &PictureLimits) -> Result<Vec<u8>> {
+fn whole(input: &mut Input, limits: &ImageLimits) -> Result<Vec<u8>> {
     let mut file = Vec::new();
     let deadline = input::deadline(input);
     let read = input.take(limits.max_memory.saturating_add(1)).read_to_end(&mut file);

@@ -106,9 +106,9 @@ fn range(headers: &HeaderMap) -> Option<ByteRange> {
     let ranges = parse_range_header(value.to_str().ok()?).ok()?.into_ranges();
     let [range] = ranges[..] else { return None };
     Some(match range {
-        SyntacticallyCorrectRange::FromStart(first) => ByteRange::From(first),
-        SyntacticallyCorrectRange::FromLast(count) => ByteRange::Last(count),
-        SyntacticallyCorrectRange::Indexed(first, last) => ByteRange::Between { first, last },
+        SyntacticallyCorrectRange::FromStart(first) => ByteRange::Offset(first),
+        SyntacticallyCorrectRange::FromLast(count) => ByteRange::Suffix(count),
+        SyntacticallyCorrectRange::Indexed(first, last) => ByteRange::Bounded { first, last },
     })
 }
 
@@ -119,11 +119,11 @@ mod tests {
     #[test]
     fn p13_one_range_is_read_and_anything_else_is_the_whole() {
         for (value, expected) in [
-            ("bytes=0-9", Some(ByteRange::Between { first: 0, last: 9 })),
-            ("bytes=5-", Some(ByteRange::From(5))),
-            ("bytes=-5", Some(ByteRange::Last(5))),
-            ("BYTES=0-0", Some(ByteRange::Between { first: 0, last: 0 })),
-            ("bytes=0-99999999999999999999", Some(ByteRange::Between { first: 0, last: u64::MAX })),
+            ("bytes=0-9", Some(ByteRange::Bounded { first: 0, last: 9 })),
+            ("bytes=5-", Some(ByteRange::Offset(5))),
+            ("bytes=-5", Some(ByteRange::Suffix(5))),
+            ("BYTES=0-0", Some(ByteRange::Bounded { first: 0, last: 0 })),
+            ("bytes=0-99999999999999999999", Some(ByteRange::Bounded { first: 0, last: u64::MAX })),
             ("bytes=0-0,5-9", None),
             ("bytes=0-,0-", None),
             ("bytes=9-5", None),

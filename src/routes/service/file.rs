@@ -17,7 +17,7 @@ use super::{
 use crate::{
     error::ErrorKind,
     id::MediaId,
-    media::{Format, Rendition, Transform, UnknownName, Variant, is_raster_image},
+    media::{Format, ParseVariantError, Rendition, Transform, Variant, is_raster_image},
     routes::delivery::{Access, Conditions, Order, cannot_be_made},
 };
 
@@ -122,7 +122,10 @@ fn side(query: &Query, name: &str) -> Result<Option<u32>, Refusal> {
     Ok(query.count(name)?.map(|side| u32::try_from(side).unwrap_or(u32::MAX)))
 }
 
-fn named<T: FromStr<Err = UnknownName>>(query: &Query, name: &str) -> Result<Option<T>, Refusal> {
+fn named<T: FromStr<Err = ParseVariantError>>(
+    query: &Query,
+    name: &str,
+) -> Result<Option<T>, Refusal> {
     let refuse = |unknown| Refusal::bad_request(format!("{name} {unknown}"));
     query.first(name).map(str::parse).transpose().map_err(refuse)
 }

@@ -9,6 +9,7 @@ use crate::{
     error::Error,
     extract::{Part, Reader, is_file},
     media::Upload,
+    owner::Owner,
     routes::upload::UploadRejection,
 };
 
@@ -69,18 +70,17 @@ impl Form {
     }
 
     /// What is to be stored, and for whom.
-    pub(super) async fn into_upload(self) -> Result<Upload, Refusal> {
+    pub(super) async fn into_upload(self) -> Result<(Owner, Upload), Refusal> {
         let file = self.file.ok_or_else(no_file)?;
         let given = |text: Option<String>| text.filter(|text| !text.is_empty());
         let owner = query::owner(given(self.user_id).as_deref())?;
         let app = given(self.app).ok_or_else(|| Refusal::bad_request("app is required"))?;
         let hint = type_of(file.content_type, file.name.as_deref());
-        let mut upload =
-            file.bytes.into_upload().await?.owned_by(&owner).scope(app.as_str()).content_type(hint);
+        let mut upload = file.bytes.into_upload().await?.scope(app.as_str()).content_type(hint);
         if let Some(name) = file.name {
-            upload = upload.filename(name);
+            upload = upload.file_name(name);
         }
-        Ok(if self.skips_processing { upload.skip_processing() } else { upload })
+        Ok((owner, if self.skips_processing { upload.skip_processing() } else { upload }))
     }
 }
 

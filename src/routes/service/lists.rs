@@ -19,7 +19,7 @@ use crate::protocol::encode::{Record, RecordPage};
 use crate::{
     error::ErrorKind,
     id::UnverifiedId,
-    media::{ListAll, ListOptions, SortBy},
+    media::{ListOptions, SearchOptions, SortBy},
     owner::{Owner, Scopes},
 };
 
@@ -52,7 +52,7 @@ pub(super) async fn list_all(State(service): Shared, query: Query) -> Result<Res
     }
     let asked = query.first("sortBy").unwrap_or_default();
     let sort_by = SortBy::ALL.into_iter().find(|by| by.as_str() == asked).unwrap_or_default();
-    let mut options = ListAll::new()
+    let mut options = SearchOptions::new()
         .with_scopes(query.scopes("apps")?)
         .with_sort(sort_by, query.first("sortOrder") == Some("asc"))
         .with_limit(query.limit()?)

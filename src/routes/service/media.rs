@@ -44,13 +44,13 @@ pub(super) async fn by_hash(
 ) -> Result<Response, Refusal> {
     let none = || Refusal::not_found(NO_MEDIA);
     let hash = path.and_then(|Path(hash)| hash.parse().ok()).ok_or_else(none)?;
-    let media = service.media.find_any_owners_by_hash(hash).await?.ok_or_else(none)?;
+    let media = service.media.admin().find_by_hash(hash).await?.ok_or_else(none)?;
     Ok(Json(Record::from(&media)).into_response())
 }
 
 /// `DELETE /{id}`: this record, and no other of the same bytes.
 pub(super) async fn remove(State(service): Shared, Id(id): Id) -> Result<Response, Refusal> {
-    if service.media.remove_any_owners(&id).await? {
+    if service.media.admin().delete(&id).await? {
         Ok(Json(json!({ "success": true })).into_response())
     } else {
         Err(Refusal::not_found(NO_MEDIA))
@@ -67,7 +67,7 @@ pub(super) async fn health() -> Response {
 
 /// `GET /ready`: so do its database and its store.
 pub(super) async fn ready(State(service): Shared) -> Result<Response, Refusal> {
-    service.media.ready().await?;
+    service.media.check_health().await?;
     Ok(Json(json!({ "status": "ready" })).into_response())
 }
 

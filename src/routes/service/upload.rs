@@ -46,7 +46,7 @@ pub(super) async fn upload(State(service): Shared, request: Request) -> Result<R
         },
     );
     let reader = reader(&parts.headers, body).map_err(|_| no_file())?;
-    let upload = Form::read(reader, limits).await?.into_upload().await?;
-    let media = service.media.upload(upload).await?;
+    let (owner, upload) = Form::read(reader, limits).await?.into_upload().await?;
+    let media = service.media.upload(&owner, upload).await?;
     Ok((StatusCode::CREATED, Json(Record::from(&media))).into_response())
 }

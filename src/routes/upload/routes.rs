@@ -114,7 +114,7 @@ impl<S, O> Intake<S, O> {
                 uploads.set_room(quota.saturating_sub(used));
             }
             let Some(upload) = uploads.next().await? else { break };
-            stored.push(self.media.upload(upload).await?);
+            stored.push(self.media.upload(uploads.owner(), upload).await?);
             observe::stored();
         }
         if stored.is_empty() { Err(UploadRejection::NoFile) } else { Ok(stored) }

@@ -41,7 +41,7 @@ const MAX_FIELD_BYTES: usize = 256 << 10;
 /// ) -> Result<Json<Vec<Media>>, UploadRejection> {
 ///     let mut stored = Vec::new();
 ///     while let Some(upload) = uploads.next().await? {
-///         stored.push(media.upload(upload.filename(format!("album-{album}"))).await?);
+///         stored.push(media.upload(upload.file_name(format!("album-{album}"))).await?);
 ///     }
 ///     Ok(Json(stored))
 /// }
@@ -87,7 +87,7 @@ impl Uploads {
         self.room = Some(bytes);
     }
 
-    /// Returns the next file, with its name, owner and scope, or `None` behind the last. By then its type
+    /// Returns the next file, with its name and scope, or `None` behind the last. By then its type
     /// is known to be one of the policy's; the rest of it is read while it is stored.
     ///
     /// The upload before must be stored or dropped; what was not read of it is passed over.
@@ -134,9 +134,9 @@ impl Uploads {
         let mut file = File { part, read: 0, limit: self.policy.max_bytes, room: self.room };
         let begin = look(&mut file, hint.as_deref(), &self.policy).await?;
         let bytes = stream::iter([Ok(begin)]).chain(file.map_err(UploadRejection::into_error));
-        let mut upload = Upload::from_stream(bytes).owned_by(&self.owner).scope(self.scope.clone());
+        let mut upload = Upload::from_stream(bytes).scope(self.scope.clone());
         if let Some(name) = name {
-            upload = upload.filename(name);
+            upload = upload.file_name(name);
         }
         if let Some(hint) = hint {
             upload = upload.content_type(hint);

@@ -17,7 +17,7 @@ use crate::store::{
 use crate::{
     error::{Error, ErrorKind, Result},
     id::{ContentHash, MediaId},
-    util::byte_stream::unless_idle,
+    util::byte_stream::with_idle_timeout,
 };
 
 const CONTENTS: &str = "blobs";
@@ -145,7 +145,7 @@ impl Blobs {
         };
         let size = got.meta.size;
         let pieces = got.into_stream().map_err(failed).boxed();
-        Ok(Some(Found { size, pieces: unless_idle(self.patience, pieces, silent) }))
+        Ok(Some(Found { size, pieces: with_idle_timeout(self.patience, pieces, silent) }))
     }
 
     /// Deletes what lies under the key, if anything does.

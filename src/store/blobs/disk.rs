@@ -17,7 +17,7 @@ use crate::store::spool::{Content, not_written};
 use crate::util::blocking;
 use crate::{
     error::{Error, ErrorKind, Result},
-    util::byte_stream::Pieces,
+    util::byte_stream::ByteStream,
 };
 
 /// How much of a file is read at once.
@@ -28,7 +28,7 @@ pub(crate) struct Found {
     /// Of the whole, in bytes.
     pub(crate) size: u64,
     /// Those of them that were asked for.
-    pub(crate) pieces: Pieces,
+    pub(crate) pieces: ByteStream,
 }
 
 /// Puts a file in its place, so that neither it nor its name can be lost any more.

@@ -8,9 +8,9 @@ use super::{Content, ContentLock, Entry, Listing, Matches, RenditionRow, Row};
 use crate::{
     error::Result,
     id::{ContentHash, MediaId},
-    media::{ListAll, ListOptions, MediaStats, MediaStatus, Metadata},
-    owner::Owner,
-    ownership::{OwnershipQuestion, Standing},
+    media::{ListOptions, MediaStats, MediaStatus, Metadata, SearchOptions},
+    owner::{Owner, Scope},
+    ownership::{OwnershipQuestion, OwnershipStatus},
 };
 
 /// The rows of a store.
@@ -24,13 +24,13 @@ use crate::{
 /// All methods: [`Unavailable`](crate::ErrorKind::Unavailable) while the database is locked, full, or
 /// cannot be reached, and [`Integrity`](crate::ErrorKind::Integrity) when it is damaged. Nothing is
 /// changed then, and once the fault has ended the next call works.
-pub(crate) trait Catalog: fmt::Debug + Send + Sync + 'static {
+pub(crate) trait Database: fmt::Debug + Send + Sync + 'static {
     /// Waits until nobody else works on this content, and keeps it until the guard is dropped.
     fn lock(&self, hash: ContentHash) -> BoxFuture<'_, Result<ContentLock>>;
 
     /// Notes that bytes are about to be placed, so that a sweep finds them if no row comes to have
     /// them. Not on the disk before the next durable change is.
-    fn intend(&self, hash: ContentHash) -> BoxFuture<'_, Result<()>>;
+    fn mark_pending(&self, hash: ContentHash) -> BoxFuture<'_, Result<()>>;
 
     /// Gives an owner some content in a scope. On the disk when this returns.
     ///
@@ -56,7 +56,7 @@ pub(crate) trait Catalog: fmt::Debug + Send + Sync + 'static {
     fn explain<'a>(
         &'a self,
         question: &'a OwnershipQuestion<'_>,
-    ) -> BoxFuture<'a, Result<Vec<Standing>>>;
+    ) -> BoxFuture<'a, Result<Vec<OwnershipStatus>>>;
 
     /// Lists what an owner has, newest first.
     ///
@@ -73,11 +73,11 @@ pub(crate) trait Catalog: fmt::Debug + Send + Sync + 'static {
     fn search<'a>(
         &'a self,
         owner: &'a Owner,
-        options: &'a ListAll,
+        options: &'a SearchOptions,
     ) -> BoxFuture<'a, Result<Matches>>;
 
     /// Returns a row of this content, whoever has it: the same as long as it is there.
-    fn any_of(&self, hash: ContentHash) -> BoxFuture<'_, Result<Option<Row>>>;
+    fn find_by_hash(&self, hash: ContentHash) -> BoxFuture<'_, Result<Option<Row>>>;
 
     /// Counts what an owner has.
     fn stats<'a>(&'a self, owner: &'a Owner) -> BoxFuture<'a, Result<MediaStats>>;
@@ -86,11 +86,20 @@ pub(crate) trait Catalog: fmt::Debug + Send + Sync + 'static {
     ///
     /// Content that nobody has any more becomes an orphan; renditions are left to
     /// [`removed`](Self::removed).
-    fn remove<'a>(
+    fn delete<'a>(
         &'a self,
         owner: &'a Owner,
         id: &'a MediaId,
     ) -> BoxFuture<'a, Result<Option<Row>>>;
+
+    /// Removes a row from one scope of an owner, and the row itself with its last scope. Returns whether
+    /// the row was in the scope, and whether it is deleted. Durable when this returns.
+    fn delete_from_scope<'a>(
+        &'a self,
+        owner: &'a Owner,
+        id: &'a MediaId,
+        scope: &'a Scope,
+    ) -> BoxFuture<'a, Result<(bool, bool)>>;
 
     /// Removes all that is known of an owner, the owner included, and returns the ids that went. On
     /// the disk when this returns.
@@ -120,10 +129,11 @@ pub(crate) trait Catalog: fmt::Debug + Send + Sync + 'static {
     fn forget_orphan(&self, hash: ContentHash) -> BoxFuture<'_, Result<bool>>;
 
     /// Returns those of the contents that somebody has or that are orphans.
-    fn known<'a>(&'a self, hashes: &'a [ContentHash]) -> BoxFuture<'a, Result<Vec<ContentHash>>>;
+    fn existing<'a>(&'a self, hashes: &'a [ContentHash])
+    -> BoxFuture<'a, Result<Vec<ContentHash>>>;
 
     /// Returns up to `limit` of the contents that somebody has, in the order of their hashes.
-    fn contents(
+    fn referenced_blobs(
         &self,
         after: Option<ContentHash>,
         limit: usize,

@@ -1,6 +1,6 @@
 //! The rows of a store: ownership, scopes, renditions, and which blobs are unreferenced.
 //!
-//! [`Catalog`] is the trait that an engine implements; [`SqliteCatalog`] is the engine there is.
+//! [`Database`] is the trait that an engine implements; [`SqliteDatabase`] is the engine there is.
 
 mod content_lock;
 mod database;
@@ -11,7 +11,7 @@ mod tests;
 
 pub(crate) use self::{
     content_lock::ContentLock,
-    database::Catalog,
+    database::Database,
     records::{Content, Entry, Listing, Matches, RenditionRow, Row},
-    sqlite::SqliteCatalog,
+    sqlite::SqliteDatabase,
 };

@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub async fn original_is_what_was_uploaded(backend: &impl MediaBackend) {
     let lab = Lab::new(backend, "original_is_what_was_uploaded");
     let (owner, bytes) = (new_owner(), new_picture());
-    let media = lab.upload(Upload::new(bytes.clone()).owned_by(&owner).scope(SCOPE)).await;
+    let media = lab.upload(&owner, Upload::new(bytes.clone()).scope(SCOPE)).await;
     let (content_type, original) = lab.read(&media.id).await;
     lab.equal("the bytes", original, &bytes);
     lab.equal("the type", content_type, media.mime_type);
@@ -38,8 +38,8 @@ pub async fn original_is_what_was_uploaded(backend: &impl MediaBackend) {
 pub async fn a_range_is_these_bytes_or_the_whole(backend: &impl MediaBackend) {
     let lab = Lab::new(backend, "a_range_is_these_bytes_or_the_whole");
     let bytes = new_picture();
-    let upload = Upload::new(bytes.clone()).owned_by(&new_owner()).scope(SCOPE);
-    let id = lab.upload(upload).await.id;
+    let upload = Upload::new(bytes.clone()).scope(SCOPE);
+    let id = lab.upload(&new_owner(), upload).await.id;
     let total = bytes.len() as u64;
     for range in [
         ByteRange::from(0..=0),
@@ -47,8 +47,8 @@ pub async fn a_range_is_these_bytes_or_the_whole(backend: &impl MediaBackend) {
         ByteRange::from(5..=u64::MAX),
         ByteRange::from(0..),
         ByteRange::from(total - 1..),
-        ByteRange::Last(1),
-        ByteRange::Last(total + 1),
+        ByteRange::Suffix(1),
+        ByteRange::Suffix(total + 1),
     ] {
         let options = DownloadOptions::new(Rendition::Original).with_range(range);
         let download = lab.ok(range, backend.download(&id, &options).await);
@@ -71,14 +71,14 @@ pub async fn a_range_is_these_bytes_or_the_whole(backend: &impl MediaBackend) {
 pub async fn a_range_without_bytes_is_refused_or_the_whole(backend: &impl MediaBackend) {
     let lab = Lab::new(backend, "a_range_without_bytes_is_refused_or_the_whole");
     let bytes = new_picture();
-    let upload = Upload::new(bytes.clone()).owned_by(&new_owner()).scope(SCOPE);
-    let id = lab.upload(upload).await.id;
+    let upload = Upload::new(bytes.clone()).scope(SCOPE);
+    let id = lab.upload(&new_owner(), upload).await.id;
     let total = bytes.len() as u64;
     for range in [
         ByteRange::from(total..),
         ByteRange::from(u64::MAX - 1..=u64::MAX),
-        ByteRange::Last(0),
-        ByteRange::Between { first: 2, last: 1 },
+        ByteRange::Suffix(0),
+        ByteRange::Bounded { first: 2, last: 1 },
     ] {
         let options = DownloadOptions::new(Rendition::Original).with_range(range);
         match backend.download(&id, &options).await {
@@ -109,8 +109,8 @@ pub async fn rendition_is_never_the_original(backend: &impl MediaBackend) {
     let variants = Variant::ALL.map(|variant| (Rendition::from(variant), "image/webp"));
     let text = unique();
     for bytes in [new_picture(), new_picture().slice(..20), text.into()] {
-        let upload = Upload::new(bytes.clone()).owned_by(&owner).scope(SCOPE);
-        let media = match backend.upload(upload).await {
+        let upload = Upload::new(bytes.clone()).scope(SCOPE);
+        let media = match backend.upload(&owner, upload).await {
             Ok(media) => media,
             // What is not a picture, or a broken one, need not be kept.
             Err(error) => {
@@ -155,8 +155,8 @@ pub async fn unknown_media_is_not_found(backend: &impl MediaBackend) {
 pub async fn urls_name_the_media_alone(backend: &impl MediaBackend) {
     let lab = Lab::new(backend, "urls_name_the_media_alone");
     let owner = new_owner();
-    let upload = Upload::new(new_picture()).filename("cat.gif").owned_by(&owner).scope(SCOPE);
-    let media = lab.upload(upload).await;
+    let upload = Upload::new(new_picture()).file_name("cat.gif").scope(SCOPE);
+    let media = lab.upload(&owner, upload).await;
     let absent = MediaId::random();
 
     let urls = backend.urls(&media.id);

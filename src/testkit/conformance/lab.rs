@@ -84,17 +84,17 @@ impl<'a, B: MediaBackend> Lab<'a, B> {
         owner.tenant().is_some() && result.as_ref().is_err_and(unsupported)
     }
 
-    pub(super) async fn upload(&self, upload: Upload) -> Media {
-        self.ok("an upload", self.backend.upload(upload).await)
+    pub(super) async fn upload(&self, owner: &Owner, upload: Upload) -> Media {
+        self.ok("an upload", self.backend.upload(owner, upload).await)
     }
 
     /// Uploads what nobody else has.
     pub(super) async fn upload_new(&self, owner: &Owner, scope: &str) -> Media {
-        self.upload(Upload::new(new_picture()).owned_by(owner).scope(scope)).await
+        self.upload(owner, Upload::new(new_picture()).scope(scope)).await
     }
 
-    pub(super) async fn remove(&self, owner: &Owner, id: &MediaId) -> bool {
-        self.ok("a removal", self.backend.remove(owner, id).await)
+    pub(super) async fn delete(&self, owner: &Owner, id: &MediaId) -> bool {
+        self.ok("a removal", self.backend.delete(owner, id).await)
     }
 
     /// Which of `ids` the owner owns. That the answer names no other is checked here, for every

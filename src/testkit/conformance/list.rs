@@ -37,9 +37,9 @@ pub async fn list_keeps_to_scopes(backend: &impl MediaBackend) {
     let (owner, shared) = (new_owner(), new_picture());
     let a = lab.upload_new(&owner, "a").await.id;
     let b = lab.upload_new(&owner, "b").await.id;
-    let upload = |scope: &str| Upload::new(shared.clone()).owned_by(&owner).scope(scope);
-    let ab = lab.upload(upload("a")).await.id;
-    lab.upload(upload("b")).await;
+    let upload = |scope: &str| Upload::new(shared.clone()).scope(scope);
+    let ab = lab.upload(&owner, upload("a")).await.id;
+    lab.upload(&owner, upload("b")).await;
     for (asked, expected) in [
         (scopes(["a"]), vec![&a, &ab]),
         (scopes(["b"]), vec![&b, &ab]),
@@ -82,7 +82,7 @@ pub async fn pages_hold_while_media_come_and_go(backend: &impl MediaBackend) {
         rest.iter().filter(|id| page.items.iter().all(|seen| seen.id != **id)).collect();
 
     for seen in [&page.items[0], &page.items[2]] {
-        lab.equal("the removal", lab.remove(&owner, &seen.id).await, true);
+        lab.equal("the removal", lab.delete(&owner, &seen.id).await, true);
     }
     let new = lab.upload_new(&owner, SCOPE).await;
     let Some(next) = page.next else { lab.broken("the first of three pages names no other") };
@@ -116,12 +116,12 @@ pub async fn stats_agree_with_list(backend: &impl MediaBackend) {
     agree().await;
     for scope in ["a", "b", "a"] {
         lab.upload_new(&owner, scope).await;
-        lab.upload(Upload::new(shared.clone()).owned_by(&owner).scope(scope)).await;
-        lab.upload(Upload::new(shared.clone()).owned_by(&new_owner()).scope(scope)).await;
+        lab.upload(&owner, Upload::new(shared.clone()).scope(scope)).await;
+        lab.upload(&new_owner(), Upload::new(shared.clone()).scope(scope)).await;
         agree().await;
     }
     for media in lab.list(&owner, ListOptions::new()).await {
-        lab.remove(&owner, &media.id).await;
+        lab.delete(&owner, &media.id).await;
         agree().await;
     }
     lab.equal("the last stats", lab.stats(&owner).await, MediaStats::default());

@@ -60,7 +60,7 @@ pub use self::{
     upload::{
         broken_upload_leaves_nothing, dropped_upload_leaves_nothing,
         empty_upload_is_kept_or_refused, equal_bytes_are_one_record,
-        equal_uploads_at_once_are_one_record, incomplete_upload_is_refused,
+        equal_uploads_at_once_are_one_record, invalid_scope_is_refused,
         upload_from_a_file_is_whole, upload_in_pieces_is_whole, upload_is_described,
         upload_is_owned_and_listed_at_once,
     },
@@ -81,7 +81,7 @@ pub async fn run(backend: &impl MediaBackend) {
     empty_upload_is_kept_or_refused(backend).await;
     equal_bytes_are_one_record(backend).await;
     equal_uploads_at_once_are_one_record(backend).await;
-    incomplete_upload_is_refused(backend).await;
+    invalid_scope_is_refused(backend).await;
     broken_upload_leaves_nothing(backend).await;
     dropped_upload_leaves_nothing(backend).await;
 

@@ -9,7 +9,7 @@ use crate::{
     id::MediaId,
     media::Upload,
     owner::{Owner, Scopes},
-    ownership::{OwnershipQuestion, Standing},
+    ownership::{OwnershipQuestion, OwnershipStatus},
 };
 
 /// The scope that questions are about, and one that they are not about.
@@ -42,17 +42,17 @@ impl Case {
         Self::Unknown,
     ];
 
-    fn standing(self) -> Standing {
+    fn standing(self) -> OwnershipStatus {
         match self {
-            Self::Owned | Self::OwnedTwice => Standing::Owned,
-            Self::OtherScope => Standing::WrongScope,
-            Self::OtherOwner | Self::OtherTenant => Standing::Foreign,
-            Self::Removed | Self::Unknown => Standing::Absent,
+            Self::Owned | Self::OwnedTwice => OwnershipStatus::Owned,
+            Self::OtherScope => OwnershipStatus::WrongScope,
+            Self::OtherOwner | Self::OtherTenant => OwnershipStatus::Foreign,
+            Self::Removed | Self::Unknown => OwnershipStatus::Absent,
         }
     }
 
     fn is_owned(self) -> bool {
-        self.standing() == Standing::Owned
+        self.standing() == OwnershipStatus::Owned
     }
 }
 
@@ -77,15 +77,15 @@ impl<'a, B: MediaBackend> Cases<'a, B> {
             Case::Owned => lab.upload_new(owner, ASKED).await.id,
             Case::OwnedTwice => {
                 let bytes = new_picture();
-                let upload = |scope: &str| Upload::new(bytes.clone()).owned_by(owner).scope(scope);
-                lab.upload(upload(OTHER)).await;
-                lab.upload(upload(ASKED)).await.id
+                let upload = |scope: &str| Upload::new(bytes.clone()).scope(scope);
+                lab.upload(owner, upload(OTHER)).await;
+                lab.upload(owner, upload(ASKED)).await.id
             }
             Case::OtherScope => lab.upload_new(owner, OTHER).await.id,
             Case::OtherOwner => lab.upload_new(stranger, ASKED).await.id,
             Case::OtherTenant => {
-                let upload = Upload::new(new_picture()).owned_by(namesake).scope(ASKED);
-                match lab.backend.upload(upload).await {
+                let upload = Upload::new(new_picture()).scope(ASKED);
+                match lab.backend.upload(namesake, upload).await {
                     // A backend without tenants has nothing of an owner in one.
                     Err(error) if error.kind() == ErrorKind::Unsupported => MediaId::random(),
                     uploaded => lab.ok("an upload", uploaded).id,
@@ -93,7 +93,7 @@ impl<'a, B: MediaBackend> Cases<'a, B> {
             }
             Case::Removed => {
                 let id = lab.upload_new(owner, ASKED).await.id;
-                lab.remove(owner, &id).await;
+                lab.delete(owner, &id).await;
                 id
             }
             Case::Unknown => MediaId::random(),
@@ -137,9 +137,9 @@ pub async fn owned_in_any_of_the_scopes(backend: &impl MediaBackend) {
     let (owner, shared) = (new_owner(), new_picture());
     let a = lab.upload_new(&owner, "a").await.id;
     let b = lab.upload_new(&owner, "b").await.id;
-    let upload = |scope: &str| Upload::new(shared.clone()).owned_by(&owner).scope(scope);
-    let ab = lab.upload(upload("a")).await.id;
-    lab.upload(upload("b")).await;
+    let upload = |scope: &str| Upload::new(shared.clone()).scope(scope);
+    let ab = lab.upload(&owner, upload("a")).await.id;
+    lab.upload(&owner, upload("b")).await;
     for (asked, expected) in [
         (Scopes::any(), vec![&a, &b, &ab]),
         (scopes(["a"]), vec![&a, &ab]),
@@ -189,7 +189,7 @@ pub async fn ids_are_compared_by_bytes(backend: &impl MediaBackend) {
             let answer = lab.owned(&owner, &Scopes::any(), &[&other, &id]).await;
             lab.same_ids(format_args!("the answer about {spelling} beside {text}"), &answer, [&id]);
             lab.is_unknown(&other).await;
-            lab.equal("the removal", lab.remove(&owner, &other).await, false);
+            lab.equal("the removal", lab.delete(&owner, &other).await, false);
         }
         lab.holds(lab.owns(&owner, &Scopes::any(), &id).await, "no longer owned");
     }

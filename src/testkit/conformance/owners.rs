@@ -17,23 +17,23 @@ use crate::{
 pub async fn equal_bytes_of_two_owners_stay_apart(backend: &impl MediaBackend) {
     let lab = Lab::new(backend, "equal_bytes_of_two_owners_stay_apart");
     let (first, bytes) = (new_owner(), new_picture());
-    let upload = |owner: &Owner| Upload::new(bytes.clone()).owned_by(owner).scope(SCOPE);
-    let earlier = lab.upload(upload(&first).filename("first.gif")).await;
+    let upload = || Upload::new(bytes.clone()).scope(SCOPE);
+    let earlier = lab.upload(&first, upload().file_name("first.gif")).await;
     let tick = lab.clock_after(earlier.created_at).await;
 
     for name in [Some("second.gif"), None] {
         let second = new_owner();
         let upload = match name {
-            Some(name) => upload(&second).filename(name),
-            None => upload(&second),
+            Some(name) => upload().file_name(name),
+            None => upload(),
         };
-        let later = lab.upload(upload).await;
+        let later = lab.upload(&second, upload).await;
         let got = lab.ok("getting", backend.get(&later.id).await);
         let listed = lab.list(&second, ListOptions::new()).await;
         lab.equal("the number listed", listed.len(), 1);
         for media in [&later, &got, &listed[0]] {
             lab.holds(media.id != earlier.id, "both have the same id");
-            lab.equal("the name", media.original_name.as_deref(), name);
+            lab.equal("the name", media.file_name.as_deref(), name);
             lab.holds(media.created_at >= tick, "the date is not that of the owner's upload");
         }
         lab.equal("the answer to the upload", alike(&later), alike(&earlier));
@@ -45,14 +45,14 @@ pub async fn equal_bytes_of_two_owners_stay_apart(backend: &impl MediaBackend) {
     }
     lab.has(&first, &[&earlier]).await;
     let after = lab.ok("getting", backend.get(&earlier.id).await);
-    lab.equal("the first owner's name", after.original_name.as_deref(), Some("first.gif"));
+    lab.equal("the first owner's name", after.file_name.as_deref(), Some("first.gif"));
     lab.equal("the first owner's date", after.created_at, earlier.created_at);
 }
 
 /// Everything in a record that two owners of the same bytes have in common.
 fn alike(media: &Media) -> String {
     let mut media = media.clone();
-    (media.original_name, media.created_at) = (None, UNIX_EPOCH);
+    (media.file_name, media.created_at) = (None, UNIX_EPOCH);
     let text = serde_json::to_string(&media.for_owner()).expect("a record serialises");
     text.replace(media.id.as_str(), "{id}")
 }
@@ -77,11 +77,11 @@ pub async fn removal_leaves_what_others_have(backend: &impl MediaBackend) {
     let mut holders = Vec::new();
     for _ in 0..3 {
         let owner = new_owner();
-        let media = lab.upload(Upload::new(bytes.clone()).owned_by(&owner).scope(SCOPE)).await;
+        let media = lab.upload(&owner, Upload::new(bytes.clone()).scope(SCOPE)).await;
         holders.push((owner, media));
     }
     while let Some((owner, media)) = holders.pop() {
-        lab.equal("the removal", lab.remove(&owner, &media.id).await, true);
+        lab.equal("the removal", lab.delete(&owner, &media.id).await, true);
         lab.is_unknown(&media.id).await;
         lab.has_nothing(&owner).await;
         for (owner, media) in &holders {
@@ -134,8 +134,8 @@ pub async fn owners_never_collide(backend: &impl MediaBackend) {
     let mut media = Vec::new();
     let mut served = Vec::new();
     for owner in owners {
-        let upload = Upload::new(bytes.clone()).owned_by(&owner).scope(SCOPE);
-        let stored = backend.upload(upload).await;
+        let upload = Upload::new(bytes.clone()).scope(SCOPE);
+        let stored = backend.upload(&owner, upload).await;
         if lab.refuses_tenant(&owner, &stored) {
             continue;
         }

@@ -7,7 +7,7 @@ use crate::{
     backend::{MediaBackend, MediaBackendExt as _},
     error::ErrorKind,
     id::MediaId,
-    media::{ListAll, ListOptions, ListPage, SortBy, Upload},
+    media::{ListOptions, SearchOptions, SearchPage, SortBy, Upload},
     owner::{Owner, Scopes},
 };
 
@@ -15,12 +15,16 @@ use crate::{
 const PROCESSING: Duration = Duration::from_secs(60);
 
 impl<B: MediaBackend> Lab<'_, B> {
-    async fn search(&self, owner: &Owner, options: &ListAll) -> ListPage {
+    async fn search(&self, owner: &Owner, options: &SearchOptions) -> SearchPage {
         self.ok("a search", self.backend.search(owner, options).await)
     }
 
-    async fn search_ids(&self, owner: &Owner, options: &ListAll) -> (Vec<MediaId>, u64, bool) {
-        let ListPage { items, total, has_more } = self.search(owner, options).await;
+    async fn search_ids(
+        &self,
+        owner: &Owner,
+        options: &SearchOptions,
+    ) -> (Vec<MediaId>, u64, bool) {
+        let SearchPage { items, total, has_more } = self.search(owner, options).await;
         (items.into_iter().map(|media| media.id).collect(), total, has_more)
     }
 }
@@ -32,7 +36,7 @@ pub async fn search_agrees_with_list(backend: &impl MediaBackend) {
     for (n, scope) in ["a", "b", "a", "c", "b"].into_iter().enumerate() {
         // Of two lengths, so that some compare equal by size.
         let bytes = picture((unique() + &"-".repeat(n % 2)).as_bytes());
-        let media = lab.upload(Upload::new(bytes).owned_by(&owner).scope(scope)).await;
+        let media = lab.upload(&owner, Upload::new(bytes).scope(scope)).await;
         // Only what is ready is found, and it must not become so in between.
         lab.ok("processing", backend.wait_until_ready(&media.id, PROCESSING).await);
         lab.upload_new(&new_owner(), scope).await;
@@ -41,7 +45,7 @@ pub async fn search_agrees_with_list(backend: &impl MediaBackend) {
     let kind = middle.mime_type.split('/').next().unwrap_or_default().to_owned() + "/*";
     for scopes in [scopes(["a"]), scopes(["a", "b"]), scopes(["z"]), Scopes::any()] {
         let listed = lab.list(&owner, ListOptions::new().with_scopes(scopes.clone())).await;
-        let all = ListAll::new().with_scopes(scopes);
+        let all = SearchOptions::new().with_scopes(scopes);
         for options in [
             all.clone(),
             all.clone().with_mime_type(&middle.mime_type),
@@ -60,7 +64,7 @@ pub async fn search_agrees_with_list(backend: &impl MediaBackend) {
                         .with_limit(limit)
                         .with_offset(offset);
                     let matching = listed.iter().filter(|media| asked.matches(media)).cloned();
-                    let ListPage { items, total, has_more } = asked.page_of(matching.collect());
+                    let SearchPage { items, total, has_more } = asked.page_of(matching.collect());
                     let ids: Vec<MediaId> = items.into_iter().map(|media| media.id).collect();
                     let found = lab.search_ids(&owner, &asked).await;
                     lab.equal(format_args!("{asked:?}"), found, (ids, total, has_more));
@@ -74,9 +78,10 @@ pub async fn search_agrees_with_list(backend: &impl MediaBackend) {
 pub async fn content_is_found_while_somebody_has_it(backend: &impl MediaBackend) {
     let lab = Lab::new(backend, "content_is_found_while_somebody_has_it");
     let (first, second, bytes) = (new_owner(), new_owner(), new_picture());
-    let upload = |owner| Upload::new(bytes.clone()).owned_by(owner).scope(SCOPE);
-    let (one, other) = (lab.upload(upload(&first)).await, lab.upload(upload(&second)).await);
-    let find = async || match backend.find_any_owners_by_hash(one.hash).await {
+    let upload = || Upload::new(bytes.clone()).scope(SCOPE);
+    let one = lab.upload(&first, upload()).await;
+    let other = lab.upload(&second, upload()).await;
+    let find = async || match backend.find_by_hash(one.hash).await {
         Err(error) if error.kind() == ErrorKind::Unsupported => None,
         found => Some(lab.ok("looking for content", found).map(|media| media.id)),
     };
@@ -87,9 +92,9 @@ pub async fn content_is_found_while_somebody_has_it(backend: &impl MediaBackend)
         (&other.id, &second, &one.id, &first)
     };
     lab.equal("the record that is found", found.as_ref(), Some(gone));
-    lab.remove(holder, gone).await;
+    lab.delete(holder, gone).await;
     lab.equal("the record that is left", find().await.flatten().as_ref(), Some(left));
-    lab.remove(last, left).await;
+    lab.delete(last, left).await;
     lab.equal("what is left of it", find().await.flatten(), None);
 }
 
@@ -98,10 +103,10 @@ pub async fn content_is_found_while_somebody_has_it(backend: &impl MediaBackend)
 pub async fn removal_for_any_owner_takes_one_record(backend: &impl MediaBackend) {
     let lab = Lab::new(backend, "removal_for_any_owner_takes_one_record");
     let (owner, other, bytes) = (new_owner(), new_owner(), new_picture());
-    let upload = |owner| Upload::new(bytes.clone()).owned_by(owner).scope(SCOPE);
-    let removed = lab.upload(upload(&owner)).await;
-    let kept = lab.upload(upload(&other)).await;
-    let first = backend.remove_any_owners(&removed.id).await;
+    let upload = || Upload::new(bytes.clone()).scope(SCOPE);
+    let removed = lab.upload(&owner, upload()).await;
+    let kept = lab.upload(&other, upload()).await;
+    let first = backend.delete_any_owner(&removed.id).await;
     if first.as_ref().is_err_and(|error| error.kind() == ErrorKind::Unsupported) {
         return;
     }
@@ -110,7 +115,7 @@ pub async fn removal_for_any_owner_takes_one_record(backend: &impl MediaBackend)
     lab.has_nothing(&owner).await;
     lab.has(&other, &[&kept]).await;
     for id in [removed.id, MediaId::random()] {
-        let again = lab.ok("a removal of nothing", backend.remove_any_owners(&id).await);
+        let again = lab.ok("a removal of nothing", backend.delete_any_owner(&id).await);
         lab.equal("a removal of nothing", again, false);
     }
 }
@@ -118,5 +123,5 @@ pub async fn removal_for_any_owner_takes_one_record(backend: &impl MediaBackend)
 /// A backend that works says that it is ready.
 pub async fn a_backend_that_works_is_ready(backend: &impl MediaBackend) {
     let lab = Lab::new(backend, "a_backend_that_works_is_ready");
-    lab.ok("asking whether it is ready", backend.ready().await);
+    lab.ok("asking whether it is ready", backend.check_health().await);
 }

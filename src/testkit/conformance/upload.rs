@@ -33,8 +33,8 @@ pub async fn upload_is_owned_and_listed_at_once(backend: &impl MediaBackend) {
 pub async fn upload_is_described(backend: &impl MediaBackend) {
     let lab = Lab::new(backend, "upload_is_described");
     let (owner, bytes) = (new_owner(), new_picture());
-    let upload = Upload::new(bytes.clone()).filename("my cat.gif").owned_by(&owner).scope(SCOPE);
-    let uploaded = lab.upload(upload).await;
+    let upload = Upload::new(bytes.clone()).file_name("my cat.gif").scope(SCOPE);
+    let uploaded = lab.upload(&owner, upload).await;
     let got = lab.ok("getting", backend.get(&uploaded.id).await);
     let listed = lab.list(&owner, ListOptions::new()).await;
     for media in [&uploaded, &got].into_iter().chain(&listed) {
@@ -42,7 +42,7 @@ pub async fn upload_is_described(backend: &impl MediaBackend) {
         lab.equal("the size", media.size, bytes.len() as u64);
         lab.equal("the hash", media.hash, ContentHash::of(&bytes));
         lab.equal("the type", media.mime_type.as_str(), "image/gif");
-        lab.equal("the name", media.original_name.as_deref(), Some("my cat.gif"));
+        lab.equal("the name", media.file_name.as_deref(), Some("my cat.gif"));
         lab.equal("the date", media.created_at, uploaded.created_at);
     }
 }
@@ -58,7 +58,7 @@ pub async fn upload_in_pieces_is_whole(backend: &impl MediaBackend) {
         pieces.extend(bytes.chunks(piece).map(Bytes::copy_from_slice));
         pieces.push(Bytes::new());
         let stream = stream::iter(pieces.into_iter().map(Ok::<_, Infallible>));
-        let media = lab.upload(Upload::from_stream(stream).owned_by(&owner).scope(SCOPE)).await;
+        let media = lab.upload(&owner, Upload::from_stream(stream).scope(SCOPE)).await;
         lab.equal("the size", media.size, bytes.len() as u64);
         lab.equal("the hash", media.hash, ContentHash::of(&bytes));
         lab.holds(lab.read(&media.id).await.1 == bytes, "other bytes came back");
@@ -70,12 +70,16 @@ pub async fn upload_from_a_file_is_whole(backend: &impl MediaBackend) {
     let lab = Lab::new(backend, "upload_from_a_file_is_whole");
     let (owner, bytes) = (new_owner(), picture(&[unique().as_bytes(), &[0; 200_000]].concat()));
     let path = std::env::temp_dir().join(unique());
-    let upload = || Upload::from_path(&path).owned_by(&owner).scope(SCOPE);
-    lab.fails("an upload of no file", backend.upload(upload()).await, ErrorKind::InvalidInput);
+    let upload = || Upload::from_path(&path).scope(SCOPE);
+    lab.fails(
+        "an upload of no file",
+        backend.upload(&owner, upload()).await,
+        ErrorKind::InvalidInput,
+    );
     lab.has_nothing(&owner).await;
 
     std::fs::write(&path, &bytes).expect("the folder for temporary files can be written to");
-    let stored = backend.upload(upload()).await;
+    let stored = backend.upload(&owner, upload()).await;
     std::fs::remove_file(&path).expect("it was written a moment ago");
     let media = lab.ok("an upload from a file", stored);
     lab.equal("the size", media.size, bytes.len() as u64);
@@ -89,7 +93,7 @@ pub async fn empty_upload_is_kept_or_refused(backend: &impl MediaBackend) {
     let nothing = stream::empty::<Result<Bytes, Infallible>>();
     for upload in [Upload::new(Bytes::new()), Upload::from_stream(nothing)] {
         let owner = new_owner();
-        match backend.upload(upload.owned_by(&owner).scope(SCOPE)).await {
+        match backend.upload(&owner, upload.scope(SCOPE)).await {
             Ok(media) => {
                 lab.equal("the size", media.size, 0);
                 lab.has(&owner, &[&media]).await;
@@ -108,12 +112,10 @@ pub async fn empty_upload_is_kept_or_refused(backend: &impl MediaBackend) {
 pub async fn equal_bytes_are_one_record(backend: &impl MediaBackend) {
     let lab = Lab::new(backend, "equal_bytes_are_one_record");
     let (owner, bytes) = (new_owner(), new_picture());
-    let upload = |name, scope| {
-        Upload::new(bytes.clone()).filename(name).owned_by(&owner).scope::<&str>(scope)
-    };
-    let first = lab.upload(upload("one.gif", "one")).await;
+    let upload = |name, scope| Upload::new(bytes.clone()).file_name(name).scope::<&str>(scope);
+    let first = lab.upload(&owner, upload("one.gif", "one")).await;
     for again in [upload("one.gif", "one"), upload("two.gif", "one"), upload("two.gif", "two")] {
-        lab.equal("the id of equal bytes", &lab.upload(again).await.id, &first.id);
+        lab.equal("the id of equal bytes", &lab.upload(&owner, again).await.id, &first.id);
         lab.has(&owner, &[&first]).await;
     }
     for (scope, owned) in [("one", true), ("two", true), ("three", false)] {
@@ -129,7 +131,7 @@ pub async fn equal_uploads_at_once_are_one_record(backend: &impl MediaBackend) {
     let uploads = (0..16).map(|_| {
         let pieces = bytes.chunks(20).map(Bytes::copy_from_slice).collect::<Vec<_>>();
         let stream = stream::iter(pieces.into_iter().map(Ok::<_, Infallible>));
-        lab.upload(Upload::from_stream(stream).owned_by(&owner).scope(SCOPE))
+        lab.upload(&owner, Upload::from_stream(stream).scope(SCOPE))
     });
     let answers = future::join_all(uploads).await;
     for media in &answers {
@@ -139,21 +141,23 @@ pub async fn equal_uploads_at_once_are_one_record(backend: &impl MediaBackend) {
     lab.has(&owner, &answers[..1]).await;
 }
 
-/// An upload that has no owner, no scope, or a text for a scope that is none, is refused.
-pub async fn incomplete_upload_is_refused(backend: &impl MediaBackend) {
-    let lab = Lab::new(backend, "incomplete_upload_is_refused");
+/// An upload with an invalid scope is refused; one without a scope counts in `default`.
+pub async fn invalid_scope_is_refused(backend: &impl MediaBackend) {
+    let lab = Lab::new(backend, "invalid_scope_is_refused");
     let owner = new_owner();
     let upload = || Upload::new(new_picture());
     for (what, upload) in [
-        ("an upload without owner and scope", upload()),
-        ("an upload without owner", upload().scope(SCOPE)),
-        ("an upload without scope", upload().owned_by(&owner)),
-        ("an upload with two scopes in one", upload().owned_by(&owner).scope("a,b")),
-        ("an upload with an empty scope", upload().owned_by(&owner).scope("")),
+        ("an upload with two scopes in one", upload().scope("a,b")),
+        ("an upload with an empty scope", upload().scope("")),
     ] {
-        lab.fails(what, backend.upload(upload).await, ErrorKind::InvalidInput);
+        lab.fails(what, backend.upload(&owner, upload).await, ErrorKind::InvalidInput);
     }
     lab.has_nothing(&owner).await;
+    let media = lab.upload(&owner, upload()).await;
+    for (scope, owned) in [("default", true), (SCOPE, false)] {
+        let found = lab.owns(&owner, &scopes([scope]), &media.id).await;
+        lab.equal(format_args!("ownership in scope {scope}"), found, owned);
+    }
 }
 
 /// An upload whose stream fails is an error and leaves nothing, wherever it failed.
@@ -166,9 +170,9 @@ pub async fn broken_upload_leaves_nothing(backend: &impl MediaBackend) {
         let before = (0..pieces).map(move |_| Ok(whole.clone()));
         let cut = || Err(io::Error::from(io::ErrorKind::ConnectionReset));
         let stream = stream::iter(before.chain(std::iter::once_with(cut)));
-        let upload = Upload::from_stream(stream).owned_by(&owner).scope(SCOPE);
+        let upload = Upload::from_stream(stream).scope(SCOPE);
         let what = format!("an upload that breaks off after {pieces} pieces");
-        lab.fails(what, backend.upload(upload).await, ErrorKind::InvalidInput);
+        lab.fails(what, backend.upload(&owner, upload).await, ErrorKind::InvalidInput);
         lab.has(&owner, &[&kept]).await;
     }
 }
@@ -185,8 +189,8 @@ pub async fn dropped_upload_leaves_nothing(backend: &impl MediaBackend) {
         future::pending().await
     });
     {
-        let upload = Upload::from_stream(begin.chain(no_end)).owned_by(&owner).scope(SCOPE);
-        let upload = pin!(backend.upload(upload));
+        let upload = Upload::from_stream(begin.chain(no_end)).scope(SCOPE);
+        let upload = pin!(backend.upload(&owner, upload));
         if let future::Either::Left((result, _)) = future::select(upload, read_on).await {
             lab.broken(format_args!("the upload ended before its bytes did: {result:?}"));
         }

@@ -73,7 +73,7 @@ impl<'a> Attack<'a> {
         }
         let removed = self.supply(&replay.caller, scopes.clone()).await;
         let id = MediaId::from_trusted(&removed).expect("it was an id when it was supplied");
-        if let Ok(true) = replay.media.remove(&replay.caller, &id).await {
+        if let Ok(true) = replay.media.delete(&replay.caller, &id).await {
             self.refused("a removed id", caller, &with(&removed), not_owned).await;
         }
         if self.declarations().iter().any(|guard| guard.scopes.as_slice().is_some()) {

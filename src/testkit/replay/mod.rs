@@ -198,8 +198,8 @@ async fn upload_somewhere(media: MediaState, owner: Owner, scopes: Vec<Scope>) -
     let content = Bytes::from(format!("replay {}", MediaId::random()));
     let mut id = None;
     for scope in scopes {
-        let upload = Upload::new(content.clone()).owned_by(&owner).scope(scope);
-        id = Some(media.upload(upload).await?.id);
+        let upload = Upload::new(content.clone()).scope(scope);
+        id = Some(media.upload(&owner, upload).await?.id);
     }
     Ok(id.expect("there is at least one scope"))
 }

@@ -107,7 +107,7 @@ async fn remove_all(
     media: MediaState,
 ) -> Result<String> {
     for id in ids.iter().filter_map(|id| owned.get(id)) {
-        media.remove(owned.owner(), id).await?;
+        media.delete(owned.owner(), id).await?;
     }
     Ok(format!("{} of {}", owned.ids().len(), ids.len()))
 }

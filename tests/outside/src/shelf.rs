@@ -71,7 +71,7 @@ impl Ownership for Shelf {
 }
 
 impl MediaBackend for Shelf {
-    async fn upload(&self, upload: Upload) -> Result<Media> {
+    async fn upload(&self, owner: &Owner, upload: Upload) -> Result<Media> {
         let (body, claims) = upload.into_parts()?;
         let bytes = body.into_bytes(1 << 20).await?;
         let hash = ContentHash::of(&bytes);
@@ -89,7 +89,7 @@ impl MediaBackend for Shelf {
         let mime_type = mime_type(&bytes);
         let size = bytes.len() as u64;
         let mut media = Media::new(id.clone(), MediaStatus::Ready, mime_type, size, hash, urls);
-        media.original_name = claims.file_name;
+        media.file_name = claims.file_name;
         let scopes = BTreeSet::from([claims.scope]);
         let item = Item { owner: claims.owner, scopes, arrival, bytes, media: media.clone() };
         items.by_id.insert(id, item);
@@ -134,7 +134,7 @@ impl MediaBackend for Shelf {
         Ok(MediaStats::new(of_owner.len() as u64, bytes))
     }
 
-    async fn remove(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
+    async fn delete(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
         let mut items = self.items();
         let is_theirs = items.by_id.get(id).is_some_and(|item| item.owner == *owner);
         Ok(is_theirs && items.by_id.remove(id).is_some())

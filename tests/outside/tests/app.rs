@@ -36,7 +36,7 @@ fn app(media: &MediaState) -> Router {
 }
 
 async fn upload(media: &MediaState, owner: &Owner, scope: &str, content: &'static str) -> MediaId {
-    media.upload(Upload::new(content).owned_by(owner).scope(scope)).await.unwrap().id
+    media.upload(owner, Upload::new(content).scope(scope)).await.unwrap().id
 }
 
 /// The answer to a request with the token of somebody.

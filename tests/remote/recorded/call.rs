@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, time::SystemTime};
 
 use tower_media::{
-    ByteRange, ContentHash, DownloadOptions, Fit, Format, ListAll, MediaId, Owner, Rendition,
-    Scope, Scopes, SortBy, Transform, Variant,
+    ByteRange, ContentHash, DownloadOptions, Fit, Format, MediaId, Owner, Rendition, Scope, Scopes,
+    SearchOptions, SortBy, Transform, Variant,
 };
 
 use crate::wire::{Asked, unescaped};
@@ -18,7 +18,7 @@ pub enum Call {
     Remove(MediaId),
     /// Who owns what, as far as a list of at most so many rows tells.
     Owned(Owner, Scopes, usize),
-    ListAll(Owner, ListAll),
+    SearchOptions(Owner, SearchOptions),
     Upload {
         owner: Owner,
         scope: Scope,
@@ -96,8 +96,8 @@ fn number<T: std::str::FromStr + ToString>(text: &str) -> Option<T> {
 
 fn byte_range(text: &str) -> Option<ByteRange> {
     Some(match text.strip_prefix("bytes=")?.split_once('-')? {
-        ("", count) => ByteRange::Last(number(count)?),
-        (first, "") => ByteRange::From(number(first)?),
+        ("", count) => ByteRange::Suffix(number(count)?),
+        (first, "") => ByteRange::Offset(number(first)?),
         (first, last) => (number(first)?..=number(last)?).into(),
     })
 }
@@ -118,7 +118,7 @@ fn owned(query: &BTreeMap<String, String>) -> Option<Call> {
 
 fn list_all(query: &BTreeMap<String, String>) -> Option<Call> {
     let mut owner = None;
-    let mut list = ListAll::new();
+    let mut list = SearchOptions::new();
     let mut sort_by = SortBy::CreatedAt;
     let mut ascending = false;
     for (name, value) in query {
@@ -157,7 +157,7 @@ fn list_all(query: &BTreeMap<String, String>) -> Option<Call> {
             _ => return None,
         };
     }
-    Some(Call::ListAll(owner?, list.with_sort(sort_by, ascending)))
+    Some(Call::SearchOptions(owner?, list.with_sort(sort_by, ascending)))
 }
 
 fn time(text: &str) -> Option<SystemTime> {

@@ -1,7 +1,7 @@
 //! What a recorded answer comes to.
 
 use serde_json::{Value, json};
-use tower_media::{Error, ErrorKind, ListPage, MediaId, Result};
+use tower_media::{Error, ErrorKind, MediaId, Result, SearchPage};
 
 use crate::wire::Answer;
 
@@ -68,7 +68,7 @@ fn ours(mut record: Value) -> Value {
     record
 }
 
-pub fn page(page: &ListPage) -> Value {
+pub fn page(page: &SearchPage) -> Value {
     let items: Vec<Value> =
         page.items.iter().map(|media| serde_json::to_value(media.for_owner()).unwrap()).collect();
     json!({ "items": items, "total": page.total, "hasMore": page.has_more })

@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::TryStreamExt as _;
 use tower_media::{
-    ErrorKind, Format, ListAll, ListOptions, MediaBackend as _, MediaId, MediaState, MediaStats,
-    Owner, Remote, Rendition, Transform, Upload, Variant,
+    ErrorKind, Format, ListOptions, MediaBackend as _, MediaId, MediaState, MediaStats, Owner,
+    Remote, Rendition, SearchOptions, Transform, Upload, Variant,
 };
 
 use super::{expected::kind, patient};
@@ -47,9 +47,9 @@ async fn r03_loser_of_simultaneous_uploads_tries_again() {
         let service = Service::with([race.clone()]).await;
         let remote = Remote::new(&service.url).unwrap();
         let subject = if seq == 2 { "racer-2" } else { "racer-8" };
-        let upload = Upload::new("once").owned_by(&owner(subject)).scope("race");
-        let media = remote.upload(upload.filename("race.bin")).await.unwrap();
-        assert_eq!(media.original_name.as_deref(), Some("race.bin"));
+        let upload = Upload::new("once").scope("race");
+        let media = remote.upload(&owner(subject), upload.file_name("race.bin")).await.unwrap();
+        assert_eq!(media.file_name.as_deref(), Some("race.bin"));
         assert_eq!(service.asked(), [2]);
     }
 }
@@ -61,8 +61,8 @@ async fn r03_streamed_upload_is_not_tried_again() {
     let service = Service::with([race]).await;
     let remote = Remote::new(&service.url).unwrap();
     let stream = futures_util::stream::iter([Ok::<_, std::io::Error>("once".into())]);
-    let upload = Upload::from_stream(stream).owned_by(&owner("racer-2")).scope("race");
-    let media = remote.upload(upload.filename("race.bin")).await;
+    let upload = Upload::from_stream(stream).scope("race");
+    let media = remote.upload(&owner("racer-2"), upload.file_name("race.bin")).await;
     assert_eq!(kind(&media), Some(ErrorKind::Unavailable));
     assert_eq!(service.asked(), [1]);
 }
@@ -81,9 +81,9 @@ async fn a_file_name_goes_out_in_ascii_and_keeps_its_ending() {
         let mut exchange = with_file_name(recorded("upload", seq), sent);
         exchange.answers = recorded("upload", 57).answers;
         let (service, remote) = serving([exchange]).await;
-        let upload = Upload::new("text").owned_by(&owner("user-types")).scope("test");
+        let upload = Upload::new("text").scope("test");
         // The answer is that to another file, which the hash tells.
-        let media = remote.upload(upload.filename(given)).await;
+        let media = remote.upload(&owner("user-types"), upload.file_name(given)).await;
         assert_eq!(kind(&media), Some(ErrorKind::Integrity), "{given}");
         assert_eq!((service.asked(), service.strays()), (vec![1], vec![]), "{given}");
     }
@@ -92,9 +92,9 @@ async fn a_file_name_goes_out_in_ascii_and_keeps_its_ending() {
 #[tokio::test]
 async fn an_upload_is_a_form_with_its_fields_before_its_file() {
     let (service, remote) = serving([recorded("upload", 1)]).await;
-    let upload = Upload::new(picture("exif-gps.jpg")).filename("exif-gps.jpg");
-    let upload = upload.content_type("text/html").owned_by(&owner("user-a")).scope("test");
-    let media = remote.upload(upload).await.unwrap();
+    let upload = Upload::new(picture("exif-gps.jpg")).file_name("exif-gps.jpg");
+    let upload = upload.content_type("text/html").scope("test");
+    let media = remote.upload(&owner("user-a"), upload).await.unwrap();
     assert_eq!(media.size, 4667);
 
     let body = service.bodies().remove(0);
@@ -120,14 +120,14 @@ async fn heic_comes_back_as_jpeg_under_another_hash() {
     // Known by its bytes, whatever its name, and by its name.
     for (bytes, name) in [(picture("quad.heic"), "photo"), ("cut".into(), "IMG_0001.HEIC")] {
         let (service, remote) = serving([with_file_name(recorded("upload", 177), name)]).await;
-        let upload = Upload::new(bytes).owned_by(&owner("user-types")).scope("test");
-        let media = remote.upload(upload.filename(name)).await.unwrap();
+        let upload = Upload::new(bytes).scope("test");
+        let media = remote.upload(&owner("user-types"), upload.file_name(name)).await.unwrap();
         assert_eq!(media.mime_type, "image/jpeg");
         assert_eq!(service.asked(), [1]);
     }
     let (_service, remote) = serving([with_file_name(recorded("upload", 177), "photo")]).await;
-    let upload = Upload::new("no heic").owned_by(&owner("user-types")).scope("test");
-    let media = remote.upload(upload.filename("photo")).await;
+    let upload = Upload::new("no heic").scope("test");
+    let media = remote.upload(&owner("user-types"), upload.file_name("photo")).await;
     assert_eq!(kind(&media), Some(ErrorKind::Integrity));
 }
 
@@ -135,8 +135,8 @@ async fn heic_comes_back_as_jpeg_under_another_hash() {
 async fn broken_heic_is_not_sent_again() {
     let service = Service::with([recorded("upload", 183)]).await;
     let remote = Remote::new(&service.url).unwrap();
-    let upload = Upload::new("broken").owned_by(&owner("user-types")).scope("test");
-    let media = remote.upload(upload.filename("broken.heic")).await;
+    let upload = Upload::new("broken").scope("test");
+    let media = remote.upload(&owner("user-types"), upload.file_name("broken.heic")).await;
     assert_eq!(kind(&media), Some(ErrorKind::Failed));
     assert_eq!(service.asked(), [1]);
 }
@@ -232,7 +232,7 @@ async fn pages_are_followed_to_the_last() {
     let (service, remote) = serving(two_pages()).await;
     let owner = owner("lister");
     let pages: Vec<_> =
-        remote.pages(&owner, ListAll::new().with_limit(5)).try_collect().await.unwrap();
+        remote.pages(&owner, SearchOptions::new().with_limit(5)).try_collect().await.unwrap();
     let counts: Vec<_> = pages.iter().map(|page| page.items.len()).collect();
     assert_eq!(counts, [5, 4]);
 
@@ -267,11 +267,11 @@ async fn time_of_a_record_excludes_it_from_a_list_up_to_then() {
     // As the service has it: it compares microseconds and shows milliseconds.
     let (_service, remote) = serving([recorded("list-all", 3), recorded("list-all", 34)]).await;
     let owner = owner("lister");
-    let all = remote.list_all(&owner, &ListAll::new()).await.unwrap().items;
+    let all = remote.list_all(&owner, &SearchOptions::new()).await.unwrap().items;
     let time: jiff::Timestamp = "2026-11-22T14:40:27.578Z".parse().unwrap();
     let time = SystemTime::from(time);
     assert!(all.iter().any(|media| media.created_at == time));
-    let until = remote.list_all(&owner, &ListAll::new().with_to(time)).await.unwrap().items;
+    let until = remote.list_all(&owner, &SearchOptions::new().with_to(time)).await.unwrap().items;
     assert!(!until.is_empty() && until.iter().all(|media| media.created_at < time));
 }
 

@@ -95,8 +95,8 @@ async fn r07_uploads_that_break_off_are_no_reason_to_pause() {
     for _ in 0..10 {
         for (stream, kind) in [(broken(), ErrorKind::InvalidInput), (stalled(), ErrorKind::Timeout)]
         {
-            let upload = Upload::from_stream(stream).owned_by(&ana()).scope("me");
-            assert_eq!(within(remote.upload(upload)).await.unwrap_err().kind(), kind);
+            let upload = Upload::from_stream(stream).scope("me");
+            assert_eq!(within(remote.upload(&ana(), upload)).await.unwrap_err().kind(), kind);
         }
     }
     verify(&MediaState::new(remote)).await.unwrap();

@@ -28,7 +28,7 @@ async fn p13_a_range_is_asked_of_the_service_and_its_part_is_delivered() {
         (ByteRange::from(1..=3), "range: bytes=1-3\r\n", "bytes 1-3/10"),
         (ByteRange::from(7..), "range: bytes=7-\r\n", "bytes 7-9/10"),
         (ByteRange::from(7..=99), "range: bytes=7-99\r\n", "bytes 7-9/10"),
-        (ByteRange::Last(3), "range: bytes=-3\r\n", "bytes 7-9/10"),
+        (ByteRange::Suffix(3), "range: bytes=-3\r\n", "bytes 7-9/10"),
     ] {
         let server = says("206 Partial Content", &format!("Content-Range: {said}\r\n"), "abc");
         let part = download(&server, part_of(range)).await.unwrap();

@@ -66,7 +66,7 @@ async fn r06_a_removal_or_a_question_never_becomes_a_request_for_something_else(
                 .with("GET /done ", Script::says(owned.clone())),
         );
         let remote = hasty(&server).build().unwrap();
-        let error = within(remote.remove(&ana(), &id())).await.unwrap_err();
+        let error = within(remote.delete(&ana(), &id())).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unexpected, "{status}");
         assert_eq!(server.requests("GET /done "), 0, "{status}");
 

@@ -27,12 +27,12 @@ fn passing() -> [Script; 5] {
 }
 
 fn upload() -> Upload {
-    Upload::new("content").filename("a.txt").owned_by(&ana()).scope("me")
+    Upload::new("content").file_name("a.txt").scope("me")
 }
 
 fn streamed() -> Upload {
     let content = stream::iter([Ok::<_, std::io::Error>(Bytes::from("content"))]);
-    Upload::from_stream(content).filename("a.txt").owned_by(&ana()).scope("me")
+    Upload::from_stream(content).file_name("a.txt").scope("me")
 }
 
 fn persistent(server: &Raw) -> Remote {
@@ -65,7 +65,7 @@ async fn r06_an_upload_that_is_at_hand_is_sent_again() {
     let collision = status("500 Internal Server Error");
     for trouble in passing().into_iter().chain([collision]) {
         let server = Raw::start(Script::once(trouble, good()));
-        within(persistent(&server).upload(upload())).await.unwrap();
+        within(persistent(&server).upload(&ana(), upload())).await.unwrap();
         assert_eq!(server.requests("POST /api/v1/media/upload "), 2);
     }
 }
@@ -74,10 +74,10 @@ async fn r06_an_upload_that_is_at_hand_is_sent_again() {
 async fn r06_an_upload_from_a_file_is_read_and_sent_again() {
     let path = std::env::temp_dir().join(format!("tower-media-{}-again", std::process::id()));
     std::fs::write(&path, "content").unwrap();
-    let upload = || Upload::from_path(&path).filename("a.txt").owned_by(&ana()).scope("me");
+    let upload = || Upload::from_path(&path).file_name("a.txt").scope("me");
     for trouble in passing() {
         let server = Raw::start(Script::once(trouble, good()));
-        within(persistent(&server).upload(upload())).await.unwrap();
+        within(persistent(&server).upload(&ana(), upload())).await.unwrap();
         assert_eq!(server.requests("POST /api/v1/media/upload "), 2);
         let announced = server.heads().to_lowercase().matches("content-length: ").count();
         assert_eq!(announced, 2, "{}", server.heads());
@@ -85,11 +85,11 @@ async fn r06_an_upload_from_a_file_is_read_and_sent_again() {
     // The bytes are compared like any others.
     std::fs::write(&path, "other bytes").unwrap();
     let server = Raw::start(good());
-    let error = within(persistent(&server).upload(upload())).await.unwrap_err();
+    let error = within(persistent(&server).upload(&ana(), upload())).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Integrity);
 
     std::fs::remove_file(&path).unwrap();
-    let error = within(persistent(&server).upload(upload())).await.unwrap_err();
+    let error = within(persistent(&server).upload(&ana(), upload())).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert_eq!(server.requests("POST "), 1, "nothing is sent of a file that is not there");
 }
@@ -104,8 +104,8 @@ async fn r06_a_file_that_goes_between_two_attempts_is_not_sent_and_says_so() {
         let _ = std::fs::remove_file(&gone);
     });
     let server = Raw::start(trouble);
-    let upload = Upload::from_path(&path).owned_by(&ana()).scope("me");
-    let error = within(persistent(&server).upload(upload)).await.unwrap_err();
+    let upload = Upload::from_path(&path).scope("me");
+    let error = within(persistent(&server).upload(&ana(), upload)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error:?}");
     assert!(!format!("{error:?}").contains("tower-media-"), "{error:?}");
 }
@@ -114,7 +114,7 @@ async fn r06_a_file_that_goes_between_two_attempts_is_not_sent_and_says_so() {
 async fn r06_a_stream_is_sent_once() {
     for trouble in passing() {
         let server = Raw::start(Script::once(trouble, good()));
-        let error = within(persistent(&server).upload(streamed())).await.unwrap_err();
+        let error = within(persistent(&server).upload(&ana(), streamed())).await.unwrap_err();
         assert!(error.is_transient(), "{error:?}");
         assert_eq!(server.requests("POST /api/v1/media/upload "), 1);
     }
@@ -124,7 +124,7 @@ async fn r06_a_stream_is_sent_once() {
 async fn r06_a_removal_is_sent_once() {
     for trouble in passing() {
         let server = Raw::start(good().with("DELETE ", trouble));
-        let error = within(persistent(&server).remove(&ana(), &id())).await.unwrap_err();
+        let error = within(persistent(&server).delete(&ana(), &id())).await.unwrap_err();
         assert!(error.is_transient(), "{error:?}");
         assert_eq!(server.requests("DELETE "), 1);
     }
@@ -248,6 +248,6 @@ async fn r06_a_second_upload_does_not_hide_that_the_first_is_gone() {
     // The record of other bytes, after a retry as well.
     let wrong = Script::says(super::json(&record(b"other")));
     let server = Raw::start(Script::once(status("503 Service Unavailable"), wrong));
-    let error = within(persistent(&server).upload(upload())).await.unwrap_err();
+    let error = within(persistent(&server).upload(&ana(), upload())).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Integrity);
 }

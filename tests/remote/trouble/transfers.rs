@@ -27,11 +27,11 @@ fn streamed<E>(stream: impl Stream<Item = Result<Bytes, E>> + Send + 'static) ->
 where
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    Upload::from_stream(stream).filename("a.txt").owned_by(&ana()).scope("me")
+    Upload::from_stream(stream).file_name("a.txt").scope("me")
 }
 
 fn at_hand(bytes: impl Into<Bytes>) -> Upload {
-    Upload::new(bytes).filename("a.txt").owned_by(&ana()).scope("me")
+    Upload::new(bytes).file_name("a.txt").scope("me")
 }
 
 fn piece() -> Result<Bytes> {
@@ -76,7 +76,7 @@ async fn r06_an_upload_whose_stream_fails_fails_with_that_and_never_looks_whole(
     for (count, (error, kind)) in errors.into_iter().enumerate() {
         let pieces = stream::iter((0..100).map(|_| Ok(Bytes::from(vec![0; 1000]))));
         let upload = streamed(pieces.chain(stream::iter([Err(error)])));
-        assert_eq!(within(remote.upload(upload)).await.unwrap_err().kind(), kind);
+        assert_eq!(within(remote.upload(&ana(), upload)).await.unwrap_err().kind(), kind);
         until(|| broken.load(Relaxed) == count + 1).await;
     }
     assert_eq!(server.requests("POST "), 3);
@@ -88,7 +88,10 @@ async fn r06_an_upload_that_stands_still_is_given_up() {
     let server = Raw::start(counting_broken(&broken));
     let remote = patient(&server).idle_timeout(Duration::from_millis(100)).build().unwrap();
     let stalled = streamed(stream::iter([piece()]).chain(stream::pending()));
-    assert_eq!(within(remote.upload(stalled)).await.unwrap_err().kind(), ErrorKind::Timeout);
+    assert_eq!(
+        within(remote.upload(&ana(), stalled)).await.unwrap_err().kind(),
+        ErrorKind::Timeout
+    );
     until(|| broken.load(Relaxed) == 1).await;
 }
 
@@ -98,7 +101,7 @@ async fn r06_an_upload_that_nobody_reads_is_given_up() {
     // Some of it has gone into the buffers on the way, so it is a matter of what moves.
     let remote = patient(&server).idle_timeout(Duration::from_millis(200)).build().unwrap();
     let upload = at_hand(vec![0; 64 << 20]);
-    assert_eq!(within(remote.upload(upload)).await.unwrap_err().kind(), ErrorKind::Timeout);
+    assert_eq!(within(remote.upload(&ana(), upload)).await.unwrap_err().kind(), ErrorKind::Timeout);
 }
 
 #[tokio::test]
@@ -113,7 +116,7 @@ async fn r06_an_upload_that_is_slow_but_moves_arrives() {
         beat.tick().await;
         Some((Ok::<_, Error>(Bytes::from_static(b"pieces")), beat))
     });
-    within(remote.upload(streamed(pieces.take(4)))).await.unwrap();
+    within(remote.upload(&ana(), streamed(pieces.take(4)))).await.unwrap();
 }
 
 #[tokio::test]
@@ -122,7 +125,10 @@ async fn r06_an_upload_that_is_slow_to_be_answered_has_the_time_of_a_request() {
     let server = Raw::start(Script::after_body(async |_| std::future::pending().await));
     let upload = || at_hand("content");
     let remote = patient(&server).request_timeout(Duration::from_millis(100)).build().unwrap();
-    assert_eq!(within(remote.upload(upload())).await.unwrap_err().kind(), ErrorKind::Timeout);
+    assert_eq!(
+        within(remote.upload(&ana(), upload())).await.unwrap_err().kind(),
+        ErrorKind::Timeout
+    );
 }
 
 #[tokio::test]
@@ -131,7 +137,7 @@ async fn r06_an_upload_that_arrives_as_something_else_is_an_error() {
         let server = Raw::start(Script::says(json(&answer)));
         let remote = patient(&server).build().unwrap();
         for upload in [at_hand("content"), streamed(stream::iter([piece()]))] {
-            let error = within(remote.upload(upload)).await.unwrap_err();
+            let error = within(remote.upload(&ana(), upload)).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Integrity);
         }
     }
@@ -150,7 +156,7 @@ async fn r06_an_upload_that_is_refused_before_it_is_over_is_a_refusal() {
     let remote = patient(&server).build().unwrap();
     let endless = stream::repeat_with(|| Ok::<_, Error>(Bytes::from(vec![0; 1 << 16])));
     for upload in [at_hand(vec![0; 16 << 20]), streamed(endless)] {
-        let error = within(remote.upload(upload)).await.unwrap_err();
+        let error = within(remote.upload(&ana(), upload)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TooLarge);
     }
 }
@@ -171,7 +177,7 @@ async fn r06_an_upload_is_never_in_memory_as_a_whole() {
         peak.fetch_max((n << 18).saturating_sub(watched.read()), Relaxed);
         Ok::<_, Error>(chunk.clone())
     });
-    within(remote.upload(streamed(zeros))).await.unwrap();
+    within(remote.upload(&ana(), streamed(zeros))).await.unwrap();
     assert!(server.read() > LARGE);
     assert!(most.load(Relaxed) < UNDER_WAY, "{}", most.load(Relaxed));
 }

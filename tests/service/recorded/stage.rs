@@ -136,11 +136,10 @@ impl Stage {
         }
         let owner = Owner::new(user).unwrap();
         let upload = Upload::new(bytes)
-            .filename(text("originalName"))
+            .file_name(text("originalName"))
             .content_type(text("mimeType"))
-            .owned_by(&owner)
             .scope(app);
-        let media = self.media.upload(upload).await.unwrap();
+        let media = self.media.upload(&owner, upload).await.unwrap();
         self.known.learn(was, &of_record(&media));
         if !self.hurries {
             self.is_processed(media.id.as_str()).await;
@@ -152,7 +151,7 @@ impl Stage {
     /// Looks for the file of a record by its hash, and learns what else is different of it.
     pub async fn known_by_hash(&mut self, was: &Value) -> bool {
         let hash = self.known.translate(was["hash"].as_str().unwrap()).parse().unwrap();
-        let Some(media) = self.media.find_any_owners_by_hash(hash).await.unwrap() else {
+        let Some(media) = self.media.admin().find_by_hash(hash).await.unwrap() else {
             return false;
         };
         self.known.learn(was, &of_record(&media));

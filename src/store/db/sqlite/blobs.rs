@@ -36,12 +36,15 @@ pub(super) async fn orphans(
     each(&readers.all(statement).await?, Columns::hash)
 }
 
-pub(super) async fn known(readers: &Readers, hashes: &[ContentHash]) -> Result<Vec<ContentHash>> {
+pub(super) async fn existing(
+    readers: &Readers,
+    hashes: &[ContentHash],
+) -> Result<Vec<ContentHash>> {
     let row = readers.one(query(KNOWN).bind(list(hashes))).await?;
     places(&row.ok_or_else(|| error::damaged("a sum of nothing"))?, hashes)
 }
 
-pub(super) async fn contents(
+pub(super) async fn referenced_blobs(
     readers: &Readers,
     after: Option<ContentHash>,
     limit: usize,

@@ -10,17 +10,17 @@ use super::{
 use crate::{
     error::Result,
     id::{ContentHash, MediaId},
-    owner::Owner,
+    owner::{Owner, Scope},
     store::db::records::Row,
 };
 
 /// An owner no longer has something.
-pub(super) struct Remove {
+pub(super) struct Delete {
     pub(super) owner: Owner,
     pub(super) id: MediaId,
 }
 
-impl Operation for Remove {
+impl Operation for Delete {
     type Answer = Option<Row>;
     const DURABLE: bool = true;
 
@@ -39,6 +39,45 @@ impl Operation for Remove {
             .await?;
         leave(conn, std::slice::from_ref(&self.id), &[row.hash]).await?;
         Ok(Some(row))
+    }
+}
+
+/// Deletes media from one scope of an owner, and the media itself with its last scope.
+pub(super) struct DeleteFromScope {
+    pub(super) owner: Owner,
+    pub(super) id: MediaId,
+    pub(super) scope: Scope,
+}
+
+impl Operation for DeleteFromScope {
+    /// Whether the media was in the scope, and whether it is deleted.
+    type Answer = (bool, bool);
+    const DURABLE: bool = true;
+
+    async fn apply(&self, conn: &mut SqliteConnection) -> Result<(bool, bool), Fault> {
+        let found = query(
+            "DELETE FROM refs WHERE media = ?1 AND scope = ?2
+             AND owner = (SELECT number FROM owners WHERE tenant = ?3 AND subject = ?4)",
+        )
+        .bind(self.id.as_str().to_owned())
+        .bind(self.scope.as_str().to_owned())
+        .bind(tenant(&self.owner).to_owned())
+        .bind(self.owner.subject().to_owned())
+        .execute(&mut *conn)
+        .await?;
+        if found.rows_affected() == 0 {
+            return Ok((false, false));
+        }
+        let left = query("SELECT 1 FROM refs WHERE media = ?1 LIMIT 1")
+            .bind(self.id.as_str().to_owned())
+            .fetch_optional(&mut *conn)
+            .await?;
+        if left.is_some() {
+            return Ok((true, false));
+        }
+        let delete = Delete { owner: self.owner.clone(), id: self.id.clone() };
+        let deleted = delete.apply(conn).await?;
+        Ok((true, deleted.is_some()))
     }
 }
 

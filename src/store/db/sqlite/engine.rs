@@ -13,14 +13,14 @@ use super::{
     writer::Writer,
 };
 use crate::store::db::{
-    Catalog, Content, ContentLock, Entry, Listing, Matches, RenditionRow, Row, content_lock::Locks,
+    Content, ContentLock, Database, Entry, Listing, Matches, RenditionRow, Row, content_lock::Locks,
 };
 use crate::{
     error::Result,
     id::{ContentHash, MediaId},
-    media::{ListAll, ListOptions, MediaStats, MediaStatus, Metadata},
-    owner::Owner,
-    ownership::{OwnershipQuestion, Standing},
+    media::{ListOptions, MediaStats, MediaStatus, Metadata, SearchOptions},
+    owner::{Owner, Scope},
+    ownership::{OwnershipQuestion, OwnershipStatus},
 };
 
 /// How long a locked database is waited for.
@@ -29,26 +29,26 @@ pub(super) const BUSY: Duration = Duration::from_secs(5);
 /// How many of an owner's media one step of erasing takes.
 const ERASE: usize = 500;
 
-/// A [`Catalog`] in one SQLite file with a write-ahead log.
+/// A [`Database`] in one SQLite file with a write-ahead log.
 ///
 /// One process at a time may have it open: contents are locked within the process only.
 #[derive(Debug)]
-pub(crate) struct SqliteCatalog {
+pub(crate) struct SqliteDatabase {
     options: SqliteConnectOptions,
     readers: Readers,
     writer: Writer,
     locks: Locks,
 }
 
-impl SqliteCatalog {
-    /// Opens the catalog in this file, made or brought up to date if need be. Must be called within
+impl SqliteDatabase {
+    /// Opens the db in this file, made or brought up to date if need be. Must be called within
     /// the runtime that it is to be used in, as its writing task runs there.
     ///
     /// # Errors
     ///
     /// - [`Unsupported`](crate::ErrorKind::Unsupported) if a newer version of this crate wrote it.
     /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) if it is some other program's database.
-    /// - Those of [`Catalog`].
+    /// - Those of [`Database`].
     pub(crate) async fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::open_with(Self::options(path.as_ref(), BUSY)).await
     }
@@ -68,13 +68,13 @@ impl SqliteCatalog {
     }
 }
 
-impl Catalog for SqliteCatalog {
+impl Database for SqliteDatabase {
     fn lock(&self, hash: ContentHash) -> BoxFuture<'_, Result<ContentLock>> {
         Box::pin(async move { Ok(self.locks.lock(hash).await) })
     }
 
-    fn intend(&self, hash: ContentHash) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.writer.run(uploads::Intend(hash)))
+    fn mark_pending(&self, hash: ContentHash) -> BoxFuture<'_, Result<()>> {
+        Box::pin(self.writer.run(uploads::MarkPending(hash)))
     }
 
     fn insert(&self, entry: Entry, quota: Option<u64>) -> BoxFuture<'_, Result<Row>> {
@@ -96,7 +96,7 @@ impl Catalog for SqliteCatalog {
     fn explain<'a>(
         &'a self,
         question: &'a OwnershipQuestion<'_>,
-    ) -> BoxFuture<'a, Result<Vec<Standing>>> {
+    ) -> BoxFuture<'a, Result<Vec<OwnershipStatus>>> {
         Box::pin(ownership::explain(&self.readers, question))
     }
 
@@ -111,25 +111,35 @@ impl Catalog for SqliteCatalog {
     fn search<'a>(
         &'a self,
         owner: &'a Owner,
-        options: &'a ListAll,
+        options: &'a SearchOptions,
     ) -> BoxFuture<'a, Result<Matches>> {
         Box::pin(search::search(&self.readers, owner, options))
     }
 
-    fn any_of(&self, hash: ContentHash) -> BoxFuture<'_, Result<Option<Row>>> {
-        Box::pin(listing::any_of(&self.readers, hash))
+    fn find_by_hash(&self, hash: ContentHash) -> BoxFuture<'_, Result<Option<Row>>> {
+        Box::pin(listing::find_by_hash(&self.readers, hash))
     }
 
     fn stats<'a>(&'a self, owner: &'a Owner) -> BoxFuture<'a, Result<MediaStats>> {
         Box::pin(listing::stats(&self.readers, owner))
     }
 
-    fn remove<'a>(
+    fn delete<'a>(
         &'a self,
         owner: &'a Owner,
         id: &'a MediaId,
     ) -> BoxFuture<'a, Result<Option<Row>>> {
-        Box::pin(self.writer.run(delete::Remove { owner: owner.clone(), id: id.clone() }))
+        Box::pin(self.writer.run(delete::Delete { owner: owner.clone(), id: id.clone() }))
+    }
+
+    fn delete_from_scope<'a>(
+        &'a self,
+        owner: &'a Owner,
+        id: &'a MediaId,
+        scope: &'a Scope,
+    ) -> BoxFuture<'a, Result<(bool, bool)>> {
+        let (owner, id, scope) = (owner.clone(), id.clone(), scope.clone());
+        Box::pin(self.writer.run(delete::DeleteFromScope { owner, id, scope }))
     }
 
     fn erase_owner<'a>(&'a self, owner: &'a Owner) -> BoxFuture<'a, Result<Vec<MediaId>>> {
@@ -171,16 +181,19 @@ impl Catalog for SqliteCatalog {
         Box::pin(self.writer.run(blobs::ForgetOrphan(hash)))
     }
 
-    fn known<'a>(&'a self, hashes: &'a [ContentHash]) -> BoxFuture<'a, Result<Vec<ContentHash>>> {
-        Box::pin(blobs::known(&self.readers, hashes))
+    fn existing<'a>(
+        &'a self,
+        hashes: &'a [ContentHash],
+    ) -> BoxFuture<'a, Result<Vec<ContentHash>>> {
+        Box::pin(blobs::existing(&self.readers, hashes))
     }
 
-    fn contents(
+    fn referenced_blobs(
         &self,
         after: Option<ContentHash>,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Content>>> {
-        Box::pin(blobs::contents(&self.readers, after, limit))
+        Box::pin(blobs::referenced_blobs(&self.readers, after, limit))
     }
 
     fn rendition<'a>(

@@ -41,21 +41,21 @@ pub(super) fn database(source: sqlx::Error) -> Error {
     use ErrorKind::{Integrity, Internal, Unavailable};
     let (kind, message) = match &source {
         sqlx::Error::Database(error) => match code(error.code().as_deref()) {
-            Some(5 | 6) => (Unavailable, "the catalog is locked by another process"),
-            Some(7) => (Unavailable, "there is no memory for the catalog"),
-            Some(8) => (Unavailable, "the catalog can only be read"),
-            Some(10) => (Unavailable, "the catalog's file cannot be read or written"),
+            Some(5 | 6) => (Unavailable, "the db is locked by another process"),
+            Some(7) => (Unavailable, "there is no memory for the db"),
+            Some(8) => (Unavailable, "the db can only be read"),
+            Some(10) => (Unavailable, "the db's file cannot be read or written"),
             Some(11 | 26) => return damaged(source),
-            Some(13) => (Unavailable, "there is no room left for the catalog"),
-            Some(14) => (Unavailable, "the catalog's file cannot be opened"),
-            _ => (Internal, "the catalog failed"),
+            Some(13) => (Unavailable, "there is no room left for the db"),
+            Some(14) => (Unavailable, "the db's file cannot be opened"),
+            _ => (Internal, "the db failed"),
         },
-        sqlx::Error::Io(_) => (Unavailable, "the catalog's file cannot be opened"),
-        sqlx::Error::WorkerCrashed => (Unavailable, "the catalog's connection broke"),
+        sqlx::Error::Io(_) => (Unavailable, "the db's file cannot be opened"),
+        sqlx::Error::WorkerCrashed => (Unavailable, "the db's connection broke"),
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
-            (Integrity, "the catalog holds what it cannot hold")
+            (Integrity, "the db holds what it cannot hold")
         }
-        _ => (Internal, "the catalog failed"),
+        _ => (Internal, "the db failed"),
     };
     Error::new(kind, message).with_source(source)
 }
@@ -66,7 +66,7 @@ fn code(extended: Option<&str>) -> Option<u32> {
 }
 
 pub(super) fn damaged(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::new(ErrorKind::Integrity, "the catalog's file is damaged").with_source(source)
+    Error::new(ErrorKind::Integrity, "the db's file is damaged").with_source(source)
 }
 
 pub(super) fn migration(source: MigrateError) -> Error {
@@ -79,7 +79,7 @@ pub(super) fn migration(source: MigrateError) -> Error {
 }
 
 pub(super) fn closed() -> Error {
-    Error::new(ErrorKind::Unavailable, "the catalog is closed")
+    Error::new(ErrorKind::Unavailable, "the db is closed")
 }
 
 /// A database that some other program made.
@@ -88,7 +88,7 @@ pub(super) fn foreign(path: &Path) -> Error {
     Error::new(ErrorKind::InvalidInput, format!("{name} is a database of something else"))
 }
 
-/// A catalog that a later version of this crate has changed.
+/// A db that a later version of this crate has changed.
 pub(super) fn newer(path: &Path, found: i64, known: i64) -> Error {
     let name = path.display();
     let what = format!(

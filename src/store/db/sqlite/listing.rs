@@ -56,7 +56,7 @@ pub(super) async fn get(readers: &Readers, id: &MediaId) -> Result<Option<Row>> 
     row.map(|row| Columns(&row).record()).transpose()
 }
 
-pub(super) async fn any_of(readers: &Readers, hash: ContentHash) -> Result<Option<Row>> {
+pub(super) async fn find_by_hash(readers: &Readers, hash: ContentHash) -> Result<Option<Row>> {
     let row = readers.one(query(ANY_OF).bind(hash.as_bytes().to_vec())).await?;
     row.map(|row| Columns(&row).record()).transpose()
 }

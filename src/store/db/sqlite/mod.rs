@@ -16,4 +16,4 @@ mod search;
 mod uploads;
 mod writer;
 
-pub(crate) use self::engine::SqliteCatalog;
+pub(crate) use self::engine::SqliteDatabase;

@@ -28,7 +28,7 @@ pub(super) fn options(path: &Path, busy_timeout: Duration) -> SqliteConnectOptio
     SqliteConnectOptions::new()
         .filename(path)
         .busy_timeout(busy_timeout)
-        .thread_name(|number| format!("media-catalog-{number}"))
+        .thread_name(|number| format!("media-db-{number}"))
         // In KiB. Enough for the upper levels of every index of millions of rows.
         .pragma("cache_size", "-4096")
         // What a burst of writing left of the log is given back.

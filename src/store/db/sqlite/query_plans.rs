@@ -7,8 +7,8 @@ use super::{blobs, engine::BUSY, listing, open, ownership, renditions, search};
 #[tokio::test]
 async fn every_question_goes_by_an_index() {
     let folder = tempfile::tempdir().expect("a folder");
-    let options = open::options(&folder.path().join("catalog"), BUSY);
-    open::prepare(&options).await.expect("a catalog");
+    let options = open::options(&folder.path().join("db"), BUSY);
+    open::prepare(&options).await.expect("a db");
     let mut conn = options.connect().await.expect("a connection");
     let pages = search::PAGES.map(|(.., page)| page);
     let others = [

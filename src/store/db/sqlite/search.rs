@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    media::{ListAll, SortBy, TypeFilter},
+    media::{SearchOptions, SortBy, TypeFilter},
     owner::Owner,
     store::db::records::Matches,
 };
@@ -53,7 +53,11 @@ pub(super) const PAGES: [(SortBy, bool, &str); 6] = [
     ),
 ];
 
-pub(super) async fn search(readers: &Readers, owner: &Owner, options: &ListAll) -> Result<Matches> {
+pub(super) async fn search(
+    readers: &Readers,
+    owner: &Owner,
+    options: &SearchOptions,
+) -> Result<Matches> {
     let asked = (options.sort_by(), options.is_ascending());
     let page = PAGES.iter().find(|(by, ascending, _)| (*by, *ascending) == asked);
     let (.., page) = page.expect("every order has its statement");
@@ -66,7 +70,7 @@ pub(super) async fn search(readers: &Readers, owner: &Owner, options: &ListAll) 
     Ok(Matches { rows, total: Columns(&count).unsigned("total")? })
 }
 
-fn filtered(sql: &'static str, owner: &Owner, options: &ListAll) -> Statement<'static> {
+fn filtered(sql: &'static str, owner: &Owner, options: &SearchOptions) -> Statement<'static> {
     let (asked, kind) = match options.type_filter() {
         None => (None, None),
         Some(TypeFilter::Exactly(asked)) => (Some(asked), None),

@@ -18,9 +18,9 @@ use crate::{
 };
 
 /// Bytes are about to be placed.
-pub(super) struct Intend(pub(super) ContentHash);
+pub(super) struct MarkPending(pub(super) ContentHash);
 
-impl Operation for Intend {
+impl Operation for MarkPending {
     type Answer = ();
     const DURABLE: bool = false;
 
@@ -51,7 +51,7 @@ impl Operation for Insert {
 
     async fn apply(&self, conn: &mut SqliteConnection) -> Result<Row, Fault> {
         let owner = self.owner(conn).await?;
-        let row = match self.known(conn, &owner).await? {
+        let row = match self.existing(conn, &owner).await? {
             Some(known) => self.again(conn, known).await?,
             None => self.first(conn, &owner).await?,
         };
@@ -102,7 +102,7 @@ impl Insert {
         Ok(Library { number, arrivals, bytes: row.unsigned("bytes")? })
     }
 
-    async fn known(
+    async fn existing(
         &self,
         conn: &mut SqliteConnection,
         owner: &Library,

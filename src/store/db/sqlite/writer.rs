@@ -204,10 +204,7 @@ impl Desk {
         if let Some(conn) = self.conn.take()
             && let Err(error) = conn.sqlite.close().await
         {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "a catalog's connection broke"
-            );
+            tracing::warn!(error = &error as &dyn std::error::Error, "a db's connection broke");
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::{Lab, entry, owner, soon};
 use crate::{
     id::ContentHash,
-    store::db::{Catalog as _, Content},
+    store::db::{Content, Database as _},
 };
 
 fn hash(content: &str) -> ContentHash {
@@ -15,18 +15,18 @@ fn hash(content: &str) -> ContentHash {
 #[tokio::test]
 async fn r02_bytes_without_a_row_are_orphans_until_somebody_has_them() {
     let (lab, ana, bob) = (Lab::new().await, owner("ana"), owner("bob"));
-    lab.catalog.intend(hash("cat")).await.expect("a note");
-    lab.catalog.intend(hash("cut off")).await.expect("a note");
+    lab.db.mark_pending(hash("cat")).await.expect("a note");
+    lab.db.mark_pending(hash("cut off")).await.expect("a note");
     assert_eq!(lab.orphans().await.len(), 2);
     let earlier = SystemTime::now() - Duration::from_secs(3_600);
-    assert_eq!(lab.catalog.orphans(earlier, 9).await.expect("a list"), []);
+    assert_eq!(lab.db.orphans(earlier, 9).await.expect("a list"), []);
 
     let first = lab.insert(&entry(&ana, "cat")).await;
     let second = lab.insert(&entry(&bob, "cat")).await;
     assert_eq!(lab.orphans().await, [hash("cut off")]);
-    lab.catalog.remove(&ana, &first.id).await.expect("a removal");
+    lab.db.delete(&ana, &first.id).await.expect("a removal");
     assert_eq!(lab.orphans().await, [hash("cut off")], "somebody still has it");
-    lab.catalog.remove(&bob, &second.id).await.expect("a removal");
+    lab.db.delete(&bob, &second.id).await.expect("a removal");
     assert_eq!(lab.orphans().await, [hash("cut off"), hash("cat")]);
 }
 
@@ -35,12 +35,12 @@ async fn only_what_nobody_has_is_swept() {
     let (lab, ana) = (Lab::new().await, owner("ana"));
     lab.insert(&entry(&ana, "cat")).await;
     // An upload of the same bytes by somebody else that was cut off.
-    lab.catalog.intend(hash("cat")).await.expect("a note");
-    lab.catalog.intend(hash("dog")).await.expect("a note");
+    lab.db.mark_pending(hash("cat")).await.expect("a note");
+    lab.db.mark_pending(hash("dog")).await.expect("a note");
     for (content, orphan) in [("cat", false), ("dog", true), ("never seen", true)] {
-        let found = lab.catalog.is_orphan(hash(content)).await.expect("an answer");
+        let found = lab.db.is_orphan(hash(content)).await.expect("an answer");
         assert_eq!(found, orphan, "{content}");
-        let forgotten = lab.catalog.forget_orphan(hash(content)).await.expect("an answer");
+        let forgotten = lab.db.forget_orphan(hash(content)).await.expect("an answer");
         assert_eq!(forgotten, orphan, "{content}");
     }
     assert_eq!(lab.orphans().await, []);
@@ -51,7 +51,7 @@ async fn orphans_come_in_the_order_in_which_they_were_left() {
     let lab = Lab::new().await;
     let hashes: Vec<_> = (0..5).map(|n| hash(&format!("{n}"))).collect();
     for hash in &hashes {
-        lab.catalog.intend(*hash).await.expect("a note");
+        lab.db.mark_pending(*hash).await.expect("a note");
         // The notes are told apart by milliseconds.
         let noted = SystemTime::now();
         while noted.elapsed().is_ok_and(|passed| passed < Duration::from_millis(2)) {
@@ -59,9 +59,9 @@ async fn orphans_come_in_the_order_in_which_they_were_left() {
         }
     }
     assert_eq!(lab.orphans().await, hashes);
-    assert_eq!(lab.catalog.orphans(soon(), 2).await.expect("a list"), hashes[..2]);
+    assert_eq!(lab.db.orphans(soon(), 2).await.expect("a list"), hashes[..2]);
     // Placed once more, it is left anew.
-    lab.catalog.intend(hashes[0]).await.expect("a note");
+    lab.db.mark_pending(hashes[0]).await.expect("a note");
     assert_eq!(lab.orphans().await.last(), Some(&hashes[0]));
 }
 
@@ -75,13 +75,13 @@ async fn contents_come_in_pages_each_once() {
         lab.insert(&entry(&bob, &content)).await;
         expected.push(Content { hash: hash(&content), size: n as u64 });
     }
-    lab.catalog.intend(hash("nobody's")).await.expect("a note");
+    lab.db.mark_pending(hash("nobody's")).await.expect("a note");
     expected.sort_by_key(|content| content.hash);
 
     let mut found: Vec<Content> = Vec::new();
     loop {
         let after = found.last().map(|content| content.hash);
-        let mut page = lab.catalog.contents(after, 3).await.expect("a page");
+        let mut page = lab.db.referenced_blobs(after, 3).await.expect("a page");
         if page.is_empty() {
             break;
         }
@@ -91,6 +91,6 @@ async fn contents_come_in_pages_each_once() {
     assert_eq!(found, expected);
 
     let asked = [hash("nobody's"), hash("nowhere"), hash("xx")];
-    let known = lab.catalog.known(&asked).await.expect("an answer");
+    let known = lab.db.existing(&asked).await.expect("an answer");
     assert_eq!(known, [hash("nobody's"), hash("xx")]);
 }

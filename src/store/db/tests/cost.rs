@@ -1,5 +1,5 @@
 //! What questions cost as an owner's library grows. Run by hand, in release mode:
-//! `cargo test --release --all-features --lib catalog::tests::cost -- --ignored --nocapture`
+//! `cargo test --release --all-features --lib db::tests::cost -- --ignored --nocapture`
 
 use std::{
     path::Path,
@@ -14,14 +14,14 @@ use crate::{
     media::ListOptions,
     owner::{Owner, Scopes},
     ownership::OwnershipQuestion,
-    store::db::Catalog as _,
+    store::db::Database as _,
 };
 
 const ROUNDS: usize = 4_000;
 
 /// Gives the only owner so far many more rows, faster than by uploads, and returns some of the ids.
 pub(super) async fn grow(path: &Path, rows: i64) -> Vec<MediaId> {
-    let mut conn = SqliteConnectOptions::new().filename(path).connect().await.expect("a catalog");
+    let mut conn = SqliteConnectOptions::new().filename(path).connect().await.expect("a db");
     for sql in [
         "WITH RECURSIVE new (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM new WHERE n < ?1)
          INSERT INTO media (id, owner, arrival, hash, size, mime_type, file_name, status, created_at)
@@ -50,7 +50,7 @@ pub(super) async fn grow(path: &Path, rows: i64) -> Vec<MediaId> {
 async fn grown(rows: i64) -> (Lab, Owner, Vec<MediaId>) {
     let (lab, ana) = (Lab::new().await, owner("ana"));
     lab.insert(&entry(&ana, "first")).await;
-    let ids = grow(&lab.folder.path().join("catalog"), rows - 1).await;
+    let ids = grow(&lab.folder.path().join("db"), rows - 1).await;
     (lab, ana, ids)
 }
 
@@ -80,7 +80,7 @@ async fn questions() {
                     let from = round * count % (ids.len() - count + 1);
                     let asked = &ids[from..from + count];
                     let question = OwnershipQuestion::new(&ana, &scopes, asked);
-                    let owned = lab.catalog.owned(&question).await.expect("an answer");
+                    let owned = lab.db.owned(&question).await.expect("an answer");
                     assert_eq!(owned.len(), count);
                 })
                 .await;
@@ -93,7 +93,7 @@ async fn questions() {
             ("from the middle", ListOptions::new().with_after((rows / 2).to_string())),
         ] {
             let spread = percentiles(async |_| {
-                lab.catalog.list(&ana, &options).await.expect("a page");
+                lab.db.list(&ana, &options).await.expect("a page");
             })
             .await;
             println!("{rows:>8} rows, {what}: {spread:?}");
@@ -113,7 +113,7 @@ async fn changes() {
             let ana = owner(&format!("ana {line}"));
             for n in 0..200 {
                 let entry = entry(&ana, &format!("{line} {n}"));
-                lab.catalog.intend(entry.hash).await.expect("a note");
+                lab.db.mark_pending(entry.hash).await.expect("a note");
                 lab.insert(&entry).await;
             }
         });

@@ -1,7 +1,7 @@
 //! Lists in pages.
 
 use super::{Lab, entry, in_scope, owner};
-use crate::{error::ErrorKind, media::ListOptions, owner::Scopes, store::db::Catalog as _};
+use crate::{error::ErrorKind, media::ListOptions, owner::Scopes, store::db::Database as _};
 
 #[tokio::test]
 async fn pages_give_every_row_once_newest_first_in_any_scopes() {
@@ -42,13 +42,13 @@ async fn a_page_that_there_never_was_is_refused() {
     }
     for token in ["", "0", "4", "+1", "01", " 1", "-1", "1 OR 1=1", "99999999999999999999"] {
         for owner in [&ana, &owner("nobody")] {
-            let page = lab.catalog.list(owner, &ListOptions::new().with_after(token)).await;
+            let page = lab.db.list(owner, &ListOptions::new().with_after(token)).await;
             assert_eq!(page.expect_err(token).kind(), ErrorKind::InvalidInput);
         }
     }
     // A token outlives the row that it was made of.
-    let first = lab.catalog.list(&ana, &ListOptions::new().with_limit(2)).await.expect("a page");
-    lab.catalog.remove(&ana, &first.rows[1].id).await.expect("a removal");
+    let first = lab.db.list(&ana, &ListOptions::new().with_limit(2)).await.expect("a page");
+    lab.db.delete(&ana, &first.rows[1].id).await.expect("a removal");
     let next = ListOptions::new().with_after(first.next.expect("there is more"));
-    assert_eq!(lab.catalog.list(&ana, &next).await.expect("a page").rows.len(), 1);
+    assert_eq!(lab.db.list(&ana, &next).await.expect("a page").rows.len(), 1);
 }

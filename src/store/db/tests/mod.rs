@@ -1,4 +1,4 @@
-//! What every catalog keeps, asked of the one in SQLite.
+//! What every db keeps, asked of the one in SQLite.
 
 mod contents;
 mod cost;
@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 
-use super::{Catalog, Entry, Row, SqliteCatalog};
+use super::{Database, Entry, Row, SqliteDatabase};
 use crate::{
     id::{ContentHash, MediaId},
     media::{Exif, ListOptions, MediaStats, MediaStatus, Metadata},
@@ -24,32 +24,32 @@ use crate::{
     ownership::OwnershipQuestion,
 };
 
-/// A catalog in a folder of its own, which goes with it.
+/// A db in a folder of its own, which goes with it.
 pub(super) struct Lab {
     pub(super) folder: TempDir,
-    pub(super) catalog: SqliteCatalog,
+    pub(super) db: SqliteDatabase,
 }
 
 impl Lab {
     pub(super) async fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let catalog = SqliteCatalog::open(folder.path().join("catalog")).await.expect("a catalog");
-        Self { folder, catalog }
+        let db = SqliteDatabase::open(folder.path().join("db")).await.expect("a db");
+        Self { folder, db }
     }
 
     pub(super) async fn insert(&self, entry: &Entry) -> Row {
-        self.catalog.insert(entry.clone(), None).await.expect("an insert")
+        self.db.insert(entry.clone(), None).await.expect("an insert")
     }
 
     pub(super) async fn get(&self, id: &MediaId) -> Option<Row> {
-        self.catalog.get(id).await.expect("a look")
+        self.db.get(id).await.expect("a look")
     }
 
     pub(super) async fn list(&self, owner: &Owner, options: ListOptions) -> Vec<Row> {
         let mut options = options;
         let mut rows = Vec::new();
         loop {
-            let mut page = self.catalog.list(owner, &options).await.expect("a page");
+            let mut page = self.db.list(owner, &options).await.expect("a page");
             assert!(page.rows.len() <= options.limit());
             rows.append(&mut page.rows);
             assert!(rows.len() < 10_000, "the pages do not end");
@@ -59,7 +59,7 @@ impl Lab {
     }
 
     pub(super) async fn stats(&self, owner: &Owner) -> MediaStats {
-        self.catalog.stats(owner).await.expect("a count")
+        self.db.stats(owner).await.expect("a count")
     }
 
     pub(super) async fn owned(
@@ -68,11 +68,11 @@ impl Lab {
         scopes: &Scopes,
         ids: &[MediaId],
     ) -> Vec<MediaId> {
-        self.catalog.owned(&OwnershipQuestion::new(owner, scopes, ids)).await.expect("an answer")
+        self.db.owned(&OwnershipQuestion::new(owner, scopes, ids)).await.expect("an answer")
     }
 
     pub(super) async fn orphans(&self) -> Vec<ContentHash> {
-        self.catalog.orphans(soon(), 1_000).await.expect("the orphans")
+        self.db.orphans(soon(), 1_000).await.expect("the orphans")
     }
 }
 

@@ -9,8 +9,8 @@ use crate::{
     id::{ContentHash, MediaId},
     media::{ListOptions, MediaStats},
     owner::{Owner, Scopes},
-    ownership::{OwnershipQuestion, Standing},
-    store::db::Catalog as _,
+    ownership::{OwnershipQuestion, OwnershipStatus},
+    store::db::Database as _,
 };
 
 /// Owners and scopes that are one another's pieces once they are joined with separators.
@@ -26,9 +26,9 @@ const CONTENTS: [&str; 5] = ["", "x", "xx", "xxx", "xxxx"];
 enum Change {
     Insert { owner: usize, scope: usize, content: usize },
     // Of something that `holder` has, by whoever.
-    Remove { owner: usize, holder: usize, content: usize },
+    Delete { owner: usize, holder: usize, content: usize },
     Erase { owner: usize },
-    Intend { content: usize },
+    MarkPending { content: usize },
 }
 
 fn change() -> impl Strategy<Value = Change> {
@@ -38,11 +38,11 @@ fn change() -> impl Strategy<Value = Change> {
             .prop_map(|(owner, scope, content)| Change::Insert { owner, scope, content }),
         4 => (owner.clone(), owner.clone(), content.clone(), any::<bool>()).prop_map(
             |(owner, holder, content, own)| {
-                Change::Remove { owner: if own { holder } else { owner }, holder, content }
+                Change::Delete { owner: if own { holder } else { owner }, holder, content }
             }
         ),
         1 => owner.prop_map(|owner| Change::Erase { owner }),
-        1 => content.prop_map(|content| Change::Intend { content }),
+        1 => content.prop_map(|content| Change::MarkPending { content }),
     ]
 }
 
@@ -75,23 +75,23 @@ impl Model {
                 item.scopes.insert(scope);
                 self.orphans.remove(&content);
             }
-            Change::Remove { owner, holder, content } => {
+            Change::Delete { owner, holder, content } => {
                 let Some(item) = self.items.get(&(holder, content)) else { return };
-                let removed = lab.catalog.remove(&owners()[owner], &item.id).await;
+                let removed = lab.db.delete(&owners()[owner], &item.id).await;
                 assert_eq!(removed.expect("no fault").is_some(), owner == holder);
                 if owner == holder {
                     self.drop_item(owner, content);
                 }
             }
             Change::Erase { owner } => {
-                let erased = lab.catalog.erase_owner(&owners()[owner]).await.expect("no fault");
+                let erased = lab.db.erase_owner(&owners()[owner]).await.expect("no fault");
                 let had = self.library(owner, |_| true);
                 assert_eq!(erased, had.into_iter().rev().collect::<Vec<_>>());
                 (0..CONTENTS.len()).for_each(|content| self.drop_item(owner, content));
             }
-            Change::Intend { content } => {
+            Change::MarkPending { content } => {
                 let hash = ContentHash::of(CONTENTS[content].as_bytes());
-                lab.catalog.intend(hash).await.expect("no fault");
+                lab.db.mark_pending(hash).await.expect("no fault");
                 self.orphans.insert(content);
             }
         }
@@ -151,13 +151,13 @@ impl Model {
                 assert_eq!(owned, expected, "{owner:?} in {scopes:?}");
 
                 let question = OwnershipQuestion::new(owner, &scopes, &asked);
-                let standings = lab.catalog.explain(&question).await.expect("no fault");
+                let standings = lab.db.explain(&question).await.expect("no fault");
                 let mine = self.library(number, |_| true);
                 let expected = asked.iter().map(|id| match () {
-                    () if library.contains(id) => Standing::Owned,
-                    () if mine.contains(id) => Standing::WrongScope,
-                    () if all.contains(id) => Standing::Foreign,
-                    () => Standing::Absent,
+                    () if library.contains(id) => OwnershipStatus::Owned,
+                    () if mine.contains(id) => OwnershipStatus::WrongScope,
+                    () if all.contains(id) => OwnershipStatus::Foreign,
+                    () => OwnershipStatus::Absent,
                 });
                 assert_eq!(standings, expected.collect::<Vec<_>>());
             }
@@ -180,7 +180,7 @@ proptest! {
                 }
             }
             model.compare(&lab).await;
-            lab.catalog.check().await.expect("everything fits together");
+            lab.db.check().await.expect("everything fits together");
         });
     }
 }

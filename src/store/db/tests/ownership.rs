@@ -4,8 +4,8 @@ use super::{Lab, entry, in_scope, owner};
 use crate::{
     id::MediaId,
     owner::{Owner, Scopes},
-    ownership::{OwnershipQuestion, Standing},
-    store::db::Catalog as _,
+    ownership::{OwnershipQuestion, OwnershipStatus},
+    store::db::Database as _,
 };
 
 fn scopes(names: &[&str]) -> Scopes {
@@ -76,9 +76,9 @@ async fn g16_the_operator_is_told_why() {
     let ids = [theirs, mine.clone(), nobodys, mine];
     let explain = async |owner: &Owner, scopes: &Scopes| {
         let question = OwnershipQuestion::new(owner, scopes, &ids);
-        lab.catalog.explain(&question).await.expect("an explanation")
+        lab.db.explain(&question).await.expect("an explanation")
     };
-    use Standing::{Absent, Foreign, Owned, WrongScope};
+    use OwnershipStatus::{Absent, Foreign, Owned, WrongScope};
     let owned = [Foreign, Owned, Absent, Owned];
     assert_eq!(explain(&ana, &Scopes::any()).await, owned);
     assert_eq!(explain(&ana, &scopes(&["x", "me"])).await, owned);

@@ -6,7 +6,7 @@ use crate::{
     id::{ContentHash, MediaId},
     media::{ListOptions, MediaStats},
     owner::{Owner, Scopes},
-    store::db::Catalog as _,
+    store::db::Database as _,
 };
 
 #[tokio::test]
@@ -17,7 +17,7 @@ async fn only_the_owner_removes_and_then_it_is_gone_from_every_scope() {
     let row = lab.insert(&cat).await;
     lab.insert(&in_scope(&cat, "wardrobe")).await;
     let remove =
-        async |owner: &Owner, id: &MediaId| lab.catalog.remove(owner, id).await.expect("a removal");
+        async |owner: &Owner, id: &MediaId| lab.db.delete(owner, id).await.expect("a removal");
     assert_eq!(remove(&bob, &row.id).await, None);
     assert_eq!(remove(&namesake, &row.id).await, None);
     assert_eq!(remove(&ana, &MediaId::random()).await, None);
@@ -32,7 +32,7 @@ async fn only_the_owner_removes_and_then_it_is_gone_from_every_scope() {
         assert_eq!(lab.list(&ana, ListOptions::new().with_scopes(scopes)).await, []);
     }
     assert_ne!(lab.insert(&cat).await.id, row.id, "an id was given twice");
-    lab.catalog.check().await.expect("everything fits together");
+    lab.db.check().await.expect("everything fits together");
 }
 
 #[tokio::test]
@@ -45,7 +45,7 @@ async fn an_erased_owner_leaves_nothing_of_their_own() {
     for n in 0..510 {
         ids.push(lab.insert(&entry(&ana, &n.to_string())).await.id);
     }
-    let erased = lab.catalog.erase_owner(&ana).await.expect("an erasure");
+    let erased = lab.db.erase_owner(&ana).await.expect("an erasure");
     assert_eq!(erased, ids);
     assert_eq!(lab.stats(&ana).await, MediaStats::default());
     assert_eq!(lab.list(&ana, ListOptions::new()).await, []);
@@ -55,16 +55,16 @@ async fn an_erased_owner_leaves_nothing_of_their_own() {
     assert_eq!(lab.list(&bob, ListOptions::new()).await, [kept]);
 
     // Not even how many there ever were.
-    let old = lab.catalog.list(&ana, &ListOptions::new().with_after("1")).await;
+    let old = lab.db.list(&ana, &ListOptions::new().with_after("1")).await;
     assert_eq!(old.expect_err("a token of before").kind(), ErrorKind::InvalidInput);
-    assert_eq!(lab.catalog.erase_owner(&ana).await.expect("nothing to do"), []);
-    lab.catalog.check().await.expect("everything fits together");
+    assert_eq!(lab.db.erase_owner(&ana).await.expect("nothing to do"), []);
+    lab.db.check().await.expect("everything fits together");
 }
 
 #[tokio::test]
 async fn the_last_holder_erased_leaves_the_content_an_orphan() {
     let (lab, ana) = (Lab::new().await, owner("ana"));
     lab.insert(&entry(&ana, "cat")).await;
-    lab.catalog.erase_owner(&ana).await.expect("an erasure");
+    lab.db.erase_owner(&ana).await.expect("an erasure");
     assert_eq!(lab.orphans().await, [ContentHash::of(b"cat")]);
 }

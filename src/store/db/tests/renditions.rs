@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::{Lab, entry, owner, soon};
 use crate::{
     id::{ContentHash, MediaId},
-    store::db::{Catalog as _, RenditionRow},
+    store::db::{Database as _, RenditionRow},
 };
 
 fn rendition(key: &str, size: u64, hours_ago: u64) -> RenditionRow {
@@ -25,15 +25,15 @@ fn rendition(key: &str, size: u64, hours_ago: u64) -> RenditionRow {
 }
 
 async fn keep(lab: &Lab, id: &MediaId, rendition: &RenditionRow) -> bool {
-    lab.catalog.keep_rendition(id, rendition.clone()).await.expect("a note")
+    lab.db.keep_rendition(id, rendition.clone()).await.expect("a note")
 }
 
 async fn find(lab: &Lab, id: &MediaId, key: &str) -> Option<RenditionRow> {
-    lab.catalog.rendition(id, key).await.expect("a look")
+    lab.db.rendition(id, key).await.expect("a look")
 }
 
 async fn bytes(lab: &Lab) -> u64 {
-    lab.catalog.rendition_bytes().await.expect("a sum")
+    lab.db.rendition_bytes().await.expect("a sum")
 }
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn the_least_recently_used_comes_first_and_use_is_noted_by_the_hour() {
         keep(&lab, &id, &rendition(key, 10, hours)).await;
     }
     let order = async |limit| {
-        let rows = lab.catalog.least_recently_used(limit).await.expect("a list");
+        let rows = lab.db.least_recently_used(limit).await.expect("a list");
         assert!(rows.iter().all(|(media, _)| *media == id));
         rows.into_iter().map(|(_, row)| row.key).collect::<String>()
     };
@@ -71,7 +71,7 @@ async fn the_least_recently_used_comes_first_and_use_is_noted_by_the_hour() {
     assert_eq!(order(2).await, "ab");
     for key in ["a", "c"] {
         let row = find(&lab, &id, key).await.expect("it is there");
-        lab.catalog.touch_rendition(&id, &row).await.expect("a note");
+        lab.db.touch_rendition(&id, &row).await.expect("a note");
         let now = find(&lab, &id, key).await.expect("it is there").used_at;
         assert_eq!(now > row.used_at, key == "a", "{key}");
     }
@@ -88,16 +88,16 @@ async fn renditions_of_removed_media_are_known_until_their_files_are_gone() {
         keep(&lab, id, &rendition("a", 10, 0)).await;
         keep(&lab, id, &rendition("b", 10, 0)).await;
     }
-    let removed = async || lab.catalog.removed(soon(), 9).await.expect("a list");
-    let forget = async |id, key| lab.catalog.forget_renditions(id, key).await.expect("a note");
+    let removed = async || lab.db.removed(soon(), 9).await.expect("a list");
+    let forget = async |id, key| lab.db.forget_renditions(id, key).await.expect("a note");
     assert_eq!(removed().await, []);
-    lab.catalog.remove(&ana, &cat).await.expect("a removal");
-    lab.catalog.remove(&ana, &bare).await.expect("a removal");
+    lab.db.delete(&ana, &cat).await.expect("a removal");
+    lab.db.delete(&ana, &bare).await.expect("a removal");
     assert_eq!(removed().await, std::slice::from_ref(&cat));
     assert_eq!(find(&lab, &cat, "a").await, None, "of media that is gone");
     assert_eq!(bytes(&lab).await, 40, "files that are there count");
     let earlier = SystemTime::now() - Duration::from_secs(3_600);
-    assert_eq!(lab.catalog.removed(earlier, 9).await.expect("a list"), []);
+    assert_eq!(lab.db.removed(earlier, 9).await.expect("a list"), []);
 
     forget(&cat, Some("a")).await;
     assert_eq!((removed().await, bytes(&lab).await), (vec![cat.clone()], 30));
@@ -105,8 +105,8 @@ async fn renditions_of_removed_media_are_known_until_their_files_are_gone() {
     assert_eq!((removed().await, bytes(&lab).await), (vec![], 20));
     forget(&dog, Some("a")).await;
     assert!(find(&lab, &dog, "b").await.is_some());
-    lab.catalog.erase_owner(&ana).await.expect("an erasure");
+    lab.db.erase_owner(&ana).await.expect("an erasure");
     assert_eq!(removed().await, std::slice::from_ref(&dog));
     assert!(!keep(&lab, &dog, &rendition("late", 10, 0)).await);
-    lab.catalog.check().await.expect("everything fits together");
+    lab.db.check().await.expect("everything fits together");
 }

@@ -5,13 +5,13 @@ use std::time::UNIX_EPOCH;
 use super::{Lab, entry, in_scope, owner};
 use crate::{
     id::ContentHash,
-    media::{Exif, ListAll, MediaStatus, SortBy},
+    media::{Exif, MediaStatus, SearchOptions, SortBy},
     owner::{Owner, Scopes},
-    store::db::{Catalog as _, Entry, Row},
+    store::db::{Database as _, Entry, Row},
 };
 
-async fn found(lab: &Lab, owner: &Owner, options: &ListAll) -> (Vec<String>, u64) {
-    let matches = lab.catalog.search(owner, options).await.expect("a search");
+async fn found(lab: &Lab, owner: &Owner, options: &SearchOptions) -> (Vec<String>, u64) {
+    let matches = lab.db.search(owner, options).await.expect("a search");
     let name = |row: Row| row.file_name.expect("a name");
     (matches.rows.into_iter().map(name).collect(), matches.total)
 }
@@ -69,7 +69,7 @@ async fn what_has_no_date_sorts_as_the_latest_and_equals_by_arrival() {
         (SortBy::DateTaken, false, ["text", "undated", "new", "old"]),
         (SortBy::DateTaken, true, ["old", "new", "undated", "text"]),
     ] {
-        let options = ListAll::new().with_sort(by, ascending);
+        let options = SearchOptions::new().with_sort(by, ascending);
         let all = expected.map(str::to_owned).to_vec();
         assert_eq!(found(&lab, &ana, &options).await, (all.clone(), 4), "{by:?} {ascending}");
         let page = options.with_limit(2).with_offset(1);
@@ -81,7 +81,7 @@ async fn what_has_no_date_sorts_as_the_latest_and_equals_by_arrival() {
 async fn filters_are_exact() {
     let (lab, ana) = gallery().await;
     let scopes = |names: &[&str]| Scopes::of(names.iter().copied()).expect("scopes");
-    let all = ListAll::new();
+    let all = SearchOptions::new();
     for (options, expected) in [
         (all.clone().with_location(), vec!["old"]),
         (all.clone().with_mime_type("text/*"), vec!["text"]),
@@ -109,9 +109,9 @@ async fn a_time_counts_in_the_milliseconds_that_it_is_shown_in() {
     let (lab, ana) = (Lab::new().await, owner("ana"));
     let row = lab.insert(&entry(&ana, "one")).await;
     for options in [
-        ListAll::new().with_to(row.created_at),
-        ListAll::new().with_from(row.created_at),
-        ListAll::new().with_from(row.created_at + std::time::Duration::from_micros(999)),
+        SearchOptions::new().with_to(row.created_at),
+        SearchOptions::new().with_from(row.created_at),
+        SearchOptions::new().with_from(row.created_at + std::time::Duration::from_micros(999)),
     ] {
         assert_eq!(found(&lab, &ana, &options).await.1, 1, "{options:?}");
     }
@@ -122,9 +122,9 @@ async fn content_is_found_as_long_as_somebody_has_it() {
     let lab = Lab::new().await;
     let first = lab.insert(&entry(&owner("zoe"), "same")).await;
     let second = lab.insert(&entry(&owner("ana"), "same")).await;
-    let find = async || lab.catalog.any_of(ContentHash::of(b"same")).await.expect("a look");
+    let find = async || lab.db.find_by_hash(ContentHash::of(b"same")).await.expect("a look");
     assert_eq!(find().await, Some(first.clone()));
-    lab.catalog.remove(&first.owner, &first.id).await.expect("a removal");
+    lab.db.delete(&first.owner, &first.id).await.expect("a removal");
     assert_eq!(find().await, Some(second));
-    assert_eq!(lab.catalog.any_of(ContentHash::of(b"none")).await.expect("a look"), None);
+    assert_eq!(lab.db.find_by_hash(ContentHash::of(b"none")).await.expect("a look"), None);
 }

@@ -7,7 +7,7 @@ use crate::{
     error::ErrorKind,
     media::{ListOptions, MediaStats, MediaStatus, Metadata},
     owner::Scopes,
-    store::db::{Catalog as _, Entry},
+    store::db::{Database as _, Entry},
 };
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn p15_owners_of_the_same_content_have_nothing_in_common() {
         assert_eq!(lab.list(owner, ListOptions::new()).await, std::slice::from_ref(row));
         assert_eq!(lab.stats(owner).await, MediaStats::new(1, 3));
     }
-    lab.catalog.remove(&ana, &first.id).await.expect("a removal");
+    lab.db.delete(&ana, &first.id).await.expect("a removal");
     assert_eq!(lab.get(&second.id).await, Some(second));
 }
 
@@ -88,7 +88,7 @@ async fn p15_owners_of_the_same_content_have_nothing_in_common() {
 async fn an_owner_has_no_more_bytes_than_the_quota() {
     let (lab, ana) = (Lab::new().await, owner("ana"));
     let insert = async |content: &str, quota| {
-        lab.catalog.insert(entry(&ana, content), Some(quota)).await.map_err(|error| error.kind())
+        lab.db.insert(entry(&ana, content), Some(quota)).await.map_err(|error| error.kind())
     };
     assert_eq!(insert("12345", 4).await, Err(ErrorKind::TooLarge));
     assert_eq!(lab.stats(&ana).await, MediaStats::default());
@@ -121,13 +121,13 @@ async fn what_is_processed_is_known_until_it_is_done() {
     let other = Entry { hash: crate::id::ContentHash::of(b"2"), ..begun.clone() };
     let second = lab.insert(&other).await;
     lab.insert(&entry(&ana, "ready")).await;
-    let processing = async |limit| lab.catalog.processing(limit).await.expect("a list");
+    let processing = async |limit| lab.db.processing(limit).await.expect("a list");
     assert_eq!(processing(9).await, [first.id.clone(), second.id.clone()]);
     assert_eq!(processing(1).await, std::slice::from_ref(&first.id));
 
     let metadata = Some(Metadata::new(3, 4));
     let set = async |id, status, metadata| {
-        lab.catalog.set_status(id, status, metadata).await.expect("a change")
+        lab.db.set_status(id, status, metadata).await.expect("a change")
     };
     assert!(set(&first.id, MediaStatus::Ready, metadata.clone()).await);
     assert!(set(&second.id, MediaStatus::Failed, None).await);

@@ -38,13 +38,13 @@ impl Operation for Script {
 const ADD: &str = "INSERT INTO removed (media, since) VALUES (hex(randomblob(8)), 1)";
 
 async fn writer(folder: &TempDir) -> Writer {
-    let options = open::options(&folder.path().join("catalog"), Duration::ZERO);
-    open::prepare(&options).await.expect("a catalog");
+    let options = open::options(&folder.path().join("db"), Duration::ZERO);
+    open::prepare(&options).await.expect("a db");
     Writer::spawn(options)
 }
 
 async fn added(folder: &TempDir) -> i64 {
-    let options = open::options(&folder.path().join("catalog"), Duration::ZERO);
+    let options = open::options(&folder.path().join("db"), Duration::ZERO);
     let mut conn = open::reader(&options).await.expect("a connection");
     let row = query("SELECT count(*) FROM removed").fetch_one(&mut conn).await;
     row.expect("a count").get(0)

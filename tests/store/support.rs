@@ -8,20 +8,20 @@ use std::{
 use bytes::Bytes;
 use tempfile::TempDir;
 use tower_media::{
-    Embedded, EmbeddedBuilder, Media, MediaBackend, MediaId, Owner, PictureLimits, Rendition,
-    Result, Upload,
+    ImageLimits, Media, MediaBackend, MediaId, Owner, Rendition, Result, Store, StoreBuilder,
+    Upload,
 };
 
 /// A store that has all the time for pictures that a busy machine takes.
-pub fn builder() -> EmbeddedBuilder {
-    let patient = PictureLimits::new().with_timeout(Duration::from_secs(120));
-    Embedded::builder().pictures(patient)
+pub fn builder() -> StoreBuilder {
+    let patient = ImageLimits::new().with_timeout(Duration::from_secs(120));
+    Store::builder().pictures(patient)
 }
 
 /// A store that vanishes with this.
 pub struct Home {
     pub folder: TempDir,
-    pub store: Embedded,
+    pub store: Store,
 }
 
 impl Home {
@@ -29,7 +29,7 @@ impl Home {
         Self::with(builder()).await
     }
 
-    pub async fn with(builder: EmbeddedBuilder) -> Self {
+    pub async fn with(builder: StoreBuilder) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = builder.open(folder.path()).await.unwrap();
         Self { folder, store }
@@ -57,8 +57,8 @@ pub fn owner(name: &str) -> Owner {
     Owner::new(name).unwrap()
 }
 
-pub fn upload(bytes: impl Into<Bytes>, owner: &Owner) -> Upload {
-    Upload::new(bytes).owned_by(owner).scope("me")
+pub fn upload(bytes: impl Into<Bytes>) -> Upload {
+    Upload::new(bytes).scope("me")
 }
 
 pub fn picture(name: &str) -> Bytes {
@@ -66,10 +66,10 @@ pub fn picture(name: &str) -> Bytes {
     std::fs::read(format!("{folder}{name}")).unwrap().into()
 }
 
-pub async fn keep(store: &Embedded, bytes: impl Into<Bytes>, owner: &Owner) -> Media {
-    store.upload(upload(bytes, owner)).await.unwrap()
+pub async fn keep(store: &Store, bytes: impl Into<Bytes>, owner: &Owner) -> Media {
+    store.upload(owner, upload(bytes)).await.unwrap()
 }
 
-pub async fn read(store: &Embedded, id: &MediaId, what: impl Into<Rendition>) -> Result<Bytes> {
+pub async fn read(store: &Store, id: &MediaId, what: impl Into<Rendition>) -> Result<Bytes> {
     store.download(id, &what.into().into()).await?.into_bytes(1 << 30).await
 }

@@ -26,14 +26,14 @@ use tokio::{
     runtime::Runtime,
 };
 use tower_media::{
-    Embedded, MediaBackend, MediaId, Owner, Ownership, OwnershipQuestion, Rendition, Scopes,
+    MediaBackend, MediaId, Owner, Ownership, OwnershipQuestion, Rendition, Scopes, Store,
     Transform, Upload,
 };
 
 const PICTURE: usize = 200 << 10;
 
-fn upload(bytes: impl Into<Bytes>, owner: &Owner) -> Upload {
-    Upload::new(bytes).owned_by(owner).scope("me")
+fn upload(bytes: impl Into<Bytes>) -> Upload {
+    Upload::new(bytes).scope("me")
 }
 
 /// Bytes that were not there before.
@@ -45,9 +45,9 @@ fn fresh(size: usize) -> Bytes {
 }
 
 /// An owner with so many media.
-async fn fill(store: &Embedded, owner: &Owner, count: usize) -> Vec<MediaId> {
+async fn fill(store: &Store, owner: &Owner, count: usize) -> Vec<MediaId> {
     let ids = stream::iter(0..count)
-        .map(|_| async { store.upload(upload(fresh(16), owner)).await.map(|media| media.id) })
+        .map(|_| async { store.upload(owner, upload(fresh(16))).await.map(|media| media.id) })
         .buffer_unordered(256);
     ids.try_collect().await.unwrap()
 }
@@ -55,7 +55,7 @@ async fn fill(store: &Embedded, owner: &Owner, count: usize) -> Vec<MediaId> {
 fn owned(criterion: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
     let folder = TempDir::new().unwrap();
-    let store = runtime.block_on(Embedded::open(folder.path())).unwrap();
+    let store = runtime.block_on(Store::open(folder.path())).unwrap();
     let most = std::env::var("OWNERS").map_or(10_000, |most| most.parse().unwrap());
     let mut group = criterion.benchmark_group("owned");
     for count in [100, 10_000, 1_000_000].into_iter().filter(|count| *count <= most) {
@@ -120,7 +120,7 @@ fn uploads(criterion: &mut Criterion) {
             });
         });
         let folder = TempDir::new().unwrap();
-        let store = runtime.block_on(Embedded::open(folder.path())).unwrap();
+        let store = runtime.block_on(Store::open(folder.path())).unwrap();
         group.bench_function(BenchmarkId::new("embedded", at_once), |bencher| {
             bencher.to_async(&runtime).iter_custom(|times| {
                 let store = store.clone();
@@ -128,7 +128,7 @@ fn uploads(criterion: &mut Criterion) {
                     let store = store.clone();
                     async move {
                         let ana = Owner::new("ana").unwrap();
-                        store.upload(upload(fresh(PICTURE), &ana)).await.unwrap();
+                        store.upload(&ana, upload(fresh(PICTURE))).await.unwrap();
                     }
                 })
             });
@@ -139,11 +139,11 @@ fn uploads(criterion: &mut Criterion) {
 fn deliver(criterion: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
     let folder = TempDir::new().unwrap();
-    let store = runtime.block_on(Embedded::open(folder.path())).unwrap();
+    let store = runtime.block_on(Store::open(folder.path())).unwrap();
     let ana = Owner::new("ana").unwrap();
     let picture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/images/plain-2400x1600.jpg");
     let media =
-        runtime.block_on(store.upload(upload(std::fs::read(picture).unwrap(), &ana))).unwrap();
+        runtime.block_on(store.upload(&ana, upload(std::fs::read(picture).unwrap()))).unwrap();
     let rendition = Rendition::from(Transform::new().with_width(1600).with_quality(100));
     let length = |what: Rendition| {
         let got = runtime.block_on(store.download(&media.id, &what.into())).unwrap();

@@ -2,7 +2,7 @@
 
 use std::{error::Error as _, fs, sync::Arc, time::Duration};
 
-use tower_media::{Embedded, ErrorKind, ListOptions, MediaBackend, Rendition};
+use tower_media::{ErrorKind, ListOptions, MediaBackend, Rendition, Store};
 
 use crate::{
     faulty_store::{Fault, FaultyStore},
@@ -28,7 +28,7 @@ async fn r04_a_store_that_errs_or_hangs_is_told_and_served_again_afterwards() {
     {
         objects.set(fault);
         for size in [10, 600_000, 12_000_000] {
-            let failed = home.store.upload(upload(vec![1; size], &ana)).await.unwrap_err();
+            let failed = home.store.upload(&ana, upload(vec![1; size])).await.unwrap_err();
             assert_eq!(failed.kind(), kind, "{fault:?}: an upload of {size} bytes: {failed:?}");
             let told = serde_json::to_string(&failed.problem()).unwrap();
             assert!(!told.contains("secret") && !failed.to_string().contains("secret"), "{told}");
@@ -45,7 +45,7 @@ async fn r04_a_store_that_errs_or_hangs_is_told_and_served_again_afterwards() {
         assert_eq!(read(&home.store, &kept.id, Rendition::Original).await.unwrap(), photo);
         read(&home.store, &kept.id, Rendition::png(10)).await.unwrap();
         let again = keep(&home.store, vec![1; 600_000], &ana).await;
-        assert!(home.store.remove(&ana, &again.id).await.unwrap());
+        assert!(home.store.delete(&ana, &again.id).await.unwrap());
         home.store.sweep().await.unwrap();
         assert_eq!(home.store.verify().await.unwrap().strays, 0, "nothing half done is left");
         assert!(home.files("incoming").is_empty());
@@ -57,7 +57,7 @@ async fn r04_the_cause_is_kept_for_the_log() {
     let objects = FaultyStore::default();
     let home = over(&objects).await;
     objects.set(Fault::Errs);
-    let failed = home.store.upload(upload("bytes", &owner("ana"))).await.unwrap_err();
+    let failed = home.store.upload(&owner("ana"), upload("bytes")).await.unwrap_err();
     assert!(failed.source().unwrap().to_string().contains("500"), "{failed:?}");
 }
 
@@ -68,7 +68,7 @@ async fn r04_a_folder_that_cannot_be_written_to_is_told_and_served_again_afterwa
     let (incoming, aside) = (home.folder.path().join("incoming"), home.folder.path().join("aside"));
     fs::rename(&incoming, &aside).unwrap();
     for size in [10, 600_000] {
-        let failed = home.store.upload(upload(vec![1; size], &ana)).await.unwrap_err();
+        let failed = home.store.upload(&ana, upload(vec![1; size])).await.unwrap_err();
         assert_eq!(failed.kind(), ErrorKind::Unavailable, "{failed:?}");
     }
     assert_eq!(home.store.stats(&ana).await.unwrap().count, 0);
@@ -83,7 +83,7 @@ async fn r03_the_same_upload_many_times_at_once_is_one() {
     for home in [Home::new().await, over(&objects).await] {
         let ana = owner("ana");
         let photo = picture("exif-gps.jpg");
-        let uploads = (0..64).map(|_| home.store.upload(upload(photo.clone(), &ana)));
+        let uploads = (0..64).map(|_| home.store.upload(&ana, upload(photo.clone())));
         let kept = futures_util::future::join_all(uploads).await;
         let kept: Vec<_> = kept.into_iter().map(Result::unwrap).collect();
         assert!(kept.iter().all(|media| *media == kept[0]));
@@ -103,16 +103,16 @@ async fn r03_the_same_upload_many_times_at_once_is_one() {
 #[ignore = "needs a parent that limits its files"]
 async fn confined() {
     let Ok(folder) = std::env::var("TOWER_MEDIA_CONFINED_FOLDER") else { return };
-    let store = Embedded::open(&folder).await.unwrap();
+    let store = Store::open(&folder).await.unwrap();
     let ana = owner("ana");
     let small = keep(&store, vec![1; 600_000], &ana).await;
     for _ in 0..3 {
-        let failed = store.upload(upload(vec![2; 5_000_000], &ana)).await.unwrap_err();
+        let failed = store.upload(&ana, upload(vec![2; 5_000_000])).await.unwrap_err();
         assert_eq!(failed.kind(), ErrorKind::Unavailable, "{failed:?}");
         let piece = |_| Ok::<_, tower_media::Error>(vec![3; 100_000].into());
         let pieces = futures_util::stream::iter((0..50).map(piece));
-        let streamed = tower_media::Upload::from_stream(pieces).owned_by(&ana).scope("me");
-        let failed = store.upload(streamed).await.unwrap_err();
+        let streamed = tower_media::Upload::from_stream(pieces).scope("me");
+        let failed = store.upload(&ana, streamed).await.unwrap_err();
         assert_eq!(failed.kind(), ErrorKind::Unavailable, "{failed:?}");
         assert_eq!(read(&store, &small.id, Rendition::Original).await.unwrap().len(), 600_000);
     }

@@ -2,21 +2,21 @@
 
 use std::fs;
 
-use tower_media::{Embedded, ErrorKind, MediaBackend, Rendition};
+use tower_media::{ErrorKind, MediaBackend, Rendition, Store};
 
 use crate::support::{Home, keep, owner, picture, read};
 
 #[tokio::test]
 async fn a_folder_in_use_says_so_and_is_free_afterwards() {
     let home = Home::new().await;
-    let refused = Embedded::open(home.folder.path()).await.unwrap_err();
+    let refused = Store::open(home.folder.path()).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Unavailable);
     assert!(refused.to_string().contains("in use by another process"), "{refused}");
 
     let Home { folder, store } = home;
     let kept = keep(&store, "hello", &owner("ana")).await;
     drop(store);
-    let store = Embedded::open(folder.path()).await.unwrap();
+    let store = Store::open(folder.path()).await.unwrap();
     assert_eq!(store.get(&kept.id).await.unwrap(), kept);
 }
 
@@ -28,14 +28,14 @@ async fn a_folder_whose_database_is_damaged_says_so() {
         "this is not a database, but it is long enough",
     )
     .unwrap();
-    let refused = Embedded::open(folder.path()).await.unwrap_err();
+    let refused = Store::open(folder.path()).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Integrity, "{refused:?}");
 }
 
 #[tokio::test]
 async fn a_place_where_no_folder_can_be_is_refused() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    let refused = Embedded::open(file.path().join("below")).await.unwrap_err();
+    let refused = Store::open(file.path().join("below")).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Unavailable);
 }
 
@@ -45,8 +45,8 @@ async fn p09_no_file_in_the_folder_is_named_by_a_client() {
     let ana = owner("ana/../bob");
     let names = ["../../evil.jpg", "con", "a\0b", "\u{202e}gpj.exe", "🐈.jpg", &"x".repeat(10_000)];
     for (byte, name) in names.iter().enumerate() {
-        let upload = crate::support::upload(vec![byte as u8; 10], &ana).filename(name);
-        home.store.upload(upload.content_type("image/../../x")).await.unwrap();
+        let upload = crate::support::upload(vec![byte as u8; 10]).file_name(name);
+        home.store.upload(&ana, upload.content_type("image/../../x")).await.unwrap();
     }
     let kept = home.files("");
     assert_eq!(

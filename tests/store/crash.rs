@@ -9,7 +9,7 @@ use std::{
 };
 
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
-use tower_media::{Embedded, MediaBackend, MediaId};
+use tower_media::{MediaBackend, MediaId, Store};
 
 use crate::support::{builder, files, keep, owner, read};
 
@@ -34,7 +34,7 @@ fn content(byte: u8, length: usize) -> Vec<u8> {
 #[ignore = "needs a parent that kills it"]
 async fn victim() {
     let Ok(folder) = std::env::var(FOLDER) else { return };
-    let store = Embedded::open(folder).await.unwrap();
+    let store = Store::open(folder).await.unwrap();
     let ana = owner("ana");
     let work = |lane: u64| {
         let (store, ana) = (store.clone(), ana.clone());
@@ -47,7 +47,7 @@ async fn victim() {
                 if turn % 4 == 3 {
                     // From here on nobody may count on it.
                     say(&format!("removing {}", media.id));
-                    store.remove(&ana, &media.id).await.unwrap();
+                    store.delete(&ana, &media.id).await.unwrap();
                     say(&format!("removed {}", media.id));
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::{fs, time::Duration};
 
-use tower_media::{Embedded, ErrorKind, ListOptions, MediaBackend, Rendition, Variant};
+use tower_media::{ErrorKind, ListOptions, MediaBackend, Rendition, Store, Variant};
 
 use crate::support::{Home, builder, keep, owner, picture, read};
 
@@ -18,11 +18,11 @@ async fn r02_bytes_go_once_nobody_has_them_and_not_before() {
     let his = keep(&home.store, "the same", &bob).await;
     assert_eq!(home.files("blobs").len(), 1);
 
-    assert!(home.store.remove(&ana, &hers.id).await.unwrap());
+    assert!(home.store.delete(&ana, &hers.id).await.unwrap());
     assert_eq!(home.store.sweep().await.unwrap().contents, 0);
     assert_eq!(read(&home.store, &his.id, Rendition::Original).await.unwrap(), "the same");
 
-    assert!(home.store.remove(&bob, &his.id).await.unwrap());
+    assert!(home.store.delete(&bob, &his.id).await.unwrap());
     assert_eq!(home.store.sweep().await.unwrap().contents, 1);
     assert!(home.files("blobs").is_empty());
 }
@@ -32,7 +32,7 @@ async fn r02_bytes_stay_for_the_time_of_grace() {
     let home = Home::new().await;
     let ana = owner("ana");
     let kept = keep(&home.store, "bytes", &ana).await;
-    home.store.remove(&ana, &kept.id).await.unwrap();
+    home.store.delete(&ana, &kept.id).await.unwrap();
     assert_eq!(home.store.sweep().await.unwrap().contents, 0);
     assert_eq!(home.files("blobs").len(), 1);
 }
@@ -126,7 +126,7 @@ async fn r08_closing_finishes_what_is_complete_and_refuses_the_rest() {
         .map(|n| {
             let (store, ana) = (home.store.clone(), ana.clone());
             tokio::spawn(async move {
-                store.upload(crate::support::upload(vec![n; 300_000], &ana)).await
+                store.upload(&ana, crate::support::upload(vec![n; 300_000])).await
             })
         })
         .collect();
@@ -141,7 +141,7 @@ async fn r08_closing_finishes_what_is_complete_and_refuses_the_rest() {
     }
     let Home { folder, store } = home;
     drop(store);
-    let store = Embedded::open(folder.path()).await.unwrap();
+    let store = Store::open(folder.path()).await.unwrap();
     for id in &acknowledged {
         assert_eq!(read(&store, id, Rendition::Original).await.unwrap().len(), 300_000);
     }

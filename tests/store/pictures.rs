@@ -25,9 +25,10 @@ async fn p04_bytes_decide_whatever_is_declared_and_however_it_ends() {
             for ending in ["jpg", "png", "svg", "html"] {
                 let what = format!("{name} as {declared} and .{ending}");
                 // A new owner each time, so that nothing is answered from a row that is there.
-                let upload = upload(picture(name), &owner(&what.replace(' ', "-")));
-                let upload = upload.filename(format!("picture.{ending}")).content_type(declared);
-                let media = home.store.upload(upload).await.unwrap();
+                let upload = upload(picture(name));
+                let owner = owner(&what.replace(' ', "-"));
+                let upload = upload.file_name(format!("picture.{ending}")).content_type(declared);
+                let media = home.store.upload(&owner, upload).await.unwrap();
                 let said = media.mime_type.replace("heic", "heif");
                 assert_eq!(said, mime_type, "{what}");
                 let known = media.metadata.as_ref().and_then(|metadata| metadata.format.as_deref());
@@ -53,8 +54,8 @@ async fn p04_markup_is_no_picture_whatever_is_declared() {
         (picture("text.txt"), "text.jpg"),
         ("BM<html><script>alert(1)</script>".into(), "bitmap.bmp"),
     ] {
-        let upload = upload(bytes, &owner(name)).filename(name).content_type("image/png");
-        let media = home.store.upload(upload).await.unwrap();
+        let upload = upload(bytes).file_name(name).content_type("image/png");
+        let media = home.store.upload(&owner(name), upload).await.unwrap();
         assert_eq!(media.metadata, None, "{name}");
         assert_ne!(media.mime_type, "image/png", "{name}");
         let made = read(&home.store, &media.id, Rendition::png(64)).await;

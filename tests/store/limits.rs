@@ -16,9 +16,8 @@ fn pieces(count: usize, of: usize) -> impl futures_util::Stream<Item = Result<By
 
 fn streamed(
     stream: impl futures_util::Stream<Item = Result<Bytes, Error>> + Send + 'static,
-    owner: &Owner,
 ) -> Upload {
-    Upload::from_stream(stream).owned_by(owner).scope("me")
+    Upload::from_stream(stream).scope("me")
 }
 
 async fn assert_nothing_of(home: &Home, owner: &Owner) {
@@ -33,12 +32,12 @@ async fn p10_an_upload_beyond_the_limit_is_refused_while_it_is_read() {
     let ana = owner("ana");
     // Without an end: only a limit that holds while reading can refuse it.
     let endless = stream::repeat_with(|| Ok(Bytes::from(vec![0; 100_000])));
-    let refused = home.store.upload(streamed(endless, &ana)).await.unwrap_err();
+    let refused = home.store.upload(&ana, streamed(endless)).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::TooLarge);
-    let refused = home.store.upload(upload(vec![0; 3 * MIB + 1], &ana)).await.unwrap_err();
+    let refused = home.store.upload(&ana, upload(vec![0; 3 * MIB + 1])).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::TooLarge);
     assert_nothing_of(&home, &ana).await;
-    let most = home.store.upload(streamed(pieces(3, MIB), &ana)).await.unwrap();
+    let most = home.store.upload(&ana, streamed(pieces(3, MIB))).await.unwrap();
     assert_eq!(most.size, 3 * MIB as u64);
 }
 
@@ -50,7 +49,7 @@ async fn p10_an_upload_that_breaks_off_anywhere_leaves_nothing() {
         let broken = pieces(whole, 64 << 10).chain(stream::once(async {
             Err(Error::new(ErrorKind::InvalidInput, "the client went away"))
         }));
-        home.store.upload(streamed(broken, &ana)).await.unwrap_err();
+        home.store.upload(&ana, streamed(broken)).await.unwrap_err();
     }
     assert_nothing_of(&home, &ana).await;
 }
@@ -61,7 +60,7 @@ async fn p10_an_upload_that_is_dropped_anywhere_leaves_nothing() {
     let ana = owner("ana");
     for whole in 0..40 {
         let stalled = pieces(whole, 64 << 10).chain(stream::pending());
-        let upload = home.store.upload(streamed(stalled, &ana));
+        let upload = home.store.upload(&ana, streamed(stalled));
         assert!(tokio::time::timeout(Duration::from_millis(5), upload).await.is_err());
     }
     // What was being written when its upload was dropped is deleted by whoever wrote it.
@@ -76,7 +75,7 @@ async fn p10_an_upload_that_stands_still_is_ended() {
     let home = Home::with(builder().idle_timeout(Duration::from_millis(20))).await;
     let ana = owner("ana");
     let stalled = pieces(10, 64 << 10).chain(stream::pending());
-    let ended = home.store.upload(streamed(stalled, &ana)).await.unwrap_err();
+    let ended = home.store.upload(&ana, streamed(stalled)).await.unwrap_err();
     assert_eq!(ended.kind(), ErrorKind::InvalidInput);
     assert!(ended.to_string().contains("20ms"), "{ended}");
     assert_nothing_of(&home, &ana).await;
@@ -86,11 +85,11 @@ async fn p10_an_upload_that_stands_still_is_ended() {
 async fn r07_more_uploads_at_once_than_allowed_are_refused_at_once() {
     let home = Home::with(builder().max_uploads(2)).await;
     let ana = owner("ana");
-    let stalled = || home.store.upload(streamed(stream::pending().boxed(), &ana));
+    let stalled = || home.store.upload(&ana, streamed(stream::pending().boxed()));
     let (mut first, mut second) = (Box::pin(stalled()), Box::pin(stalled()));
     assert!(futures_util::poll!(&mut first).is_pending());
     assert!(futures_util::poll!(&mut second).is_pending());
-    let refused = home.store.upload(upload("third", &ana)).await.unwrap_err();
+    let refused = home.store.upload(&ana, upload("third")).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Unavailable);
     drop(first);
     keep(&home.store, "third", &ana).await;
@@ -100,7 +99,7 @@ async fn r07_more_uploads_at_once_than_allowed_are_refused_at_once() {
 async fn a_quota_is_shared_by_uploads_at_once_and_is_each_owners_own() {
     let home = Home::with(builder().quota(MIB as u64)).await;
     let (ana, bob) = (owner("ana"), owner("bob"));
-    let uploads = (0..8).map(|n| home.store.upload(upload(vec![n; MIB / 4], &ana)));
+    let uploads = (0..8).map(|n| home.store.upload(&ana, upload(vec![n; MIB / 4])));
     let results = futures_util::future::join_all(uploads).await;
     let refused: Vec<_> = results.iter().filter_map(|result| result.as_ref().err()).collect();
     assert!(refused.iter().all(|error| error.kind() == ErrorKind::TooLarge), "{refused:?}");
@@ -110,9 +109,9 @@ async fn a_quota_is_shared_by_uploads_at_once_and_is_each_owners_own() {
 
     // What was removed is free again.
     for media in home.store.list(&ana, &ListOptions::new()).await.unwrap().items {
-        home.store.remove(&ana, &media.id).await.unwrap();
+        home.store.delete(&ana, &media.id).await.unwrap();
     }
     keep(&home.store, vec![8; MIB], &ana).await;
-    let refused = home.store.upload(upload("one more", &ana)).await.unwrap_err();
+    let refused = home.store.upload(&ana, upload("one more")).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::TooLarge);
 }

@@ -48,7 +48,7 @@ async fn a_part_of_a_rendition_is_that_part() {
     let home = Home::new().await;
     let kept = keep(&home.store, picture("plain-1000x700.jpg"), &owner("ana")).await;
     let whole = read(&home.store, &kept.id, Variant::Medium).await.unwrap();
-    let options = DownloadOptions::from(Variant::Medium).with_range(ByteRange::Last(10));
+    let options = DownloadOptions::from(Variant::Medium).with_range(ByteRange::Suffix(10));
     let part = home.store.download(&kept.id, &options).await.unwrap();
     assert_eq!(part.part().unwrap().total(), whole.len() as u64);
     assert_eq!(part.into_bytes(10).await.unwrap(), whole.slice(whole.len() - 10..));

@@ -6,12 +6,12 @@ use crate::{
     id::MediaId,
     media::{Download, DownloadOptions, ListOptions, Media, MediaStats, MediaUrls, Page, Upload},
     owner::Owner,
-    ownership::{Ownership, OwnershipQuestion, Standing},
+    ownership::{Ownership, OwnershipQuestion, OwnershipStatus},
 };
 
 /// An ownership as a backend that stores nothing. See [`MediaState::only`](crate::MediaState::only).
 #[derive(Debug)]
-pub(crate) struct Unstored<O>(pub(crate) O);
+pub(crate) struct OwnershipOnly<O>(pub(crate) O);
 
 fn unsupported<T>() -> Result<T> {
     let what = "this `MediaState` only checks ownership and stores no media";
@@ -19,18 +19,18 @@ fn unsupported<T>() -> Result<T> {
 }
 
 #[deny(clippy::missing_trait_methods)]
-impl<O: Ownership> Ownership for Unstored<O> {
+impl<O: Ownership> Ownership for OwnershipOnly<O> {
     async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
         self.0.owned(question).await
     }
 
-    async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<Standing>> {
+    async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<OwnershipStatus>> {
         self.0.explain(question).await
     }
 }
 
-impl<O: Ownership> MediaBackend for Unstored<O> {
-    async fn upload(&self, _: Upload) -> Result<Media> {
+impl<O: Ownership> MediaBackend for OwnershipOnly<O> {
+    async fn upload(&self, _: &Owner, _: Upload) -> Result<Media> {
         unsupported()
     }
 
@@ -50,7 +50,7 @@ impl<O: Ownership> MediaBackend for Unstored<O> {
         unsupported()
     }
 
-    async fn remove(&self, _: &Owner, _: &MediaId) -> Result<bool> {
+    async fn delete(&self, _: &Owner, _: &MediaId) -> Result<bool> {
         unsupported()
     }
 

@@ -17,16 +17,16 @@ async fn p15_the_first_and_the_second_owner_of_the_same_bytes_get_the_same_answe
     let home = Home::new().await;
     for photo in [picture("exif-gps.jpg"), picture("garbage.jpg"), "text".into()] {
         let (ana, bob) = (owner("ana"), owner("bob"));
-        let by = |who, name: &str| upload(photo.clone(), who).filename(name);
-        let first = home.store.upload(by(&ana, "her-cat.jpg")).await.unwrap();
+        let named = |name: &str| upload(photo.clone()).file_name(name);
+        let first = home.store.upload(&ana, named("her-cat.jpg")).await.unwrap();
         read(&home.store, &first.id, Variant::Thumbnail).await.ok();
-        let second = home.store.upload(by(&bob, "his.jpg")).await.unwrap();
+        let second = home.store.upload(&bob, named("his.jpg")).await.unwrap();
         assert_ne!(first.id, second.id);
-        assert_eq!(second.original_name.as_deref(), Some("his.jpg"));
+        assert_eq!(second.file_name.as_deref(), Some("his.jpg"));
         assert!(second.created_at >= first.created_at);
 
         let named = |mut media: Media| {
-            media.original_name = None;
+            media.file_name = None;
             shape(media)
         };
         assert_eq!(named(first), named(second));
@@ -56,7 +56,7 @@ async fn p15_what_one_owner_removes_stays_with_the_other() {
     let hers = keep(&home.store, photo.clone(), &ana).await;
     let his = keep(&home.store, photo.clone(), &bob).await;
     read(&home.store, &his.id, Variant::Thumbnail).await.unwrap();
-    assert!(home.store.remove(&ana, &hers.id).await.unwrap());
+    assert!(home.store.delete(&ana, &hers.id).await.unwrap());
     assert_eq!(read(&home.store, &his.id, Rendition::Original).await.unwrap(), photo);
     read(&home.store, &his.id, Variant::Thumbnail).await.unwrap();
 }
