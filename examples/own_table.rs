@@ -124,7 +124,7 @@ async fn demo_login(mut request: Request, next: Next) -> Response {
 
 fn app(pool: SqlitePool) -> Router {
     let media = MediaState::only(Table(pool.clone()));
-    let guard = VerifyMediaLayer::<Json<Vec<UnverifiedId>>, _>::new(media);
+    let guard = VerifyMediaLayer::<Json<Vec<UnverifiedId>>>::new(media);
     Router::new()
         .route("/collage", post(collage).layer(guard))
         .route("/pictures", post(upload))

@@ -79,7 +79,9 @@ pub use self::{
     media::{Exif, Media, MediaStatus, MediaUrls, Metadata, OwnerView},
     memory::InMemory,
     owner::{InvalidOwner, InvalidScope, Owner, Scope, Scopes},
-    ownership::{DynOwnership, IdCollector, OwnedMedia, Ownership, OwnershipQuestion, Standing},
+    ownership::{
+        DynOwnership, IdCollector, OwnedMedia, Ownership, OwnershipQuestion, OwnershipStatus,
+    },
     problem::Problem,
     range::{ByteRange, ContentRange},
     raster::is_raster_image,

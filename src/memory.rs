@@ -18,7 +18,7 @@ use crate::{
     list::{ListOptions, MediaStats, Page},
     media::{Media, MediaUrls},
     owner::{Owner, Scope, Scopes},
-    ownership::{Ownership, OwnershipQuestion, Standing},
+    ownership::{Ownership, OwnershipQuestion, OwnershipStatus},
     upload::{Upload, UploadClaims},
 };
 
@@ -167,12 +167,12 @@ impl Shelf {
         Ok(Page::new(items.into_iter().map(|item| item.media.clone()).collect(), next))
     }
 
-    fn standing(&self, question: &OwnershipQuestion<'_>, id: &MediaId) -> Standing {
+    fn standing(&self, question: &OwnershipQuestion<'_>, id: &MediaId) -> OwnershipStatus {
         match self.items.get(id) {
-            None => Standing::Absent,
-            Some(item) if item.owner != *question.owner() => Standing::Foreign,
-            Some(item) if !item.counts_in(question.scopes()) => Standing::WrongScope,
-            Some(_) => Standing::Owned,
+            None => OwnershipStatus::Absent,
+            Some(item) if item.owner != *question.owner() => OwnershipStatus::Foreign,
+            Some(item) if !item.counts_in(question.scopes()) => OwnershipStatus::WrongScope,
+            Some(_) => OwnershipStatus::Owned,
         }
     }
 }
@@ -186,11 +186,11 @@ impl Item {
 impl Ownership for InMemory {
     async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
         let shelf = self.shelf();
-        let owned = |id: &&MediaId| shelf.standing(question, id) == Standing::Owned;
+        let owned = |id: &&MediaId| shelf.standing(question, id) == OwnershipStatus::Owned;
         Ok(question.ids().iter().filter(owned).cloned().collect())
     }
 
-    async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<Standing>> {
+    async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<OwnershipStatus>> {
         let shelf = self.shelf();
         Ok(question.ids().iter().map(|id| shelf.standing(question, id)).collect())
     }

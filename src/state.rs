@@ -26,7 +26,7 @@ use crate::{
     owner::{Owner, Scopes},
     ownership::{
         Claim, DynOwnership, IdCollector, IdSet, OwnedMedia, Ownership, OwnershipQuestion,
-        Standing, contained, verify,
+        OwnershipStatus, contained, verify,
     },
     problem::Problem,
     upload::{Upload, pump},
@@ -419,10 +419,14 @@ impl MediaState {
         self.verify_claim(&Arc::new(Claim { owner, scopes, ids }), false).await
     }
 
-    pub(crate) async fn verify_claim(&self, claim: &Arc<Claim>, fresh: bool) -> Result<OwnedMedia> {
+    pub(crate) async fn verify_claim(
+        &self,
+        claim: &Arc<Claim>,
+        bypass_cache: bool,
+    ) -> Result<OwnedMedia> {
         let ids = claim.ids.len();
-        let span = tracing::info_span!("media.check", ids, fresh, failed = field::Empty);
-        let check = verify(&*self.0.ownership, claim, fresh, self.0.check_timeout);
+        let span = tracing::info_span!("media.check", ids, bypass_cache, failed = field::Empty);
+        let check = verify(&*self.0.ownership, claim, bypass_cache, self.0.check_timeout);
         let result = check.instrument(span.clone()).await;
         if let Err(error) = &result {
             span.record("failed", field::debug(error.kind()));
@@ -445,7 +449,7 @@ impl MediaState {
         owner: &Owner,
         scopes: impl Into<Scopes>,
         ids: impl IntoIterator<Item = UnverifiedId>,
-    ) -> Result<Vec<(UnverifiedId, Standing)>> {
+    ) -> Result<Vec<(UnverifiedId, OwnershipStatus)>> {
         let (ids, scopes) = (gather(ids)?, scopes.into());
         let question = OwnershipQuestion::new(owner, &scopes, ids.as_slice());
         let answer = async { self.0.ownership.dyn_explain(&question).await };

@@ -65,8 +65,8 @@ async fn verified<E: Send + 'static>(VerifiedMedia(_, owned): VerifiedMedia<E>) 
 
 fn app(ownership: &GrantAll) -> Router {
     let media = MediaState::builder(InMemory::new()).ownership(ownership.clone()).build();
-    let json = VerifyMediaLayer::<Json<Ids>, _>::new(media.clone()).ids(1..=256);
-    let counted = VerifyMediaLayer::<Counted, _>::new(media);
+    let json = VerifyMediaLayer::<Json<Ids>>::new(media.clone()).id_count(1..=256);
+    let counted = VerifyMediaLayer::<Counted>::new(media);
     Router::new()
         .route("/plain", post(plain))
         .route("/guarded", post(verified::<Json<Ids>>).layer(json.clone()))

@@ -7,7 +7,7 @@ use tower_media::{
     Download, Error, InMemory, Media, MediaId, MediaState, OwnedMedia, Owner, Scopes, UnverifiedId,
     Upload, UrlSigner, VerifyMediaLayer,
     backend::SharedBackend,
-    extract::{MultipartForm, VerifyMediaRejection, ViaBody, ViaParts},
+    extract::{MultipartForm, VerifyMediaRejection},
     routes::{DeliveryRoutes, UploadPolicy, UploadRejection, UploadRoutes, Uploads},
     verify::{ResponseFuture, VerifyMedia},
 };
@@ -20,10 +20,10 @@ type Inner = tower::util::BoxCloneSyncService<axum::extract::Request, Response, 
 #[test]
 fn g13_layer_and_service_are_clone_send_and_sync_whatever_the_extractor_is() {
     fn portable<T: Clone + Send + Sync + Unpin + 'static>() {}
-    portable::<VerifyMediaLayer<Confined, ViaParts>>();
-    portable::<VerifyMediaLayer<Json<Confined>, ViaBody>>();
-    portable::<VerifyMedia<Inner, Confined, ViaParts>>();
-    portable::<VerifyMedia<Inner, Json<Confined>, ViaBody>>();
+    portable::<VerifyMediaLayer<Confined>>();
+    portable::<VerifyMediaLayer<Json<Confined>>>();
+    portable::<VerifyMedia<Inner, Confined>>();
+    portable::<VerifyMedia<Inner, Json<Confined>>>();
 }
 
 #[test]

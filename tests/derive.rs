@@ -62,7 +62,7 @@ impl<S: Sync, T: Send + Sync + 'static> FromRequestParts<S> for Sent<T> {
 
 /// What the guard collects from a value.
 async fn ids_of<T: MediaIds + Send + Sync + 'static>(value: T) -> Vec<String> {
-    let route = get(proven).layer(VerifyMediaLayer::<Sent<T>, _>::new(media()).ids(0..=1000));
+    let route = get(proven).layer(VerifyMediaLayer::<Sent<T>>::new(media()).id_count(0..=1000));
     let mut request = Request::get("/").body(Body::empty()).unwrap();
     request.extensions_mut().insert(Arc::new(value));
     let (status, text) = send(Router::new().route("/", route), request).await;
@@ -407,7 +407,7 @@ struct Outer {
 
 #[tokio::test]
 async fn an_extractor_made_of_extractors_is_asked_in_all_of_them() {
-    let guard = VerifyMediaLayer::<Outer, _>::new(media());
+    let guard = VerifyMediaLayer::<Outer>::new(media());
     let app = Router::new().route("/{id}", get(proven).layer(guard));
     let request = Request::get("/a?x=b").body(Body::empty()).unwrap();
     assert_eq!(send(app, request).await, (StatusCode::OK, "a b".into()));
@@ -415,7 +415,7 @@ async fn an_extractor_made_of_extractors_is_asked_in_all_of_them() {
 
 #[tokio::test]
 async fn a_path_inside_of_an_extractor_is_known_to_need_the_route() {
-    let guard = VerifyMediaLayer::<Outer, _>::new(media());
+    let guard = VerifyMediaLayer::<Outer>::new(media());
     let app = guard.layer(Router::new().route("/{id}", get(proven)));
     let (status, text) = send(app, Request::get("/a").body(Body::empty()).unwrap()).await;
     assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
@@ -430,7 +430,7 @@ async fn a_recursive_payload_may_be_an_extractor() {
         picture: UnverifiedId,
         parent: Option<Box<Comment>>,
     }
-    let guard = VerifyMediaLayer::<Comment, _>::new(media());
+    let guard = VerifyMediaLayer::<Comment>::new(media());
     let app = guard.layer(Router::new().route("/", post(proven)));
     let request = Request::post("/")
         .header(header::CONTENT_TYPE, "application/json")

@@ -12,7 +12,7 @@ use crate::{
     list::{ListAll, ListOptions, ListPage, MediaStats, Page},
     media::{Media, MediaUrls},
     owner::Owner,
-    ownership::{DynOwnership, Ownership, OwnershipQuestion, Standing},
+    ownership::{DynOwnership, Ownership, OwnershipQuestion, OwnershipStatus},
     upload::Upload,
 };
 
@@ -141,7 +141,7 @@ impl Ownership for SharedBackend {
         self.0.dyn_owned(question).await
     }
 
-    async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<Standing>> {
+    async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<OwnershipStatus>> {
         self.0.dyn_explain(question).await
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     list::{ListOptions, MediaStats, Page},
     media::{Media, MediaUrls},
     owner::Owner,
-    ownership::{Ownership, OwnershipQuestion, Standing},
+    ownership::{Ownership, OwnershipQuestion, OwnershipStatus},
     upload::Upload,
 };
 
@@ -27,7 +27,7 @@ impl<O: Ownership> Ownership for Unstored<O> {
         self.0.owned(question).await
     }
 
-    async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<Standing>> {
+    async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<OwnershipStatus>> {
         self.0.explain(question).await
     }
 }

@@ -23,7 +23,7 @@ use crate::{
     list::{ListAll, ListOptions, MediaStats},
     media::{MediaStatus, Metadata},
     owner::Owner,
-    ownership::{OwnershipQuestion, Standing},
+    ownership::{OwnershipQuestion, OwnershipStatus},
 };
 
 /// The rows of a store.
@@ -69,7 +69,7 @@ pub(crate) trait Catalog: fmt::Debug + Send + Sync + 'static {
     fn explain<'a>(
         &'a self,
         question: &'a OwnershipQuestion<'_>,
-    ) -> BoxFuture<'a, Result<Vec<Standing>>>;
+    ) -> BoxFuture<'a, Result<Vec<OwnershipStatus>>>;
 
     /// Lists what an owner has, newest first.
     ///

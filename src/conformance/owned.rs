@@ -8,7 +8,7 @@ use crate::{
     error::ErrorKind,
     id::MediaId,
     owner::{Owner, Scopes},
-    ownership::{OwnershipQuestion, Standing},
+    ownership::{OwnershipQuestion, OwnershipStatus},
     upload::Upload,
 };
 
@@ -42,17 +42,17 @@ impl Case {
         Self::Unknown,
     ];
 
-    fn standing(self) -> Standing {
+    fn standing(self) -> OwnershipStatus {
         match self {
-            Self::Owned | Self::OwnedTwice => Standing::Owned,
-            Self::OtherScope => Standing::WrongScope,
-            Self::OtherOwner | Self::OtherTenant => Standing::Foreign,
-            Self::Removed | Self::Unknown => Standing::Absent,
+            Self::Owned | Self::OwnedTwice => OwnershipStatus::Owned,
+            Self::OtherScope => OwnershipStatus::WrongScope,
+            Self::OtherOwner | Self::OtherTenant => OwnershipStatus::Foreign,
+            Self::Removed | Self::Unknown => OwnershipStatus::Absent,
         }
     }
 
     fn is_owned(self) -> bool {
-        self.standing() == Standing::Owned
+        self.standing() == OwnershipStatus::Owned
     }
 }
 

@@ -33,7 +33,7 @@ use crate::{
     list::{ListAll, ListOptions, ListPage, MediaStats, Page},
     media::{Media, MediaUrls},
     owner::Owner,
-    ownership::{Ownership, OwnershipQuestion, Standing},
+    ownership::{Ownership, OwnershipQuestion, OwnershipStatus},
     pieces::hashing_to,
     upload::Upload,
 };
@@ -199,7 +199,7 @@ impl Ownership for Embedded {
         self.0.catalog.owned(question).await
     }
 
-    async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<Standing>> {
+    async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<OwnershipStatus>> {
         self.0.catalog.explain(question).await
     }
 }

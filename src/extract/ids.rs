@@ -71,7 +71,7 @@ use crate::{
     label = "does not say which media ids it carries",
     note = "derive it: `#[derive(MediaIds)]` on `{Self}`",
     note = "or, on a field of a type that carries no media ids, write `#[media(skip)]`",
-    note = "or, for an extractor whose payload is not yours, use `VerifyMediaLayer::ids_from`, and \
+    note = "or, for an extractor whose payload is not yours, use `VerifyMediaLayer::with_ids`, and \
             `MultipartForm<T>` for a multipart form"
 )]
 pub trait MediaIds {

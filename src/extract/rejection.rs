@@ -60,7 +60,7 @@ pub struct UnreadableBody {
     pub(crate) too_large: bool,
 }
 
-/// `VerifyMediaLayer::ids_from` found something in the payload that is not an id.
+/// `VerifyMediaLayer::with_ids` found something in the payload that is not an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidIds(pub(crate) InvalidMediaId);
 
@@ -227,7 +227,7 @@ fn count(min: usize, max: usize) -> String {
 impl fmt::Display for WrongWiring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { extractor, reason } = self;
-        write!(f, "`VerifyMediaLayer::<{extractor}, _>` {reason}.")
+        write!(f, "`VerifyMediaLayer::<{extractor}>` {reason}.")
     }
 }
 
@@ -297,7 +297,7 @@ impl MissingVerifyMediaLayer {
             );
         }
         format!(
-            "`VerifiedMedia<{extractor}>` was extracted, but no `VerifyMediaLayer::<{extractor}, _>` \
+            "`VerifiedMedia<{extractor}>` was extracted, but no `VerifyMediaLayer::<{extractor}>` \
              ran. Put the layer on this route with exactly this extractor; `Router::layer` covers \
              only routes that were added before it."
         )

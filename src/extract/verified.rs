@@ -12,7 +12,7 @@ use axum::{
 };
 
 use super::MissingVerifyMediaLayer;
-use crate::ownership::OwnedMedia;
+use crate::{owner::Owner, ownership::OwnedMedia, state::MediaState};
 
 /// The value that [`VerifyMediaLayer`](crate::VerifyMediaLayer) extracted, with the proof that its
 /// media are the caller's.
@@ -38,10 +38,12 @@ impl<E> fmt::Debug for VerifiedMedia<E> {
     }
 }
 
-/// The extension that carries a proof. Private, so that nobody else can put one in or take it out.
+/// The extension that carries a proof. Private, so that no other code can insert or remove one.
 #[derive(Clone)]
 struct Proof {
     owned: OwnedMedia,
+    // The state that made the proof.
+    media: MediaState,
     // A `Mutex<Option<E>>`. Shared, because extensions are cloned; behind a lock, because `E` need
     // be neither `Clone` nor `Sync`; optional, because the handler takes it.
     value: Arc<dyn Any + Send + Sync>,
@@ -49,11 +51,21 @@ struct Proof {
     outer: Option<Arc<Proof>>,
 }
 
-/// Puts a proof into a request. Only the guard calls this.
-pub(crate) fn seal<E: Send + 'static>(request: &mut Extensions, extracted: E, owned: OwnedMedia) {
+/// Inserts a proof into a request. Only the guard calls this.
+pub(crate) fn seal<E: Send + 'static>(
+    request: &mut Extensions,
+    extracted: E,
+    owned: OwnedMedia,
+    media: MediaState,
+) {
     let outer = request.remove().map(Arc::new);
     let value = Arc::new(Mutex::new(Some(extracted)));
-    request.insert(Proof { owned, value, outer });
+    request.insert(Proof { owned, media, value, outer });
+}
+
+/// The owner of the guards that the request has passed. All of them have the same one.
+pub(crate) fn outer_owner(request: &Extensions) -> Option<&Owner> {
+    request.get::<Proof>().map(|proof| proof.owned.owner())
 }
 
 impl<E: Send + 'static> VerifiedMedia<E> {

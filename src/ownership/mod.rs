@@ -10,7 +10,7 @@ mod question;
 pub use self::{
     ids::IdCollector,
     proof::OwnedMedia,
-    question::{DynOwnership, Ownership, OwnershipQuestion, Standing},
+    question::{DynOwnership, Ownership, OwnershipQuestion, OwnershipStatus},
 };
 pub(crate) use self::{
     ids::IdSet,

@@ -105,13 +105,14 @@ impl Index<&UnverifiedId> for OwnedMedia {
 pub(crate) async fn verify(
     ownership: &dyn DynOwnership,
     claim: &Arc<Claim>,
-    fresh: bool,
+    bypass_cache: bool,
     deadline: Duration,
 ) -> Result<OwnedMedia> {
     let Claim { owner, scopes, ids } = &**claim;
     // Of no ids all are owned: there is nothing to ask (promise G3 has refused it where it matters).
     if ids.len() > 0 {
-        let question = OwnershipQuestion::new(owner, scopes, ids.as_slice()).fresh(fresh);
+        let question =
+            OwnershipQuestion::new(owner, scopes, ids.as_slice()).bypass_cache(bypass_cache);
         // In a block, so that a panic while the future is made is caught as well.
         let answer = async { ownership.dyn_owned(&question).await };
         let owned = contained("the ownership check", deadline, answer).await.map_err(unanswered)?;

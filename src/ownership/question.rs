@@ -16,19 +16,19 @@ pub struct OwnershipQuestion<'a> {
     owner: &'a Owner,
     scopes: &'a Scopes,
     ids: &'a [MediaId],
-    fresh: bool,
+    bypass_cache: bool,
 }
 
 impl<'a> OwnershipQuestion<'a> {
     /// Asks about `ids`, which should be distinct.
     pub fn new(owner: &'a Owner, scopes: &'a Scopes, ids: &'a [MediaId]) -> Self {
-        Self { owner, scopes, ids, fresh: false }
+        Self { owner, scopes, ids, bypass_cache: false }
     }
 
-    /// Demands an answer that is not remembered from before.
+    /// Sets whether the answer must not come from a cache. Default: `false`.
     #[must_use]
-    pub fn fresh(mut self, fresh: bool) -> Self {
-        self.fresh = fresh;
+    pub fn bypass_cache(mut self, bypass: bool) -> Self {
+        self.bypass_cache = bypass;
         self
     }
 
@@ -48,16 +48,16 @@ impl<'a> OwnershipQuestion<'a> {
         self.ids
     }
 
-    /// Returns whether a remembered answer is refused.
-    pub fn is_fresh(&self) -> bool {
-        self.fresh
+    /// Returns whether the answer must not come from a cache.
+    pub fn bypasses_cache(&self) -> bool {
+        self.bypass_cache
     }
 }
 
 /// What the operator, and nobody else, is told of one id (promise G16).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Standing {
+pub enum OwnershipStatus {
     /// The owner owns it in one of the scopes.
     Owned,
     /// The owner owns it, but in none of the scopes.
@@ -119,7 +119,7 @@ pub trait Ownership: fmt::Debug + Send + Sync + 'static {
     fn explain(
         &self,
         question: &OwnershipQuestion<'_>,
-    ) -> impl Future<Output = Result<Vec<Standing>>> + Send {
+    ) -> impl Future<Output = Result<Vec<OwnershipStatus>>> + Send {
         let _ = question;
         async {
             Err(Error::new(ErrorKind::Unsupported, "this ownership cannot explain its answers"))
@@ -139,7 +139,7 @@ pub trait DynOwnership: fmt::Debug + Send + Sync + 'static {
     fn dyn_explain<'a>(
         &'a self,
         question: &'a OwnershipQuestion<'_>,
-    ) -> BoxFuture<'a, Result<Vec<Standing>>>;
+    ) -> BoxFuture<'a, Result<Vec<OwnershipStatus>>>;
 }
 
 impl<T: Ownership> DynOwnership for T {
@@ -153,7 +153,7 @@ impl<T: Ownership> DynOwnership for T {
     fn dyn_explain<'a>(
         &'a self,
         question: &'a OwnershipQuestion<'_>,
-    ) -> BoxFuture<'a, Result<Vec<Standing>>> {
+    ) -> BoxFuture<'a, Result<Vec<OwnershipStatus>>> {
         Box::pin(self.explain(question))
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     list::{ListAll, ListOptions, ListPage, MediaStats, Page},
     media::{Media, MediaUrls},
     owner::Owner,
-    ownership::{Ownership, OwnershipQuestion, Standing},
+    ownership::{Ownership, OwnershipQuestion, OwnershipStatus},
     upload::Upload,
 };
 
@@ -136,7 +136,7 @@ impl<B: Ownership> Ownership for Faulty<B> {
         Ok(owned)
     }
 
-    async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<Standing>> {
+    async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<OwnershipStatus>> {
         self.suffer().await?;
         self.backend.explain(question).await
     }

@@ -1,14 +1,11 @@
 #![doc = include_str!("../docs/verify.md")]
 
+mod check;
 mod future;
-mod guard;
+mod ids;
 mod layer;
 mod observe;
+mod routing_position;
 mod service;
 
-pub use self::{
-    future::ResponseFuture,
-    guard::{ByClosure, ByTrait, IdSource},
-    layer::VerifyMediaLayer,
-    service::VerifyMedia,
-};
+pub use self::{future::ResponseFuture, layer::VerifyMediaLayer, service::VerifyMedia};

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tower_media::{
     ContentHash, ContentRange, Download, DownloadOptions, Error, ErrorKind, InMemory, ListOptions,
-    Media, MediaBackend, MediaId, MediaStats, MediaUrls, Owner, Ownership, OwnershipQuestion, Page,
-    Rendition, Result, Scope, Scopes, Standing, Upload, UploadBody, UploadClaims,
+    Media, MediaBackend, MediaId, MediaStats, MediaUrls, Owner, Ownership, OwnershipQuestion,
+    OwnershipStatus, Page, Rendition, Result, Scope, Scopes, Upload, UploadBody, UploadClaims,
 };
 
 /// What [`Broken`] does wrong.
@@ -192,9 +192,9 @@ impl Ownership for Broken {
         Ok(owned)
     }
 
-    async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<Standing>> {
+    async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<OwnershipStatus>> {
         if self.is(Fault::ExplainsAllAsOwned) {
-            return Ok(question.ids().iter().map(|_| Standing::Owned).collect());
+            return Ok(question.ids().iter().map(|_| OwnershipStatus::Owned).collect());
         }
         self.backend.explain(question).await
     }

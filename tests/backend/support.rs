@@ -10,8 +10,8 @@ use std::{
 
 use tower_media::{
     Download, DownloadOptions, InMemory, ListOptions, Media, MediaBackend, MediaId, MediaState,
-    MediaStats, MediaStatus, MediaUrls, Owner, Ownership, OwnershipQuestion, Page, Result, Scopes,
-    Standing, UnverifiedId, Upload,
+    MediaStats, MediaStatus, MediaUrls, Owner, Ownership, OwnershipQuestion, OwnershipStatus, Page,
+    Result, Scopes, UnverifiedId, Upload,
 };
 
 pub fn owner(subject: &str) -> Owner {
@@ -78,7 +78,7 @@ impl Ownership for Watched {
         self.backend.owned(question).await
     }
 
-    async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<Standing>> {
+    async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<OwnershipStatus>> {
         self.backend.explain(question).await
     }
 }

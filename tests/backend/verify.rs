@@ -3,8 +3,8 @@
 use std::{collections::HashSet, time::Duration};
 
 use tower_media::{
-    Error, ErrorKind, InMemory, MediaId, MediaState, Owner, Ownership, OwnershipQuestion, Result,
-    Scopes, Standing, UnverifiedId, Upload,
+    Error, ErrorKind, InMemory, MediaId, MediaState, Owner, Ownership, OwnershipQuestion,
+    OwnershipStatus, Result, Scopes, UnverifiedId, Upload,
     testkit::{Fault, Faulty},
 };
 
@@ -170,10 +170,10 @@ async fn g16_explain_tells_each_id_once_in_the_order_asked() {
     assert_eq!(
         told,
         [
-            (absent, Standing::Absent),
-            (foreign, Standing::Foreign),
-            (own, Standing::Owned),
-            (elsewhere, Standing::WrongScope),
+            (absent, OwnershipStatus::Absent),
+            (foreign, OwnershipStatus::Foreign),
+            (own, OwnershipStatus::Owned),
+            (elsewhere, OwnershipStatus::WrongScope),
         ]
     );
 }

@@ -16,7 +16,7 @@ use futures_util::{FutureExt as _, TryStreamExt as _, stream};
 use serde::Deserialize;
 use serde_json::json;
 use tower_media::{
-    InMemory, MediaId, MediaIds, MediaState, Ownership, OwnershipQuestion, Result, Standing,
+    InMemory, MediaId, MediaIds, MediaState, Ownership, OwnershipQuestion, OwnershipStatus, Result,
     UnverifiedId, VerifiedMedia, VerifyMediaLayer, extract::MultipartForm,
 };
 
@@ -34,7 +34,8 @@ struct Collage {
 type Form = VerifiedMedia<MultipartForm<Collage>>;
 
 fn form_app<H: Handler<T, ()>, T: 'static>(world: &World, handler: H) -> Router {
-    let layer = VerifyMediaLayer::<MultipartForm<Collage>, _>::new(world.media.clone()).ids(0..=8);
+    let layer =
+        VerifyMediaLayer::<MultipartForm<Collage>>::new(world.media.clone()).id_count(0..=8);
     world.app(Router::new().route("/", post(handler).layer(layer)))
 }
 
@@ -162,7 +163,7 @@ impl Ownership for PanicsWhenExplaining {
         Ok(Vec::new())
     }
 
-    async fn explain(&self, _: &OwnershipQuestion<'_>) -> Result<Vec<Standing>> {
+    async fn explain(&self, _: &OwnershipQuestion<'_>) -> Result<Vec<OwnershipStatus>> {
         panic!("told to panic")
     }
 }
@@ -172,7 +173,7 @@ async fn g16_a_refusal_is_answered_though_its_explanation_panics() {
     type Ids = Json<Vec<UnverifiedId>>;
     let world = World::new();
     let media = MediaState::builder(InMemory::new()).ownership(PanicsWhenExplaining).build();
-    let guard = VerifyMediaLayer::<Ids, _>::new(media);
+    let guard = VerifyMediaLayer::<Ids>::new(media);
     let app = Router::new().route("/", post(async |_: VerifiedMedia<Ids>| {}).layer(guard));
 
     let _listening = Log::of("debug");
@@ -237,7 +238,7 @@ async fn g07_a_request_that_is_changed_behind_the_guard_changes_nothing_of_what_
         let opened = [&path, &checked[0], &again[0]].map(|id| owned.get(id).cloned());
         Json(opened)
     };
-    let guard = VerifyMediaLayer::<Ids, _>::new(world.media.clone());
+    let guard = VerifyMediaLayer::<Ids>::new(world.media.clone());
     let app = world.app(Router::new().route("/{id}", post(handler).layer((guard, change))));
     let answer = send(&app, post_json(&world.ana, &format!("/{anas}"), &json!([anas]))).await;
     assert_eq!(answer.json(), json!([anas, anas, null]));
@@ -252,7 +253,7 @@ async fn g02_path_over_the_own_fallback_of_a_nested_router_is_500_and_route_laye
         let handler = async |_: VerifiedMedia<Path<UnverifiedId>>| {};
         Router::new().route("/m/{id}", routing::get(handler)).fallback(async || "fallback")
     };
-    let guard = VerifyMediaLayer::<Path<UnverifiedId>, _>::new(world.media.clone());
+    let guard = VerifyMediaLayer::<Path<UnverifiedId>>::new(world.media.clone());
     for (routes, status) in [
         (routes().layer(guard.clone()), StatusCode::INTERNAL_SERVER_ERROR),
         (routes().route_layer(guard), StatusCode::OK),

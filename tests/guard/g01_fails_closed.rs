@@ -63,7 +63,7 @@ impl Site {
             counter.fetch_add(1, Ordering::SeqCst);
             ready(Ok::<_, Infallible>(StatusCode::NO_CONTENT))
         });
-        let guard = VerifyMediaLayer::<Json<Vec<UnverifiedId>>, _>::new(media).ids(1..=2);
+        let guard = VerifyMediaLayer::<Json<Vec<UnverifiedId>>>::new(media).id_count(1..=2);
         let routes = Router::new()
             .route_service("/", guard.layer(service))
             .layer(DefaultBodyLimit::max(1_000));

@@ -23,7 +23,7 @@ use serde_json::json;
 use tower::{Layer as _, Service};
 use tower_media::{
     MediaIds, MediaState, Scope, UnverifiedId, VerifiedMedia, VerifyMediaLayer,
-    extract::{ViaBody, ViaParts},
+    extract::GuardedExtractor,
 };
 
 use super::support::{Answer, World, get as request, post_json, send};
@@ -76,11 +76,11 @@ impl Site {
         Self { world, calls: Calls::default(), own, foreign }
     }
 
-    fn posted(&self) -> VerifyMediaLayer<Posted, ViaBody> {
+    fn posted(&self) -> VerifyMediaLayer<Posted> {
         VerifyMediaLayer::new(self.world.media.clone())
     }
 
-    fn in_path(&self) -> VerifyMediaLayer<InPath, ViaParts> {
+    fn in_path(&self) -> VerifyMediaLayer<InPath> {
         VerifyMediaLayer::new(self.world.media.clone())
     }
 
@@ -125,7 +125,7 @@ impl Site {
 fn no_layer<E>() -> String {
     let name = type_name::<E>();
     format!(
-        "`VerifiedMedia<{name}>` was extracted, but no `VerifyMediaLayer::<{name}, _>` ran. Put the \
+        "`VerifiedMedia<{name}>` was extracted, but no `VerifyMediaLayer::<{name}>` ran. Put the \
          layer on this route with exactly this extractor; `Router::layer` covers only routes that \
          were added before it."
     )
@@ -142,17 +142,9 @@ fn taken_twice<E>() -> String {
 fn outside_of_the_route<E>() -> String {
     let name = type_name::<E>();
     format!(
-        "`VerifyMediaLayer::<{name}, _>` reads path parameters outside of the route they belong to: \
+        "`VerifyMediaLayer::<{name}>` reads path parameters outside of the route they belong to: \
          put the layer on the route, or on the router that declares it, not around `nest_service` or \
          a whole service."
-    )
-}
-
-fn no_scopes<E>() -> String {
-    let name = type_name::<E>();
-    format!(
-        "`VerifyMediaLayer::<{name}, _>` has no valid scopes: `.scopes(..)` needs at least one, \
-         without commas or blanks around it."
     )
 }
 
@@ -239,7 +231,7 @@ async fn g02_path_is_guarded_on_its_route_and_on_the_routers_that_declare_it() {
 async fn g02_path_of_an_outer_router_is_guarded_with_the_route_s_own() {
     type Both = Path<(UnverifiedId, UnverifiedId)>;
     let site = Site::new().await;
-    let guard = || VerifyMediaLayer::<Both, _>::new(site.world.media.clone());
+    let guard = || VerifyMediaLayer::<Both>::new(site.world.media.clone());
     let open = || Router::new().route("/{picture}", get(show::<Both>));
     for routes in [
         Router::new().nest("/{album}", open().layer(guard())),
@@ -291,7 +283,7 @@ async fn g02_whole_router_is_guarded() {
 async fn g02_query_is_guarded_anywhere() {
     type Searched = Query<Search>;
     let site = Site::new().await;
-    let guard = || VerifyMediaLayer::<Searched, _>::new(site.world.media.clone());
+    let guard = || VerifyMediaLayer::<Searched>::new(site.world.media.clone());
     let open = || Router::new().route("/", get(show::<Searched>));
     for routes in [
         open().layer(guard()),
@@ -496,10 +488,10 @@ async fn g02_path_without_a_route_is_404_and_never_a_pass() {
 async fn g02_path_within_another_extractor_is_500_outside_of_its_route() {
     async fn check<E, M>(site: &Site)
     where
-        E: MediaIds + tower_media::extract::GuardedExtractor<(), M>,
+        E: MediaIds + GuardedExtractor<(), M>,
         M: 'static,
     {
-        let guard = VerifyMediaLayer::<E, M>::new(site.world.media.clone());
+        let guard = VerifyMediaLayer::<E>::new(site.world.media.clone());
         let inner = Router::new().route("/{id}", any(show::<E>));
         let routes = Router::new().nest_service("/{album}", guard.layer(inner));
         let uri = format!("/{0}/{0}?id={0}", site.own);
@@ -507,11 +499,11 @@ async fn g02_path_within_another_extractor_is_500_outside_of_its_route() {
         site.assert_wrong(&routes, request, &outside_of_the_route::<E>()).await;
     }
     let site = Site::new().await;
-    check::<(InPath, Query<Search>), ViaParts>(&site).await;
-    check::<(Query<Search>, InPath), ViaParts>(&site).await;
-    check::<((Query<Search>, InPath), Posted), ViaBody>(&site).await;
-    check::<Option<InPath>, ViaParts>(&site).await;
-    check::<Result<InPath, axum::extract::rejection::PathRejection>, ViaParts>(&site).await;
+    check::<(InPath, Query<Search>), _>(&site).await;
+    check::<(Query<Search>, InPath), _>(&site).await;
+    check::<((Query<Search>, InPath), Posted), _>(&site).await;
+    check::<Option<InPath>, _>(&site).await;
+    check::<Result<InPath, axum::extract::rejection::PathRejection>, _>(&site).await;
 }
 
 /// An extractor that a macro puts together.
@@ -523,7 +515,7 @@ struct Combined {
 #[tokio::test]
 async fn g02_path_within_a_derived_extractor_is_500_outside_of_its_route() {
     let site = Site::new().await;
-    let guard = VerifyMediaLayer::<Combined, _>::new(site.world.media.clone());
+    let guard = VerifyMediaLayer::<Combined>::new(site.world.media.clone());
     let inner = Router::new().route("/{id}", get(show::<Combined>));
     let routes = Router::new().nest_service("/{album}", guard.layer(inner));
     let request = request(&site.world.ana, &format!("/{0}/{0}", site.own));
@@ -534,8 +526,9 @@ async fn g02_path_within_a_derived_extractor_is_500_outside_of_its_route() {
 async fn g02_path_read_by_a_closure_is_500_outside_of_its_route() {
     type Text = Path<String>;
     let site = Site::new().await;
-    let guard = VerifyMediaLayer::<Text, _>::new(site.world.media.clone())
-        .ids_from(|Path(id): &Text| Ok(vec![UnverifiedId::parse(id)?]));
+    let guard = VerifyMediaLayer::<Text>::with_ids(site.world.media.clone(), |Path(id)| {
+        Ok(vec![UnverifiedId::parse(id)?])
+    });
     let inner = Router::new().route("/{id}", get(show::<Text>));
     let routes = Router::new().nest_service("/{album}", guard.layer(inner));
     let request = request(&site.world.ana, &format!("/{0}/{0}", site.own));
@@ -543,40 +536,12 @@ async fn g02_path_read_by_a_closure_is_500_outside_of_its_route() {
 }
 
 #[tokio::test]
-async fn g02_layer_without_valid_scopes_is_500() {
+async fn g02_wrong_wiring_is_reported_without_an_owner() {
     let site = Site::new().await;
-    let none: [&str; 0] = [];
-    for guard in [
-        site.posted().scopes(none),
-        site.posted().scopes(["a,b"]),
-        site.posted().scopes(["me", ""]),
-        site.posted().scopes([" me"]),
-        site.posted().scopes(["me\0"]),
-    ] {
-        let routes = Router::new().route("/", post(show::<Posted>).layer(guard));
-        site.assert_wrong(&routes, site.post("/", &site.own), &no_scopes::<Posted>()).await;
-    }
-}
-
-#[tokio::test]
-async fn g02_layer_that_allows_no_number_of_ids_is_500() {
-    let site = Site::new().await;
-    #[expect(clippy::reversed_empty_ranges, reason = "the mistake under test")]
-    let guard = site.posted().ids(5..=1);
-    let routes = Router::new().route("/", post(show::<Posted>).layer(guard));
-    let detail = format!(
-        "`VerifyMediaLayer::<{}, _>` allows no number of ids: the range of `.ids(..)` is empty.",
-        type_name::<Posted>()
-    );
-    site.assert_wrong(&routes, site.post("/", &site.own), &detail).await;
-}
-
-#[tokio::test]
-async fn g02_wrong_wiring_is_told_to_everybody() {
-    let site = Site::new().await;
-    let routes = Router::new().route("/", post(show::<Posted>).layer(site.posted().scopes([""])));
-    let stranger = Request::post("/").body(Body::empty()).unwrap();
-    site.assert_wrong(&routes, stranger, &no_scopes::<Posted>()).await;
+    let inner = Router::new().route("/{id}", get(show::<InPath>));
+    let routes = Router::new().nest_service("/{album}", site.in_path().layer(inner));
+    let anonymous = Request::get("/a/b").body(Body::empty()).unwrap();
+    site.assert_wrong(&routes, anonymous, &outside_of_the_route::<InPath>()).await;
 }
 
 #[tokio::test]

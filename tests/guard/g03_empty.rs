@@ -75,7 +75,7 @@ impl Sent {
     }
 }
 
-fn routes<E, M>(guard: VerifyMediaLayer<E, M>) -> Router
+fn routes<E, M>(guard: VerifyMediaLayer<E>) -> Router
 where
     E: MediaIds + GuardedExtractor<(), M>,
     M: 'static,
@@ -93,9 +93,9 @@ where
     M: 'static,
 {
     let world = World::new();
-    let guard = VerifyMediaLayer::<E, M>::new(world.media.clone());
+    let guard = VerifyMediaLayer::<E>::new(world.media.clone());
     let strict = world.app(routes(guard.clone()));
-    let lenient = world.app(routes(guard.ids(0..=3)));
+    let lenient = world.app(routes(guard.id_count(0..=3)));
     for sent in sent {
         let answer = send(&strict, sent.by_ana(&world)).await;
         assert_eq!(answer.status, 422, "{} {}: {}", sent.uri, sent.body, answer.text());
@@ -122,8 +122,8 @@ where
     M: 'static,
 {
     let world = World::new();
-    let guard = VerifyMediaLayer::<E, M>::new(world.media.clone());
-    for guard in [guard.clone(), guard.ids(0..=3)] {
+    let guard = VerifyMediaLayer::<E>::new(world.media.clone());
+    for guard in [guard.clone(), guard.id_count(0..=3)] {
         let app = world.app(routes(guard));
         for sent in sent {
             let answer = send(&app, sent.by_ana(&world)).await;
@@ -246,7 +246,7 @@ async fn g03_tuple_is_empty_only_if_all_its_members_are() {
 
     let world = World::new();
     let id = world.upload(&world.ana, "me").await;
-    let guard = VerifyMediaLayer::<(Query<Cover>, Json<Post>), _>::new(world.media.clone());
+    let guard = VerifyMediaLayer::<(Query<Cover>, Json<Post>)>::new(world.media.clone());
     let app = world.app(routes(guard));
     for (uri, posted) in [
         (format!("/album?cover={id}"), "{}".to_owned()),
@@ -273,8 +273,8 @@ async fn g03_closure_that_finds_no_ids() {
         owned.ids().len().to_string()
     }
     let world = World::new();
-    let guard = VerifyMediaLayer::<Text, _>::new(world.media.clone()).ids_from(|_| Ok(Vec::new()));
-    for (guard, status) in [(guard.clone(), 422), (guard.ids(0..=1), 200)] {
+    let guard = VerifyMediaLayer::<Text>::with_ids(world.media.clone(), |_| Ok(Vec::new()));
+    for (guard, status) in [(guard.clone(), 422), (guard.id_count(0..=1), 200)] {
         let app = world.app(Router::new().route("/{album}", any(count).layer(guard)));
         assert_eq!(send(&app, body(JSON, "{}").by_ana(&world)).await.status, status);
     }
@@ -285,7 +285,7 @@ async fn g03_closure_that_finds_no_ids() {
 async fn g03_route_that_allows_no_ids_refuses_one() {
     let world = World::new();
     let id = world.upload(&world.ana, "me").await;
-    let guard = VerifyMediaLayer::<Json<Post>, _>::new(world.media.clone()).ids(0..=0);
+    let guard = VerifyMediaLayer::<Json<Post>>::new(world.media.clone()).id_count(0..=0);
     let app = world.app(routes(guard));
     assert_eq!(send(&app, body(JSON, "{}").by_ana(&world)).await.text(), "0");
     let one = body(JSON, &format!(r#"{{"cover": "{id}"}}"#));
@@ -297,8 +297,8 @@ async fn g03_route_that_allows_no_ids_refuses_one() {
 async fn g03_more_than_one_id_can_be_demanded_and_repeats_count_once() {
     let world = World::new();
     let [one, two] = [world.upload(&world.ana, "me").await, world.upload(&world.ana, "me").await];
-    let guard = VerifyMediaLayer::<Json<Vec<UnverifiedId>>, _>::new(world.media.clone());
-    let app = world.app(routes(guard.ids(2..=3)));
+    let guard = VerifyMediaLayer::<Json<Vec<UnverifiedId>>>::new(world.media.clone());
+    let app = world.app(routes(guard.id_count(2..=3)));
     for (ids, status) in
         [(vec![], 422), (vec![&one], 422), (vec![&one, &one, &one], 422), (vec![&one, &two], 200)]
     {
@@ -310,7 +310,7 @@ async fn g03_more_than_one_id_can_be_demanded_and_repeats_count_once() {
 #[tokio::test]
 async fn g03_request_without_ids_needs_an_owner_all_the_same() {
     let world = World::new();
-    let guard = VerifyMediaLayer::<Query<Cover>, _>::new(world.media.clone()).ids(0..=1);
+    let guard = VerifyMediaLayer::<Query<Cover>>::new(world.media.clone()).id_count(0..=1);
     let stranger = Request::get("/album").body(Body::empty()).unwrap();
     assert_eq!(send(&world.app(routes(guard)), stranger).await.status, 401);
 }

@@ -80,7 +80,7 @@ async fn handler(
 }
 
 async fn ask(media: &MediaState, world: &World, cap: usize, ids: &[String]) -> Answer {
-    let layer = VerifyMediaLayer::<Ids, _>::new(media.clone()).scopes(["me"]).ids(1..=cap);
+    let layer = VerifyMediaLayer::<Ids>::new(media.clone()).scopes(["me"]).id_count(1..=cap);
     let app = world.app(Router::new().route("/", post(handler).layer(layer)));
     send(&app, post_json(&world.ana, "/", &json!(ids))).await
 }

@@ -24,7 +24,7 @@ where
     E: GuardedExtractor<(), M> + MediaIds,
     M: Send + Sync + 'static,
 {
-    let layer = VerifyMediaLayer::<E, M>::new(media.clone()).scopes(["me"]);
+    let layer = VerifyMediaLayer::<E>::new(media.clone()).scopes(["me"]);
     any(|| async { StatusCode::NO_CONTENT }).layer(layer)
 }
 

@@ -53,7 +53,7 @@ where
     E: GuardedExtractor<(), M> + MediaIds,
     M: Send + Sync + 'static,
 {
-    let layer = VerifyMediaLayer::<E, M>::new(world.media.clone()).ids(1..=CAP);
+    let layer = VerifyMediaLayer::<E>::new(world.media.clone()).id_count(1..=CAP);
     any(|| async { StatusCode::NO_CONTENT }).layer(layer)
 }
 
@@ -115,7 +115,7 @@ async fn g06_ids_beyond_the_bound_are_refused_without_a_question() {
 #[tokio::test]
 async fn g06_a_hundred_ids_are_the_bound_unless_the_route_says_otherwise() {
     let world = World::new();
-    let layer = VerifyMediaLayer::<Json<Vec<UnverifiedId>>, _>::new(world.media.clone());
+    let layer = VerifyMediaLayer::<Json<Vec<UnverifiedId>>>::new(world.media.clone());
     let app = world.app(Router::new().route("/", any(|| async {}).layer(layer)));
     for (count, status, questions) in [
         (100, StatusCode::NOT_FOUND, 1),

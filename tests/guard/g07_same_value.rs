@@ -49,7 +49,7 @@ where
     E: GuardedExtractor<(), M> + MediaIds + Debug,
     M: Send + Sync + 'static,
 {
-    let layer = VerifyMediaLayer::<E, M>::new(world.media.clone());
+    let layer = VerifyMediaLayer::<E>::new(world.media.clone());
     let handler = async |VerifiedMedia(value, _): VerifiedMedia<E>, request: Request| {
         let body = request.into_body().collect().await.unwrap();
         let trailers = body.trailers().map(|trailers| format!("{trailers:?}"));
@@ -117,7 +117,7 @@ async fn g07_nothing_is_extracted_a_second_time() {
     let anas = world.upload(&world.ana, "me").await;
     let bobs = world.upload(&world.bob, "me").await;
     let ids = [&anas, &bobs].map(|id| UnverifiedId::parse(id).unwrap());
-    let layer = VerifyMediaLayer::<Fickle, _>::new(world.media.clone());
+    let layer = VerifyMediaLayer::<Fickle>::new(world.media.clone());
     let handler =
         async |VerifiedMedia(Fickle(id), owned): VerifiedMedia<Fickle>| Json(owned[&id].clone());
     let spellings = Spellings(Arc::new(ids), Arc::default());

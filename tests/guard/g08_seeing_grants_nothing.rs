@@ -25,7 +25,7 @@ where
     E: GuardedExtractor<(), M> + MediaIds,
     M: Send + Sync + 'static,
 {
-    let layer = VerifyMediaLayer::<E, M>::new(world.media.clone());
+    let layer = VerifyMediaLayer::<E>::new(world.media.clone());
     any(|| async { StatusCode::NO_CONTENT }).layer(layer)
 }
 

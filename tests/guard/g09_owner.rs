@@ -50,7 +50,7 @@ where
     E: GuardedExtractor<(), M> + MediaIds,
     M: Send + Sync + 'static,
 {
-    let layer = VerifyMediaLayer::<E, M>::new(world.media.clone());
+    let layer = VerifyMediaLayer::<E>::new(world.media.clone());
     any(|VerifiedMedia(_, owned): VerifiedMedia<E>| async move { Json(Who::of(owned.owner())) })
         .layer(layer)
 }
@@ -139,7 +139,7 @@ async fn g09_the_proof_names_whom_authentication_named() {
 async fn g09_a_claim_in_the_request_signs_nobody_in() {
     let world = World::new();
     let id = world.upload(&world.ana, "me").await;
-    let layer = VerifyMediaLayer::<Json<Payload>, _>::new(world.media.clone());
+    let layer = VerifyMediaLayer::<Json<Payload>>::new(world.media.clone());
     let app = Router::new().route("/json", any(|| async {}).layer(layer));
     let [request, ..] = requests(&id, "ana");
     assert_eq!(send(&app, request).await.status, StatusCode::UNAUTHORIZED);
@@ -154,7 +154,7 @@ struct Session(&'static str);
 async fn g09_only_the_source_that_the_layer_names_counts() {
     let world = World::new();
     let id = world.upload(&world.ana, "me").await;
-    let layer = VerifyMediaLayer::<Json<Payload>, _>::new(world.media.clone())
+    let layer = VerifyMediaLayer::<Json<Payload>>::new(world.media.clone())
         .owner_from::<Extension<Session>>(|Extension(session)| Owner::new(session.0));
     let route = Router::new().route("/json", any(|| async {}).layer(layer));
     for (subject, status) in

@@ -33,11 +33,11 @@ fn app(world: &World) -> Router {
         owned.ids().iter().map(MediaId::as_str).collect()
     }
     let media = || world.media.clone();
-    let by_path = VerifyMediaLayer::<Path<UnverifiedId>, _>::new(media());
+    let by_path = VerifyMediaLayer::<Path<UnverifiedId>>::new(media());
     let routes = Router::new()
-        .route("/json", post(proven).layer(VerifyMediaLayer::<Json<Avatar>, _>::new(media())))
-        .route("/form", post(proven).layer(VerifyMediaLayer::<Form<Avatar>, _>::new(media())))
-        .route("/query", get(proven).layer(VerifyMediaLayer::<Query<Avatar>, _>::new(media())))
+        .route("/json", post(proven).layer(VerifyMediaLayer::<Json<Avatar>>::new(media())))
+        .route("/form", post(proven).layer(VerifyMediaLayer::<Form<Avatar>>::new(media())))
+        .route("/query", get(proven).layer(VerifyMediaLayer::<Query<Avatar>>::new(media())))
         .route("/path/{id}", get(proven).layer(by_path));
     world.app(routes)
 }

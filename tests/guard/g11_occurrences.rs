@@ -32,7 +32,7 @@ where
     E: GuardedExtractor<(), M> + MediaIds + std::fmt::Debug,
     M: Send + Sync + 'static,
 {
-    let layer = VerifyMediaLayer::<E, M>::new(world.media.clone());
+    let layer = VerifyMediaLayer::<E>::new(world.media.clone());
     any(|VerifiedMedia(value, _): VerifiedMedia<E>| async move { format!("{value:?}") })
         .layer(layer)
 }

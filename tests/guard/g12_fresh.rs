@@ -19,7 +19,7 @@ struct Counting(Arc<AtomicUsize>);
 
 impl Ownership for Counting {
     async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
-        self.0.fetch_add(question.is_fresh().into(), Ordering::SeqCst);
+        self.0.fetch_add(question.bypasses_cache().into(), Ordering::SeqCst);
         Ok(question.ids().to_vec())
     }
 }
@@ -29,10 +29,10 @@ async fn g12_a_route_that_demands_a_fresh_answer_says_so_in_the_question() {
     let fresh = Arc::new(AtomicUsize::new(0));
     let ownership = Counting(Arc::clone(&fresh));
     let media = MediaState::only(ownership);
-    let guard = || VerifyMediaLayer::<Json<Vec<UnverifiedId>>, _>::new(media.clone());
+    let guard = || VerifyMediaLayer::<Json<Vec<UnverifiedId>>>::new(media.clone());
     let app = Router::new()
         .route("/any", post(async || ()).layer(guard()))
-        .route("/fresh", post(async || ()).layer(guard().fresh()))
+        .route("/fresh", post(async || ()).layer(guard().bypass_cache()))
         .layer(axum::middleware::from_fn(login));
 
     for (uri, demanded) in [("/any", 0), ("/fresh", 1), ("/any", 1)] {

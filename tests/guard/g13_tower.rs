@@ -31,7 +31,6 @@ use tower::{
 use tower_media::{
     IdCollector, MediaIds, MediaState, OwnedMedia, Owner, UnverifiedId, VerifiedMedia,
     VerifyMediaLayer,
-    extract::{ViaBody, ViaParts, ViaStream},
     testkit::Fault,
     verify::{ResponseFuture, VerifyMedia},
 };
@@ -41,7 +40,7 @@ use super::support::{World, get as get_request, post_json, send};
 
 type Posted = Json<Vec<UnverifiedId>>;
 
-fn guard(world: &World) -> VerifyMediaLayer<Posted, ViaBody> {
+fn guard(world: &World) -> VerifyMediaLayer<Posted> {
     VerifyMediaLayer::new(world.media.clone())
 }
 
@@ -218,7 +217,7 @@ async fn g13_request_dropped_at_any_await_leaves_nothing() {
     let (world, id) = world_with_one_id().await;
     let calls = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&calls);
-    let guard = VerifyMediaLayer::<(Slow, Posted), _>::new(world.media.clone())
+    let guard = VerifyMediaLayer::<(Slow, Posted)>::new(world.media.clone())
         .owner_from::<Claims>(|Claims(owner)| Ok(owner));
     let mut guarded = ServiceBuilder::new()
         .layer(guard)
@@ -282,10 +281,8 @@ fn g13_types_are_clone_send_and_sync_whatever_the_extractor_is() {
     fn is_all<T: Clone + Debug + Send + Sync + Unpin + 'static>() {}
     fn is_send<T: Send + 'static>() {}
 
-    is_all::<VerifyMediaLayer<Nothing, ViaParts>>();
-    is_all::<VerifyMediaLayer<Nothing, ViaBody>>();
-    is_all::<VerifyMediaLayer<Nothing, ViaStream>>();
-    is_all::<VerifyMedia<Router, Nothing, ViaBody>>();
+    is_all::<VerifyMediaLayer<Nothing>>();
+    is_all::<VerifyMedia<Router, Nothing>>();
     is_all::<OwnedMedia>();
     is_all::<MediaState>();
     is_send::<ResponseFuture<Router>>();
@@ -315,7 +312,7 @@ async fn g13_extraction_need_be_neither_clone_nor_sync() {
         format!("{} {}", count.get(), owned[&id])
     }
     let (world, id) = world_with_one_id().await;
-    let guard = VerifyMediaLayer::<Counted, _>::new(world.media.clone());
+    let guard = VerifyMediaLayer::<Counted>::new(world.media.clone());
     let app = world.app(Router::new().route("/", get(handler).layer(guard)));
     let answer = send(&app, get_request(&world.ana, &format!("/?{id}"))).await;
     assert_eq!(answer.text(), format!("8 {id}"));

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tower_media::{
     MediaIds, Owner, UnverifiedId, VerifiedMedia, VerifyMediaLayer,
-    extract::{GuardedExtractor, MultipartForm, OwnerSource, VerifyMediaRejection},
+    extract::{GuardedExtractor, MultipartForm, VerifyMediaRejection},
 };
 
 use super::support::{Answer, World, send};
@@ -40,17 +40,16 @@ fn unreadable() -> impl Stream<Item = Result<Bytes, Infallible>> {
     stream::poll_fn(|_| -> Poll<Option<_>> { panic!("the body was read") })
 }
 
-fn guard<E, M>(world: &World) -> VerifyMediaLayer<E, M> {
-    VerifyMediaLayer::new(world.media.clone()).ids(1..=2)
-}
-
-/// A guarded route for bodies of at most 1,000 bytes, with a handler that must not run.
-fn app<E, M, O>(world: &World, guard: VerifyMediaLayer<E, M, (), O>) -> Router
+fn guard<E, M>(world: &World) -> VerifyMediaLayer<E>
 where
     E: MediaIds + GuardedExtractor<(), M>,
     M: 'static,
-    O: OwnerSource<()>,
 {
+    VerifyMediaLayer::new(world.media.clone()).id_count(1..=2)
+}
+
+/// A guarded route for bodies of at most 1,000 bytes, with a handler that must not run.
+fn app<E: Send + 'static>(world: &World, guard: VerifyMediaLayer<E>) -> Router {
     async fn handler<E>(_: VerifiedMedia<E>) {
         panic!("the handler ran");
     }

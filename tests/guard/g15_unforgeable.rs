@@ -36,7 +36,7 @@ async fn proven(VerifiedMedia((), owned): VerifiedMedia) -> String {
     format!("{} owns {}", owned.owner().subject(), ids.join(" "))
 }
 
-fn guard(world: &World) -> VerifyMediaLayer<Json<Avatar>, tower_media::extract::ViaBody> {
+fn guard(world: &World) -> VerifyMediaLayer<Json<Avatar>> {
     VerifyMediaLayer::new(world.media.clone())
 }
 
@@ -197,7 +197,7 @@ async fn g15_a_proof_is_not_seen_under_another_extractor() {
     }
     let world = World::new();
     let id = world.upload(&world.ana, "me").await;
-    let guarded = || VerifyMediaLayer::<Query<Avatar>, _>::new(world.media.clone());
+    let guarded = || VerifyMediaLayer::<Query<Avatar>>::new(world.media.clone());
     let routes = Router::new()
         .route("/same", get(async |_: VerifiedMedia<Query<Avatar>>| ()).layer(guarded()))
         .route("/wrapper", get(async |_: VerifiedMedia<Json<Avatar>>| ()).layer(guarded()))

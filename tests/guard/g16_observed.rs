@@ -24,7 +24,7 @@ type Ids = Json<Vec<UnverifiedId>>;
 async fn handler(_: VerifiedMedia<Ids>) {}
 
 fn guard(media: &MediaState) -> VerifyMediaLayer<Ids> {
-    VerifyMediaLayer::new(media.clone()).scopes(["me"]).ids(1..=3)
+    VerifyMediaLayer::new(media.clone()).scopes(["me"]).id_count(1..=3)
 }
 
 fn routes(media: &MediaState) -> Router {

@@ -23,5 +23,7 @@ mod g13_tower;
 mod g14_order;
 mod g15_unforgeable;
 mod g16_observed;
+mod g17_one_owner;
+mod g19_built;
 mod p11_multipart;
 mod replay;

@@ -59,7 +59,8 @@ async fn store(VerifiedMedia(mut form, owned): Form, media: MediaState) -> Resul
 }
 
 fn app<H: Handler<T, ()>, T: 'static>(world: &World, handler: H) -> Router {
-    let layer = VerifyMediaLayer::<MultipartForm<Collage>, _>::new(world.media.clone()).ids(0..=8);
+    let layer =
+        VerifyMediaLayer::<MultipartForm<Collage>>::new(world.media.clone()).id_count(0..=8);
     world.app(Router::new().route("/", post(handler).layer(layer)))
 }
 
@@ -233,7 +234,7 @@ async fn p11_a_field_that_is_missed_may_stand_behind_a_file_and_the_answer_says_
     }
 
     let world = World::new();
-    let layer = VerifyMediaLayer::<MultipartForm<Note>, _>::new(world.media.clone()).ids(0..=8);
+    let layer = VerifyMediaLayer::<MultipartForm<Note>>::new(world.media.clone()).id_count(0..=8);
     let app = world.app(Router::new().route("/", post(async || {}).layer(layer)));
     let behind = file("file", "a.txt", "a") + &field("note", "x") + END;
     for (body, hint) in [(behind, "; put all fields before the first file"), (END.to_owned(), "")] {

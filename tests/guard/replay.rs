@@ -9,7 +9,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 use tower_media::{
-    InMemory, MediaId, MediaState, Owner, Ownership, OwnershipQuestion, Result, Standing,
+    InMemory, MediaId, MediaState, Owner, Ownership, OwnershipQuestion, OwnershipStatus, Result,
     UnverifiedId, Upload, VerifiedMedia, VerifyMediaLayer,
     testkit::{Replay, Report},
 };
@@ -27,7 +27,7 @@ fn post_ids(ids: &[&str]) -> http::Result<Request> {
 }
 
 fn guarded(media: &MediaState) -> VerifyMediaLayer<Ids> {
-    VerifyMediaLayer::new(media.clone()).scopes(["me", "wardrobe"]).ids(1..=8)
+    VerifyMediaLayer::new(media.clone()).scopes(["me", "wardrobe"]).id_count(1..=8)
 }
 
 async fn replay_posts(app: Router, media: MediaState) -> Report {
@@ -47,9 +47,9 @@ async fn an_application_that_is_guarded_is_clean() {
     }
 
     let media = MediaState::in_memory();
-    let path = VerifyMediaLayer::<Path<UnverifiedId>, _>::new(media.clone()).scopes(["me"]);
-    let query = VerifyMediaLayer::<Query<One>, _>::new(media.clone()).ids(1..=1);
-    let outer = VerifyMediaLayer::<Ids, _>::new(media.clone()).scopes(["comic"]).ids(2..=20);
+    let path = VerifyMediaLayer::<Path<UnverifiedId>>::new(media.clone()).scopes(["me"]);
+    let query = VerifyMediaLayer::<Query<One>>::new(media.clone()).id_count(1..=1);
+    let outer = VerifyMediaLayer::<Ids>::new(media.clone()).scopes(["comic"]).id_count(2..=20);
     let app = Router::new()
         .route("/posts", post(handler).layer(guarded(&media)))
         .route("/pictures/{id}", get(handler).layer(path))
@@ -90,7 +90,7 @@ async fn a_route_without_a_guard_is_found() {
 #[tokio::test]
 async fn a_guard_that_no_route_led_to_is_found() {
     let media = MediaState::in_memory();
-    let other = VerifyMediaLayer::<Path<UnverifiedId>, _>::new(media.clone());
+    let other = VerifyMediaLayer::<Path<UnverifiedId>>::new(media.clone());
     let app = Router::new()
         .route("/posts", post(handler).layer(guarded(&media)))
         .route("/pictures/{id}", get(handler).layer(other));
@@ -130,8 +130,9 @@ impl Ownership for Mistaken {
     async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
         let standings = self.0.explain(question).await?;
         let owned = |standing| match (self.1, standing) {
-            (_, Standing::Owned) | (Mistake::ScopesAreIgnored, Standing::WrongScope) => true,
-            (Mistake::RemovedIsStillOwned, Standing::Absent) => true,
+            (_, OwnershipStatus::Owned)
+            | (Mistake::ScopesAreIgnored, OwnershipStatus::WrongScope) => true,
+            (Mistake::RemovedIsStillOwned, OwnershipStatus::Absent) => true,
             (mistake, _) => mistake == Mistake::EverybodyOwnsEverything,
         };
         let ids = question.ids().iter().zip(standings).filter(|(_, standing)| owned(*standing));
@@ -167,12 +168,11 @@ async fn an_ownership_that_says_yes_too_often_is_found() {
 #[tokio::test]
 async fn a_closure_that_overlooks_ids_is_found() {
     let media = MediaState::in_memory();
-    let guard = VerifyMediaLayer::<Json<Value>, _>::new(media.clone()).ids(1..=8).ids_from(
-        |Json(ids): &Json<Value>| {
-            let first = ids.get(0).and_then(Value::as_str).unwrap_or_default();
-            Ok(vec![UnverifiedId::parse(first)?])
-        },
-    );
+    let guard = VerifyMediaLayer::<Json<Value>>::with_ids(media.clone(), |Json(ids)| {
+        let first = ids.get(0).and_then(Value::as_str).unwrap_or_default();
+        Ok(vec![UnverifiedId::parse(first)?])
+    })
+    .id_count(1..=8);
     let app = Router::new().route("/posts", post(handler).layer(guard));
     let report = replay_posts(app, media).await;
     assert_eq!(

@@ -33,7 +33,7 @@ use crate::{
     list::{ListAll, ListOptions, MediaStats},
     media::{MediaStatus, Metadata},
     owner::Owner,
-    ownership::{OwnershipQuestion, Standing},
+    ownership::{OwnershipQuestion, OwnershipStatus},
 };
 
 /// How long a locked database is waited for.
@@ -109,7 +109,7 @@ impl Catalog for SqliteCatalog {
     fn explain<'a>(
         &'a self,
         question: &'a OwnershipQuestion<'_>,
-    ) -> BoxFuture<'a, Result<Vec<Standing>>> {
+    ) -> BoxFuture<'a, Result<Vec<OwnershipStatus>>> {
         Box::pin(ownership::explain(&self.readers, question))
     }
 

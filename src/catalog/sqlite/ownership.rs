@@ -11,7 +11,7 @@ use crate::{
     error::Result,
     id::MediaId,
     owner::{Scope, Scopes},
-    ownership::{OwnershipQuestion, Standing},
+    ownership::{OwnershipQuestion, OwnershipStatus},
 };
 
 /// How many ids one statement asks about, so that nobody keeps a connection for long.
@@ -78,7 +78,7 @@ pub(super) async fn owned(
 pub(super) async fn explain(
     readers: &Readers,
     question: &OwnershipQuestion<'_>,
-) -> Result<Vec<Standing>> {
+) -> Result<Vec<OwnershipStatus>> {
     let owner = question.owner();
     let scopes = scope_list(question.scopes());
     let mut standings = Vec::with_capacity(question.ids().len());
@@ -95,12 +95,12 @@ pub(super) async fn explain(
     Ok(standings)
 }
 
-fn standing(text: &str) -> Result<Standing> {
+fn standing(text: &str) -> Result<OwnershipStatus> {
     match text {
-        "owned" => Ok(Standing::Owned),
-        "wrong scope" => Ok(Standing::WrongScope),
-        "foreign" => Ok(Standing::Foreign),
-        "absent" => Ok(Standing::Absent),
+        "owned" => Ok(OwnershipStatus::Owned),
+        "wrong scope" => Ok(OwnershipStatus::WrongScope),
+        "foreign" => Ok(OwnershipStatus::Foreign),
+        "absent" => Ok(OwnershipStatus::Absent),
         _ => Err(fault::damaged("a standing that there is not")),
     }
 }

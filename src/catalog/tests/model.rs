@@ -10,7 +10,7 @@ use crate::{
     id::{ContentHash, MediaId},
     list::{ListOptions, MediaStats},
     owner::{Owner, Scopes},
-    ownership::{OwnershipQuestion, Standing},
+    ownership::{OwnershipQuestion, OwnershipStatus},
 };
 
 /// Owners and scopes that are one another's pieces once they are joined with separators.
@@ -154,10 +154,10 @@ impl Model {
                 let standings = lab.catalog.explain(&question).await.expect("no fault");
                 let mine = self.library(number, |_| true);
                 let expected = asked.iter().map(|id| match () {
-                    () if library.contains(id) => Standing::Owned,
-                    () if mine.contains(id) => Standing::WrongScope,
-                    () if all.contains(id) => Standing::Foreign,
-                    () => Standing::Absent,
+                    () if library.contains(id) => OwnershipStatus::Owned,
+                    () if mine.contains(id) => OwnershipStatus::WrongScope,
+                    () if all.contains(id) => OwnershipStatus::Foreign,
+                    () => OwnershipStatus::Absent,
                 });
                 assert_eq!(standings, expected.collect::<Vec<_>>());
             }

@@ -5,7 +5,7 @@ use crate::{
     catalog::Catalog as _,
     id::MediaId,
     owner::{Owner, Scopes},
-    ownership::{OwnershipQuestion, Standing},
+    ownership::{OwnershipQuestion, OwnershipStatus},
 };
 
 fn scopes(names: &[&str]) -> Scopes {
@@ -78,7 +78,7 @@ async fn g16_the_operator_is_told_why() {
         let question = OwnershipQuestion::new(owner, scopes, &ids);
         lab.catalog.explain(&question).await.expect("an explanation")
     };
-    use Standing::{Absent, Foreign, Owned, WrongScope};
+    use OwnershipStatus::{Absent, Foreign, Owned, WrongScope};
     let owned = [Foreign, Owned, Absent, Owned];
     assert_eq!(explain(&ana, &Scopes::any()).await, owned);
     assert_eq!(explain(&ana, &scopes(&["x", "me"])).await, owned);

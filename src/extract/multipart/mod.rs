@@ -21,7 +21,10 @@ use serde::de::DeserializeOwned;
 
 use self::reader::invalid;
 pub(crate) use self::reader::{Part, Reader};
-use super::{GuardedExtractor, MediaIds, Refusal, ViaStream, guarded::limited};
+use super::{
+    GuardedExtractor, MediaIds, Refusal,
+    guarded::{ViaStream, limited},
+};
 use crate::{
     error::{Error, ErrorKind, Result},
     ownership::IdCollector,
@@ -84,7 +87,7 @@ const MAX_BOUNDARY: usize = 70;
 /// let media = MediaState::in_memory();
 /// let app: Router = Router::new()
 ///     .route("/collage", post(collage).layer(
-///         VerifyMediaLayer::<MultipartForm<Collage>, _>::new(media.clone()).ids(1..=8),
+///         VerifyMediaLayer::<MultipartForm<Collage>>::new(media.clone()).id_count(1..=8),
 ///     ))
 ///     .layer(media.layer());
 /// ```

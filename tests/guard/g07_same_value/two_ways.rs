@@ -131,7 +131,7 @@ where
         let proof = owned.ids().iter().map(ToString::to_string).collect();
         *slot.lock().unwrap() = Some(Seen { value: format!("{value:?}"), proof });
     })
-    .layer(VerifyMediaLayer::<E, M>::new(media).ids(0..=cap))
+    .layer(VerifyMediaLayer::<E>::new(media).id_count(0..=cap))
 }
 
 #[derive(Debug, Deserialize, MediaIds)]
