@@ -86,7 +86,7 @@ pub use self::{
     range::{ByteRange, ContentRange},
     raster::is_raster_image,
     rendition::{Fit, Format, Rendition, Transform, UnknownName, Variant},
-    state::{MediaState, MediaStateBuilder, MissingMediaState},
+    state::{MediaState, MediaStateBuilder},
     upload::{Upload, UploadBody, UploadClaims},
     verify::VerifyMediaLayer,
 };

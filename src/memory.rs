@@ -167,7 +167,7 @@ impl Shelf {
         Ok(Page::new(items.into_iter().map(|item| item.media.clone()).collect(), next))
     }
 
-    fn standing(&self, question: &OwnershipQuestion<'_>, id: &MediaId) -> OwnershipStatus {
+    fn standing(&self, question: &OwnershipQuestion<'_>, id: &str) -> OwnershipStatus {
         match self.items.get(id) {
             None => OwnershipStatus::Absent,
             Some(item) if item.owner != *question.owner() => OwnershipStatus::Foreign,
@@ -186,13 +186,12 @@ impl Item {
 impl Ownership for InMemory {
     async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
         let shelf = self.shelf();
-        let owned = |id: &&MediaId| shelf.standing(question, id) == OwnershipStatus::Owned;
-        Ok(question.ids().iter().filter(owned).cloned().collect())
+        Ok(question.select(|id| shelf.standing(question, id) == OwnershipStatus::Owned))
     }
 
     async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<OwnershipStatus>> {
         let shelf = self.shelf();
-        Ok(question.ids().iter().map(|id| shelf.standing(question, id)).collect())
+        Ok(question.ids().map(|id| shelf.standing(question, id)).collect())
     }
 }
 

@@ -1,13 +1,17 @@
 //! The handle that an application keeps and its handlers use.
 
-use std::{fmt, pin::pin, sync::Arc, time::Duration};
-
-use axum::{
-    Extension,
-    extract::{FromRequestParts, OptionalFromRequestParts},
-    http::{StatusCode, request::Parts},
-    response::{IntoResponse, Response},
+use std::{
+    any::type_name_of_val,
+    fmt,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
+
+use axum::Extension;
 use bytes::Bytes;
 use futures_util::{
     Stream,
@@ -28,7 +32,6 @@ use crate::{
         Claim, DynOwnership, IdCollector, IdSet, OwnedMedia, Ownership, OwnershipQuestion,
         OwnershipStatus, contained, verify,
     },
-    problem::Problem,
     upload::{Upload, pump},
 };
 
@@ -61,6 +64,9 @@ const MAX_VERIFY: usize = 10_000;
 pub struct MediaState(Arc<Inner>);
 
 struct Inner {
+    // For messages that tell two states apart.
+    number: usize,
+    type_name: &'static str,
     backend: SharedBackend,
     ownership: Arc<dyn DynOwnership>,
     check_timeout: Duration,
@@ -142,8 +148,10 @@ impl MediaState {
 
     /// Begins to configure a state over `backend`.
     pub fn builder(backend: impl MediaBackend) -> MediaStateBuilder {
+        let type_name = type_name_of_val(&backend);
         let backend = SharedBackend::new(backend);
         MediaStateBuilder {
+            type_name,
             ownership: backend.to_ownership(),
             backend,
             check_timeout: Duration::from_secs(10),
@@ -457,6 +465,21 @@ impl MediaState {
         Ok(ids.as_slice().iter().map(UnverifiedId::from_candidate).zip(standings).collect())
     }
 
+    /// Returns whether the two are clones of one state.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Returns a name without secrets or paths: a number in the order of creation, and the backend's type.
+    pub(crate) fn name(&self) -> String {
+        let Inner { number, type_name, .. } = &*self.0;
+        // `a::Faulty<b::InMemory>` is `Faulty<InMemory>`.
+        let types = type_name.split_inclusive(['<', '>', ',', ' ']);
+        let types: String =
+            types.map(|part| part.rsplit("::").next().unwrap_or_default()).collect();
+        format!("`MediaState` {number} (over `{types}`)")
+    }
+
     #[cfg(feature = "routes")]
     pub(crate) fn url_signer(&self) -> Option<&crate::signing::UrlSigner> {
         self.0.url_signer.as_ref()
@@ -496,6 +519,7 @@ impl fmt::Debug for MediaState {
 #[derive(Debug)]
 #[must_use = "the state is made by `build`"]
 pub struct MediaStateBuilder {
+    type_name: &'static str,
     backend: SharedBackend,
     ownership: Arc<dyn DynOwnership>,
     check_timeout: Duration,
@@ -536,7 +560,10 @@ impl MediaStateBuilder {
 
     /// Makes the state.
     pub fn build(self) -> MediaState {
+        static NUMBER: AtomicUsize = AtomicUsize::new(1);
         MediaState(Arc::new(Inner {
+            number: NUMBER.fetch_add(1, Ordering::Relaxed),
+            type_name: self.type_name,
             backend: self.backend,
             ownership: self.ownership,
             check_timeout: self.check_timeout,
@@ -546,38 +573,5 @@ impl MediaStateBuilder {
             #[cfg(feature = "testkit")]
             guards: Default::default(),
         }))
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for MediaState {
-    type Rejection = MissingMediaState;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        parts.extensions.get::<Self>().cloned().ok_or(MissingMediaState)
-    }
-}
-
-impl<S: Sync> OptionalFromRequestParts<S> for MediaState {
-    type Rejection = std::convert::Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
-        Ok(parts.extensions.get::<Self>().cloned())
-    }
-}
-
-/// A handler took [`MediaState`], but no [`MediaState::layer`] put one into the request: 500.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`MediaState` was extracted, but is not in the request's extensions. Add `.layer(media.layer())` \
-     to the router, after the routes that need it."
-)]
-#[non_exhaustive]
-pub struct MissingMediaState;
-
-impl IntoResponse for MissingMediaState {
-    fn into_response(self) -> Response {
-        tracing::error!("{self}");
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "wrong-wiring", self.to_string())
-            .into_response()
     }
 }

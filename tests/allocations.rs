@@ -49,7 +49,7 @@ impl GrantAll {
 impl Ownership for GrantAll {
     async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
         self.0.fetch_add(1, Ordering::SeqCst);
-        Ok(question.ids().to_vec())
+        Ok(question.select(|_| true))
     }
 }
 

@@ -18,7 +18,7 @@ struct Confined(#[expect(dead_code, reason = "for its type")] Rc<()>);
 type Inner = tower::util::BoxCloneSyncService<axum::extract::Request, Response, Error>;
 
 #[test]
-fn g13_layer_and_service_are_clone_send_and_sync_whatever_the_extractor_is() {
+fn g13_layer_and_service_are_clone_send_sync_for_any_extractor() {
     fn portable<T: Clone + Send + Sync + Unpin + 'static>() {}
     portable::<VerifyMediaLayer<Confined>>();
     portable::<VerifyMediaLayer<Json<Confined>>>();
@@ -27,7 +27,7 @@ fn g13_layer_and_service_are_clone_send_and_sync_whatever_the_extractor_is() {
 }
 
 #[test]
-fn g13_what_crosses_threads_can() {
+fn g13_shared_types_are_send_and_sync() {
     fn shared<T: Send + Sync + 'static>() {}
     fn sent<T: Send + 'static>() {}
     shared::<MediaState>();

@@ -271,7 +271,7 @@ impl Grants {
 impl Ownership for Grants {
     async fn owned(&self, question: &OwnershipQuestion<'_>) -> tower_media::Result<Vec<MediaId>> {
         let Some(owned) = self.0.get(question.owner()) else { return Ok(Vec::new()) };
-        Ok(question.ids().iter().filter(|id| owned.contains(id.as_str())).cloned().collect())
+        Ok(question.select(|id| owned.contains(id)))
     }
 }
 
@@ -281,7 +281,7 @@ struct GrantAll;
 
 impl Ownership for GrantAll {
     async fn owned(&self, question: &OwnershipQuestion<'_>) -> tower_media::Result<Vec<MediaId>> {
-        Ok(question.ids().to_vec())
+        Ok(question.select(|_| true))
     }
 }
 

@@ -78,7 +78,7 @@ where
             }
         };
         let copy = Request::from_parts(parts.clone(), Body::from(bytes));
-        // Boxed apart: together the two futures are too large for what an allocator keeps at hand.
+        // Boxed separately: one future of both sizes exceeds the allocator's cached size classes.
         let extracted = Box::pin(E::from_request(copy, state)).await;
         extracted.map_err(|rejection| Refusal::Extractor(rejection.into_response()))
     }

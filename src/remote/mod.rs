@@ -193,7 +193,7 @@ impl Ownership for Remote {
         self.user_id(question.owner())?;
         let (owner, scopes) = (question.owner(), question.scopes());
         self.questions
-            .owned(owner, scopes, question.ids(), question.bypasses_cache(), &self.ask)
+            .owned(owner, scopes, question.candidates(), question.bypasses_cache(), &self.ask)
             .await
     }
 }

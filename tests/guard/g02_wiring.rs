@@ -1,4 +1,4 @@
-//! G2: a guard in the wrong place answers 500 and says so; it never lets a request pass.
+//! G2: a misplaced guard answers 500 with the reason, and never lets a request pass.
 
 use std::{
     any::type_name,
@@ -36,7 +36,7 @@ struct Search {
     id: UnverifiedId,
 }
 
-/// How often a handler has run.
+/// Counts the calls of a handler.
 #[derive(Clone, Default)]
 struct Calls(Arc<AtomicUsize>);
 
@@ -50,7 +50,7 @@ impl Calls {
     }
 }
 
-/// The handler of most routes here: shows the ids that it may act on.
+/// The handler of most routes here: responds with the verified ids.
 async fn show<E>(
     Extension(calls): Extension<Calls>,
     VerifiedMedia(_, owned): VerifiedMedia<E>,
@@ -60,7 +60,7 @@ async fn show<E>(
     ids.join(" ")
 }
 
-/// An application, one id of Ana's, and one of Bob's.
+/// An application, one id of Ana, and one of Bob.
 struct Site {
     world: World,
     calls: Calls,
@@ -93,7 +93,7 @@ impl Site {
         post_json(&self.world.ana, uri, &json!([id]))
     }
 
-    /// What Ana owns passes, and what Bob owns does not.
+    /// Asserts that Ana's id passes and Bob's id does not.
     async fn assert_guards(&self, routes: &Router, request: impl Fn(&str) -> Request) {
         let calls = self.calls.count();
         let refused = self.send(routes, request(&self.foreign)).await;
@@ -111,7 +111,7 @@ impl Site {
         self.assert_guards(routes, |id| self.post(uri, id)).await;
     }
 
-    /// Even with Ana's own id the answer is a 500 that says what is wrong.
+    /// Asserts that the response, even for Ana's own id, is a 500 with this text.
     async fn assert_wrong(&self, routes: &Router, request: Request, detail: &str) {
         let calls = self.calls.count();
         let answer = self.send(routes, request).await;
@@ -148,7 +148,7 @@ fn outside_of_the_route<E>() -> String {
     )
 }
 
-// Places where a guard works.
+// Supported placements.
 
 #[tokio::test]
 async fn g02_route_layer_guards() {
@@ -211,7 +211,7 @@ async fn g02_nested_router_is_guarded_from_inside_and_outside() {
 }
 
 #[tokio::test]
-async fn g02_path_is_guarded_on_its_route_and_on_the_routers_that_declare_it() {
+async fn g02_path_is_guarded_on_its_route_and_its_routers() {
     let site = Site::new().await;
     let open = || Router::new().route("/{id}", get(show::<InPath>));
     for routes in [
@@ -263,7 +263,7 @@ async fn g02_layer_after_merge_guards_both() {
     site.assert_guards_posts(&routes, "/two").await;
 }
 
-/// A service in front of everything, with nothing of a router before it.
+/// A service as a whole application, without a router before it.
 fn whole<S>(service: S) -> Router
 where
     S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + Sync + 'static,
@@ -295,7 +295,7 @@ async fn g02_query_is_guarded_anywhere() {
 }
 
 #[tokio::test]
-async fn g02_fallback_is_guarded_by_its_own_layer_and_by_that_of_the_router() {
+async fn g02_fallback_is_guarded_by_its_own_layer_and_the_routers() {
     let site = Site::new().await;
     for routes in [
         Router::new().fallback(show::<Posted>.layer(site.posted())),
@@ -403,7 +403,7 @@ async fn g02_two_guards_of_different_extractors_give_a_proof_each() {
     assert_eq!(answer.text(), format!("{} {other}", site.own));
 }
 
-// Places where it does not.
+// Unsupported placements.
 
 #[tokio::test]
 async fn g02_handler_without_a_layer_is_500() {
@@ -485,7 +485,7 @@ async fn g02_path_without_a_route_is_404_and_never_a_pass() {
 }
 
 #[tokio::test]
-async fn g02_path_within_another_extractor_is_500_outside_of_its_route() {
+async fn g02_path_in_another_extractor_is_500_outside_of_its_route() {
     async fn check<E, M>(site: &Site)
     where
         E: MediaIds + GuardedExtractor<(), M>,
@@ -506,14 +506,14 @@ async fn g02_path_within_another_extractor_is_500_outside_of_its_route() {
     check::<Result<InPath, axum::extract::rejection::PathRejection>, _>(&site).await;
 }
 
-/// An extractor that a macro puts together.
+/// An extractor derived by a macro.
 #[derive(FromRequestParts, MediaIds)]
 struct Combined {
     id: InPath,
 }
 
 #[tokio::test]
-async fn g02_path_within_a_derived_extractor_is_500_outside_of_its_route() {
+async fn g02_path_in_derived_extractor_is_500_outside_of_its_route() {
     let site = Site::new().await;
     let guard = VerifyMediaLayer::<Combined>::new(site.world.media.clone());
     let inner = Router::new().route("/{id}", get(show::<Combined>));
@@ -567,7 +567,7 @@ async fn g02_handler_without_the_media_state_is_500() {
     assert_eq!(site.calls.count(), 1);
 }
 
-// What a handler takes.
+// Extractors of the handler.
 
 #[tokio::test]
 async fn g02_optional_proof_is_none_only_without_a_layer() {

@@ -15,7 +15,7 @@ use super::support::{World, owner, post_json, send};
 
 type Posted = Json<Vec<UnverifiedId>>;
 
-/// The team that a header names, as a login of its own establishes it.
+/// The team in a header, in place of an authentication of its own.
 struct Team(String);
 
 impl<S: Sync> FromRequestParts<S> for Team {
@@ -27,7 +27,7 @@ impl<S: Sync> FromRequestParts<S> for Team {
     }
 }
 
-/// Shows every owner that the handler can get hold of.
+/// Responds with every owner that the handler can read.
 async fn owners(
     extracted: Owner,
     optional: Option<Owner>,
@@ -77,7 +77,7 @@ async fn g17_owner_in_the_extensions_is_the_one_of_the_proof() {
     assert_eq!(send(&app, request(&world, &id)).await.text(), "ana ana ana ana");
 }
 
-/// A login that is added inside of the guard comes too late to change the owner.
+/// An authentication layer inside of the guard runs too late to change the owner.
 #[tokio::test]
 async fn g17_owner_inserted_behind_the_guard_is_not_extracted() {
     async fn extracted(owner: Owner, optional: Option<Owner>) -> String {

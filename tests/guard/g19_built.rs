@@ -1,7 +1,10 @@
 //! G19: wiring that can be judged when it is built is judged then.
 
-use axum::Json;
-use tower_media::{MediaState, UnverifiedId, VerifyMediaLayer};
+use axum::{Json, Router, extract::State, routing::post};
+use serde_json::json;
+use tower_media::{InMemory, MediaState, UnverifiedId, VerifiedMedia, VerifyMediaLayer};
+
+use super::support::{Answer, World, post_json, send};
 
 fn guard() -> VerifyMediaLayer<Json<Vec<UnverifiedId>>> {
     VerifyMediaLayer::new(MediaState::in_memory())
@@ -76,4 +79,103 @@ fn g19_the_panic_names_the_line_of_the_application() {
     let file = seen.lock().unwrap().clone();
     std::panic::set_hook(before);
     assert!(file.ends_with("g19_built.rs"), "{file}");
+}
+
+// Two states.
+
+type Posted = Json<Vec<UnverifiedId>>;
+
+/// Sends an id of Ana to an application.
+async fn answer(world: &World, app: Router) -> Answer {
+    let id = world.upload(&world.ana, "me").await;
+    send(&app, post_json(&world.ana, "/", &json!([id]))).await
+}
+
+fn assert_names_both(answer: &Answer, what: &str) {
+    assert_eq!(answer.status, 500, "{what}");
+    assert_eq!(answer.json()["type"], "urn:problem:tower-media:wrong-wiring");
+    let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+    // Other tests make states too, so the numbers differ between runs.
+    let text: String = detail.chars().filter(|c| !c.is_ascii_digit()).collect();
+    assert_eq!(
+        text,
+        "The media ids of this request were verified by `MediaState`  (over `Faulty<InMemory>`), but \
+         its extensions hold `MediaState`  (over `InMemory`). Give `VerifyMediaLayer` and \
+         `.layer(media.layer())` clones of one `MediaState`.",
+        "{what}"
+    );
+}
+
+#[tokio::test]
+async fn g19_handler_with_another_state_is_500() {
+    let world = World::new();
+    let other = MediaState::new(InMemory::new());
+    let guard = || VerifyMediaLayer::<Posted>::new(world.media.clone());
+    for (what, route) in [
+        ("MediaState", post(async |_: MediaState| "reached")),
+        ("Option<MediaState>", post(async |_: Option<MediaState>| "reached")),
+        ("VerifiedMedia", post(async |_: VerifiedMedia| "reached")),
+        ("VerifiedMedia<E>", post(async |_: VerifiedMedia<Posted>| "reached")),
+        ("Option<VerifiedMedia>", post(async |_: Option<VerifiedMedia<Posted>>| "reached")),
+    ] {
+        // Inserted outside of the guard, and behind it.
+        let outside = Router::new().route("/", route.clone().layer(guard())).layer(other.layer());
+        let behind = Router::new().route("/", route.layer((guard(), other.layer())));
+        for routes in [outside, behind] {
+            let login = axum::middleware::from_fn(super::support::login);
+            assert_names_both(&answer(&world, routes.layer(login)).await, what);
+        }
+    }
+}
+
+#[tokio::test]
+async fn g19_clones_of_one_state_are_one_state() {
+    async fn handler(
+        _: VerifiedMedia<Posted>,
+        _: Option<MediaState>,
+        _: MediaState,
+    ) -> &'static str {
+        "reached"
+    }
+    let world = World::new();
+    let guard = VerifyMediaLayer::<Posted>::new(world.media.clone());
+    let routes = Router::new().route("/", post(handler).layer(guard));
+    let twice = routes.layer(world.media.clone().layer()).layer(world.media.layer());
+    assert_eq!(answer(&world, world.app(twice)).await.text(), "reached");
+}
+
+#[tokio::test]
+async fn g19_state_inserted_behind_the_guard_counts() {
+    let world = World::new();
+    let other = MediaState::new(InMemory::new());
+    let handler = async |_: VerifiedMedia<Posted>, media: MediaState| format!("{media:?}");
+    let guard = VerifyMediaLayer::<Posted>::new(world.media.clone());
+    let routes = Router::new().route("/", post(handler).layer((guard, world.media.layer())));
+    let answer = answer(&world, world.app(routes.layer(other.layer()))).await;
+    assert_eq!(answer.text(), format!("{:?}", world.media));
+}
+
+#[tokio::test]
+async fn g19_every_guard_of_the_route_must_have_the_state() {
+    let world = World::new();
+    let other = MediaState::new(InMemory::new());
+    let outer = VerifyMediaLayer::<Posted>::new(world.media.clone());
+    let inner = VerifyMediaLayer::<Option<axum::extract::Path<UnverifiedId>>>::new(other.clone());
+    let inner = inner.id_count(0..=1);
+    let handler = async |_: MediaState| "reached";
+    let route = post(handler).layer((outer, inner, other.layer()));
+    let login = axum::middleware::from_fn(super::support::login);
+    let app = Router::new().route("/", route).layer(login);
+    assert_names_both(&answer(&world, app).await, "two guards");
+}
+
+/// The router's state is not visible to an extractor of another type: only the extensions are compared.
+#[tokio::test]
+async fn g19_router_state_is_not_compared() {
+    let world = World::new();
+    let guard = VerifyMediaLayer::<Posted>::new(world.media.clone());
+    let handler = async |_: VerifiedMedia<Posted>, State(_): State<MediaState>| "reached";
+    let app = Router::new().route("/", post(handler).layer(guard)).with_state(world.media.clone());
+    let login = axum::middleware::from_fn(super::support::login);
+    assert_eq!(answer(&world, app.layer(login)).await.text(), "reached");
 }
