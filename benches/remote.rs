@@ -91,7 +91,7 @@ fn guard(service: &Service, owner: &Owner, staleness: Option<Duration>) -> Route
         remote = remote.max_staleness(staleness);
     }
     let media = MediaState::new(remote.build().unwrap());
-    let layer = VerifyMediaLayer::<Json<Generate>, _>::new(media.clone()).scopes(["me"]);
+    let layer = VerifyMediaLayer::<Json<Generate>>::new(media.clone()).scopes(["me"]);
     Router::new()
         .route("/", post(guarded).layer(layer))
         .layer(media.layer())

@@ -160,7 +160,7 @@ fn broken(error: axum_login::Error<Users>) -> StatusCode {
 }
 
 fn app(media: &MediaState) -> Router {
-    let guard = VerifyMediaLayer::<Path<UnverifiedId>, _>::new(media.clone()).owner_from(owner);
+    let guard = VerifyMediaLayer::<Path<UnverifiedId>>::new(media.clone()).owner_from(owner);
     // Secure cookies need TLS, which a demonstration on loopback has not.
     let sessions = SessionManagerLayer::new(MemoryStore::default()).with_secure(false);
     Router::new()

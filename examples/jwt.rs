@@ -121,9 +121,9 @@ async fn demo_token(
 
 fn app(media: &MediaState, keys: Keys) -> Router {
     // `Caller` needs the keys, so the layer gets the state that the router gets.
-    let guard = VerifyMediaLayer::<Path<UnverifiedId>, _>::new(media.clone())
-        .with_state(keys.clone())
-        .owner_from::<Caller>(|Caller(owner)| Ok(owner));
+    let guard =
+        VerifyMediaLayer::<Path<UnverifiedId>, Keys>::new_with_state(media.clone(), keys.clone())
+            .owner_from::<Caller>(|Caller(owner)| Ok(owner));
     Router::new()
         .route("/pictures/{id}", get(picture).layer(guard))
         .route("/pictures", post(upload))

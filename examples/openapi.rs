@@ -117,8 +117,8 @@ async fn demo_login(mut request: Request, next: Next) -> Response {
 }
 
 fn app(media: &MediaState) -> Router {
-    let references = VerifyMediaLayer::<Json<Collage>, _>::new(media.clone()).ids(1..=8);
-    let by_path = VerifyMediaLayer::<Path<UnverifiedId>, _>::new(media.clone());
+    let references = VerifyMediaLayer::<Json<Collage>>::new(media.clone()).id_count(1..=8);
+    let by_path = VerifyMediaLayer::<Path<UnverifiedId>>::new(media.clone());
     Router::new()
         .route("/collage", post(collage).layer(references))
         .route("/pictures/{id}", get(picture).layer(by_path))

@@ -57,13 +57,13 @@ impl Ownership for Table {
         // tenants here: where they have, the tenant is one more column to compare.
         let albums = question.scopes().as_slice().map(json);
         let ids: Vec<String> = sqlx::query_scalar(OWNED)
-            .bind(json(question.ids()))
+            .bind(json(&question.ids().collect::<Vec<_>>()))
             .bind(question.owner().subject())
             .bind(albums)
             .fetch_all(&self.0)
             .await
             .map_err(unavailable)?;
-        // What the table holds is trusted; what was asked is not, and is only lent for the question.
+        // The ids of the table are trusted; those of the question are plain text from a client.
         ids.into_iter().map(|id| Ok(MediaId::from_trusted(id)?)).collect()
     }
 }
@@ -124,7 +124,7 @@ async fn demo_login(mut request: Request, next: Next) -> Response {
 
 fn app(pool: SqlitePool) -> Router {
     let media = MediaState::with_ownership_only(Table(pool.clone()));
-    let guard = VerifyMediaLayer::<Json<Vec<UnverifiedId>>, _>::new(media);
+    let guard = VerifyMediaLayer::<Json<Vec<UnverifiedId>>>::new(media);
     Router::new()
         .route("/collage", post(collage).layer(guard))
         .route("/pictures", post(upload))

@@ -62,8 +62,9 @@ async fn demo_login(mut request: Request, next: Next) -> Response {
 }
 
 fn app(media: &MediaState) -> Router {
-    let guard = VerifyMediaLayer::<Json<Collage>, _>::new(media.clone()).scopes(["me"]).ids(1..=8);
-    let by_path = VerifyMediaLayer::<Path<UnverifiedId>, _>::new(media.clone());
+    let guard =
+        VerifyMediaLayer::<Json<Collage>>::new(media.clone()).scopes(["me"]).id_count(1..=8);
+    let by_path = VerifyMediaLayer::<Path<UnverifiedId>>::new(media.clone());
     Router::new()
         .route("/collage", post(collage).layer(guard))
         .route("/pictures/{id}/thumbnail", get(thumbnail).layer(by_path))

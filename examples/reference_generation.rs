@@ -79,9 +79,9 @@ async fn upload(
 }
 
 fn app(media: &MediaState, model: Model) -> Router {
-    let guard = VerifyMediaLayer::<Json<Generate>, _>::new(media.clone())
+    let guard = VerifyMediaLayer::<Json<Generate>>::new(media.clone())
         .scopes(["me", "wardrobe", "comic"])
-        .ids(1..=8);
+        .id_count(1..=8);
     Router::new()
         .route("/generate", post(generate).layer(guard))
         .route("/upload/{scope}", post(upload))

@@ -42,7 +42,7 @@ async fn demo_login(mut request: Request, next: Next) -> Result<Response, Status
 fn app(media: &MediaState) -> Result<Router> {
     let avatar = Transform::new().with_width(96).with_height(96).with_fit(Fit::Cover);
     let delivery = DeliveryRoutes::new(media.clone()).transform("avatar", avatar)?;
-    let guard = VerifyMediaLayer::<Path<UnverifiedId>, _>::new(media.clone());
+    let guard = VerifyMediaLayer::<Path<UnverifiedId>>::new(media.clone());
     Ok(Router::new()
         .route("/share/{id}", get(share).layer(guard))
         .merge(delivery.into_router())

@@ -126,7 +126,7 @@ async fn upload(owner: Owner, media: MediaState, body: Bytes) -> Result<(StatusC
 
 fn app(media: &MediaState) -> Router {
     let accounts = Accounts::default();
-    let guard = VerifyMediaLayer::<Path<UnverifiedId>, _>::new(media.clone());
+    let guard = VerifyMediaLayer::<Path<UnverifiedId>>::new(media.clone());
     Router::new()
         .route("/pictures/{id}", get(picture).layer(guard))
         .route("/pictures", post(upload))

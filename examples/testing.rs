@@ -56,7 +56,7 @@ async fn demo_login(mut request: Request, next: Next) -> Response {
 }
 
 fn app(media: &MediaState) -> Router {
-    let guard = VerifyMediaLayer::<Path<UnverifiedId>, _>::new(media.clone()).scopes(["me"]);
+    let guard = VerifyMediaLayer::<Path<UnverifiedId>>::new(media.clone()).scopes(["me"]);
     albums(media).route("/pictures/{id}", get(picture).layer(guard)).layer(media.layer())
 }
 
@@ -65,7 +65,7 @@ fn app_with_a_hole(media: &MediaState) -> Router {
 }
 
 fn albums(media: &MediaState) -> Router {
-    let guard = VerifyMediaLayer::<Json<Album>, _>::new(media.clone()).scopes(["me"]).ids(1..=8);
+    let guard = VerifyMediaLayer::<Json<Album>>::new(media.clone()).scopes(["me"]).id_count(1..=8);
     Router::new().route("/albums", post(album).layer(guard))
 }
 

@@ -63,7 +63,7 @@ pub use self::{
         DynOwnership, IdCollector, OwnedMedia, Ownership, OwnershipQuestion, OwnershipStatus,
     },
     problem::Problem,
-    state::{Admin, MediaState, MediaStateBuilder, MissingMediaState},
+    state::{Admin, MediaState, MediaStateBuilder},
     verify::VerifyMediaLayer,
 };
 

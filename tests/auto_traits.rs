@@ -7,7 +7,7 @@ use tower_media::{
     Download, Error, InMemory, Media, MediaId, MediaState, OwnedMedia, Owner, Scopes, UnverifiedId,
     Upload, UrlSigner, VerifyMediaLayer,
     backend::SharedBackend,
-    extract::{MultipartForm, VerifyMediaRejection, ViaBody, ViaParts},
+    extract::{MultipartForm, VerifyMediaRejection},
     routes::{DeliveryRoutes, UploadPolicy, UploadRejection, UploadRoutes, Uploads},
     verify::{ResponseFuture, VerifyMedia},
 };
@@ -18,16 +18,16 @@ struct Confined(#[expect(dead_code, reason = "for its type")] Rc<()>);
 type Inner = tower::util::BoxCloneSyncService<axum::extract::Request, Response, Error>;
 
 #[test]
-fn g13_layer_and_service_are_clone_send_and_sync_whatever_the_extractor_is() {
+fn g13_layer_and_service_are_clone_send_sync_for_any_extractor() {
     fn portable<T: Clone + Send + Sync + Unpin + 'static>() {}
-    portable::<VerifyMediaLayer<Confined, ViaParts>>();
-    portable::<VerifyMediaLayer<Json<Confined>, ViaBody>>();
-    portable::<VerifyMedia<Inner, Confined, ViaParts>>();
-    portable::<VerifyMedia<Inner, Json<Confined>, ViaBody>>();
+    portable::<VerifyMediaLayer<Confined>>();
+    portable::<VerifyMediaLayer<Json<Confined>>>();
+    portable::<VerifyMedia<Inner, Confined>>();
+    portable::<VerifyMedia<Inner, Json<Confined>>>();
 }
 
 #[test]
-fn g13_what_crosses_threads_can() {
+fn g13_shared_types_are_send_and_sync() {
     fn shared<T: Send + Sync + 'static>() {}
     fn sent<T: Send + 'static>() {}
     shared::<MediaState>();

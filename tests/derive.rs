@@ -1,4 +1,4 @@
-//! `#[derive(MediaIds)]` asks every field, whatever the shape of the type.
+//! `#[derive(MediaIds)]` collects from every field, for every shape of a type.
 
 #![deny(deprecated)]
 #![allow(dead_code, missing_docs, clippy::unwrap_used, reason = "tests")]
@@ -28,13 +28,13 @@ use tower_media::{
     UnverifiedId, VerifiedMedia, VerifyMediaLayer,
 };
 
-/// Everything asked about is owned, so a proof holds exactly the ids that were collected.
+/// Grants everything, so a proof contains exactly the ids that were collected.
 #[derive(Debug)]
 struct Everything;
 
 impl Ownership for Everything {
     async fn owned(&self, question: &OwnershipQuestion<'_>) -> tower_media::Result<Vec<MediaId>> {
-        Ok(question.ids().to_vec())
+        Ok(question.select(|_| true))
     }
 }
 
@@ -42,7 +42,7 @@ fn media() -> MediaState {
     MediaState::builder(InMemory::new()).ownership(Everything).build()
 }
 
-/// Extracts a value that the test put into the request.
+/// Extracts a value that the test inserted into the request.
 struct Sent<T>(Arc<T>);
 
 impl<T: MediaIds> MediaIds for Sent<T> {
@@ -60,9 +60,9 @@ impl<S: Sync, T: Send + Sync + 'static> FromRequestParts<S> for Sent<T> {
     }
 }
 
-/// What the guard collects from a value.
+/// The ids that the guard collects from a value.
 async fn ids_of<T: MediaIds + Send + Sync + 'static>(value: T) -> Vec<String> {
-    let route = get(proven).layer(VerifyMediaLayer::<Sent<T>, _>::new(media()).ids(0..=1000));
+    let route = get(proven).layer(VerifyMediaLayer::<Sent<T>>::new(media()).id_count(0..=1000));
     let mut request = Request::get("/").body(Body::empty()).unwrap();
     request.extensions_mut().insert(Arc::new(value));
     let (status, text) = send(Router::new().route("/", route), request).await;
@@ -74,7 +74,7 @@ async fn proven(VerifiedMedia((), owned): VerifiedMedia) -> String {
     owned.ids().iter().map(MediaId::as_str).collect::<Vec<_>>().join(" ")
 }
 
-/// The answer to a request of somebody who is signed in.
+/// The response to a request of an authenticated owner.
 async fn send<A>(app: A, mut request: Request) -> (StatusCode, String)
 where
     A: Service<Request, Response = Response, Error = Infallible>,
@@ -90,12 +90,12 @@ fn id(text: &str) -> UnverifiedId {
     UnverifiedId::parse(text).unwrap()
 }
 
-/// A type of another crate: it does not say which ids it carries.
+/// A type of another crate, without `MediaIds`.
 #[derive(Debug, Clone, Copy, Default)]
 struct Foreign;
 
 #[tokio::test]
-async fn every_field_is_asked_in_the_order_of_declaration() {
+async fn every_field_is_collected_in_declaration_order() {
     #[derive(MediaIds)]
     struct Post {
         text: String,
@@ -122,7 +122,7 @@ async fn every_field_is_asked_in_the_order_of_declaration() {
 }
 
 #[tokio::test]
-async fn tuple_structs_are_asked_and_skip_what_they_are_told_to() {
+async fn tuple_structs_are_collected_except_skipped_fields() {
     #[derive(MediaIds)]
     struct Pair(UnverifiedId, #[media(skip)] Foreign, UnverifiedId);
     #[derive(MediaIds)]
@@ -138,7 +138,7 @@ async fn tuple_structs_are_asked_and_skip_what_they_are_told_to() {
 }
 
 #[tokio::test]
-async fn every_variant_is_asked() {
+async fn every_variant_is_collected() {
     #[derive(MediaIds)]
     enum Picture {
         None,
@@ -159,7 +159,7 @@ async fn every_variant_is_asked() {
 
 #[tokio::test]
 async fn fields_may_have_any_name() {
-    // What the derive itself calls things, raw identifiers, and a field that will go.
+    // Names that the derive itself uses, raw identifiers, and a deprecated field.
     #[derive(MediaIds)]
     struct Names {
         ids: UnverifiedId,
@@ -198,7 +198,7 @@ async fn generics_lifetimes_and_constants_are_carried_over() {
 }
 
 #[tokio::test]
-async fn a_parameter_is_bounded_only_where_it_is_asked() {
+async fn parameter_is_bounded_only_if_it_is_collected() {
     trait Kind {
         type Reference;
     }
@@ -220,7 +220,7 @@ async fn a_parameter_is_bounded_only_where_it_is_asked() {
 }
 
 #[tokio::test]
-async fn recursive_types_are_asked_all_the_way_down() {
+async fn recursive_types_are_collected_to_any_depth() {
     #[derive(MediaIds)]
     struct Node<T> {
         value: T,
@@ -244,7 +244,7 @@ async fn recursive_types_are_asked_all_the_way_down() {
 }
 
 #[tokio::test]
-async fn types_out_of_macros_are_asked() {
+async fn types_made_by_macros_are_collected() {
     macro_rules! payload {
         ($name:ident { $($field:ident: $type:ty),* }) => {
             #[derive(MediaIds)]
@@ -257,7 +257,7 @@ async fn types_out_of_macros_are_asked() {
 
 #[test]
 fn the_crate_may_have_another_name() {
-    // Stands for the crate, so that it shows which one is meant.
+    // Replaces the crate, so the test shows which path the derive uses.
     mod guarded {
         pub(super) type IdCollector = Vec<u8>;
 
@@ -282,14 +282,14 @@ fn the_crate_may_have_another_name() {
 }
 
 #[tokio::test]
-async fn leaf_types_carry_none() {
+async fn leaf_types_carry_no_ids() {
     let leaves = (
         ((), true, 'a', "text", String::from("text")),
         (1_u8, -1_i128, 0.5_f64, std::num::NonZeroU32::MIN),
         (Duration::ZERO, std::time::SystemTime::UNIX_EPOCH),
         (std::net::Ipv4Addr::LOCALHOST, std::path::PathBuf::from("text")),
         bytes::Bytes::from("text"),
-        // It may be acted on already.
+        // Verified already.
         MediaId::from_trusted("trusted").unwrap(),
         PhantomData::<Foreign>,
     );
@@ -297,7 +297,7 @@ async fn leaf_types_carry_none() {
 }
 
 #[tokio::test]
-async fn containers_carry_what_their_elements_do() {
+async fn containers_carry_the_ids_of_their_elements() {
     assert_eq!(ids_of([id("a"), id("b")]).await, ["a", "b"]);
     assert_eq!(ids_of(VecDeque::from([id("a")])).await, ["a"]);
     assert_eq!(ids_of(LinkedList::from([id("a")])).await, ["a"]);
@@ -307,7 +307,7 @@ async fn containers_carry_what_their_elements_do() {
     assert!(ids_of(Err::<UnverifiedId, _>(Foreign)).await.is_empty());
 }
 
-/// A key that is sorted, which an id by itself is not.
+/// A sorted key.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Key(&'static str);
 
@@ -318,7 +318,7 @@ impl MediaIds for Key {
 }
 
 #[tokio::test]
-async fn maps_carry_their_keys_and_values() {
+async fn maps_carry_the_ids_of_keys_and_values() {
     assert_eq!(ids_of(HashMap::from([(id("a"), id("b"))])).await, ["a", "b"]);
     assert_eq!(ids_of(BTreeMap::from([(Key("b"), id("a"))])).await, ["b", "a"]);
     assert_eq!(ids_of(BTreeSet::from([Key("b"), Key("a")])).await, ["a", "b"]);
@@ -338,12 +338,12 @@ enum Tree {
 }
 
 impl Tree {
-    /// The ids in it, told without the trait.
+    /// The ids in it, without the trait.
     fn model(&self, ids: &mut Vec<String>) {
         match self {
             Self::Nothing | Self::Text(_) => {}
             Self::Id(id) => {
-                // The only way to a text that has not been verified is its `Debug`.
+                // The text of an unverified id is visible in its `Debug` only.
                 let debug = format!("{id:?}");
                 let text = debug.split('"').nth(1).unwrap().to_owned();
                 if !ids.contains(&text) {
@@ -363,7 +363,7 @@ impl Tree {
 fn trees() -> impl Strategy<Value = Tree> {
     let leaf = prop_oneof![
         Just(Tree::Nothing),
-        // Few enough that they repeat.
+        // Few, so that they repeat.
         "[a-d]{1,2}".prop_map(|text| Tree::Id(id(&text))),
         "[a-d]{1,2}".prop_map(Tree::Text),
     ];
@@ -392,30 +392,30 @@ proptest! {
     }
 }
 
-/// An extractor made of extractors, as `axum-macros` derives them.
+/// An extractor made of extractors, as `axum-macros` derives it.
 #[derive(FromRequestParts, MediaIds)]
 struct Args {
     named: Path<UnverifiedId>,
     also: Query<HashMap<String, UnverifiedId>>,
 }
 
-/// The same one level further in, where no field names a `Path`.
+/// The same one level deeper, where no field names a `Path`.
 #[derive(FromRequestParts, MediaIds)]
 struct Outer {
     args: Args,
 }
 
 #[tokio::test]
-async fn an_extractor_made_of_extractors_is_asked_in_all_of_them() {
-    let guard = VerifyMediaLayer::<Outer, _>::new(media());
+async fn extractor_made_of_extractors_is_collected_in_all() {
+    let guard = VerifyMediaLayer::<Outer>::new(media());
     let app = Router::new().route("/{id}", get(proven).layer(guard));
     let request = Request::get("/a?x=b").body(Body::empty()).unwrap();
     assert_eq!(send(app, request).await, (StatusCode::OK, "a b".into()));
 }
 
 #[tokio::test]
-async fn a_path_inside_of_an_extractor_is_known_to_need_the_route() {
-    let guard = VerifyMediaLayer::<Outer, _>::new(media());
+async fn path_in_an_extractor_requires_the_route() {
+    let guard = VerifyMediaLayer::<Outer>::new(media());
     let app = guard.layer(Router::new().route("/{id}", get(proven)));
     let (status, text) = send(app, Request::get("/a").body(Body::empty()).unwrap()).await;
     assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
@@ -423,14 +423,14 @@ async fn a_path_inside_of_an_extractor_is_known_to_need_the_route() {
 }
 
 #[tokio::test]
-async fn a_recursive_payload_may_be_an_extractor() {
+async fn recursive_payload_can_be_an_extractor() {
     #[derive(Deserialize, FromRequest, MediaIds)]
     #[from_request(via(Json))]
     struct Comment {
         picture: UnverifiedId,
         parent: Option<Box<Comment>>,
     }
-    let guard = VerifyMediaLayer::<Comment, _>::new(media());
+    let guard = VerifyMediaLayer::<Comment>::new(media());
     let app = guard.layer(Router::new().route("/", post(proven)));
     let request = Request::post("/")
         .header(header::CONTENT_TYPE, "application/json")

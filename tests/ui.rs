@@ -2,6 +2,6 @@
 
 #[test]
 #[ignore = "needs Rust 1.95, whose messages are recorded, and two minutes"]
-fn what_must_not_compile_says_what_to_write_instead() {
+fn compile_errors_name_the_correction() {
     trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
 }

@@ -150,7 +150,7 @@ pub(crate) async fn refusing() -> (Router, String, String) {
     let bob = Owner::new("9d2e7f31-bob").expect("a subject");
     let upload = Upload::new("a picture").scope("me");
     let foreign = media.upload(&bob, upload).await.expect("stored").id;
-    let guard = VerifyMediaLayer::<Path<UnverifiedId>, _>::new(media.clone());
+    let guard = VerifyMediaLayer::<Path<UnverifiedId>>::new(media.clone());
     let router = Router::new().route("/pictures/{id}", get(async || ()).layer(guard));
     let path = |id: MediaId| format!("/pictures/{id}");
     (router.layer(Extension(ana())).with_state(()), path(foreign), path(MediaId::random()))
@@ -167,7 +167,7 @@ fn ids(count: usize) -> impl Iterator<Item = String> {
 
 fn by_path(grants: &Grants) -> [(&'static str, MethodRouter); 4] {
     let decide = AsyncRequireAuthorizationLayer::new(DecideByPath(grants.clone()));
-    let guard = |media| VerifyMediaLayer::<Path<Listed>, _>::new(media).ids(1..=256);
+    let guard = |media| VerifyMediaLayer::<Path<Listed>>::new(media).id_count(1..=256);
     [
         ("bare", get(path)),
         ("tower-http", get(path).layer(decide)),
@@ -178,7 +178,7 @@ fn by_path(grants: &Grants) -> [(&'static str, MethodRouter); 4] {
 
 fn by_json(grants: &Grants) -> [(&'static str, MethodRouter); 5] {
     let decide = AsyncRequireAuthorizationLayer::new(DecideByJson(grants.clone()));
-    let guard = |media| VerifyMediaLayer::<Json<Generate>, _>::new(media).ids(1..=256);
+    let guard = |media| VerifyMediaLayer::<Json<Generate>>::new(media).id_count(1..=256);
     [
         ("bare", post(json)),
         ("tower-http", post(json).layer(decide)),
@@ -271,7 +271,7 @@ impl Grants {
 impl Ownership for Grants {
     async fn owned(&self, question: &OwnershipQuestion<'_>) -> tower_media::Result<Vec<MediaId>> {
         let Some(owned) = self.0.get(question.owner()) else { return Ok(Vec::new()) };
-        Ok(question.ids().iter().filter(|id| owned.contains(id.as_str())).cloned().collect())
+        Ok(question.select(|id| owned.contains(id)))
     }
 }
 
@@ -281,7 +281,7 @@ struct GrantAll;
 
 impl Ownership for GrantAll {
     async fn owned(&self, question: &OwnershipQuestion<'_>) -> tower_media::Result<Vec<MediaId>> {
-        Ok(question.ids().to_vec())
+        Ok(question.select(|_| true))
     }
 }
 

@@ -10,22 +10,20 @@ use syn::{
     meta::ParseNestedMeta, parse_quote, spanned::Spanned as _,
 };
 
-/// Derives `MediaIds`: **every** field is asked for the media ids it carries, in the order in which
-/// the fields are declared.
+/// Derives `MediaIds`, which collects the media ids of **every** field, in the order of declaration.
 ///
-/// For structs, tuple structs and enums, recursive ones too. If a field that is asked names a type
-/// parameter `T`, then `T` has to be `MediaIds`; if it names only `T::Item`, then `T::Item` has to be.
+/// Supports structs, tuple structs and enums, recursive ones included. If a field names a type parameter
+/// `T`, the implementation requires `T: MediaIds`; if it names only `T::Item`, `T::Item: MediaIds`.
 ///
-/// A struct that is an extractor may hold other extractors, `Path` among them. A recursive one must
-/// spell its pointer out (`Box<Self>`, not an alias of it): what is behind a `Box`, `Rc`, `Arc` or
-/// `&` is not searched for a `Path`, and the search through anything else has to end.
+/// A struct that is an extractor can contain other extractors, such as `Path`. A recursive struct must
+/// name its pointer (`Box<Self>`, not an alias of it): the search for a `Path` ends at a `Box`, `Rc`, `Arc`
+/// or `&`, and would not end elsewhere.
 ///
 /// # Attributes
 ///
-/// - `#[media(skip)]` on a field: its type is of another crate and carries no media ids. On a field
-///   that does carry some, they are not verified, and a handler that indexes the proof with one
-///   panics.
-/// - `#[media(crate = "path")]` on the type: where `tower_media` is, if it was renamed.
+/// - `#[media(skip)]` on a field whose type is of another crate and carries no media ids. Ids in such a
+///   field are not verified, and a handler that indexes the proof with one panics.
+/// - `#[media(crate = "path")]` on the type: the path of `tower_media`, if the dependency was renamed.
 #[proc_macro_derive(MediaIds, attributes(media))]
 pub fn derive_media_ids(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as DeriveInput);
@@ -54,7 +52,7 @@ fn expand(input: DeriveInput) -> Result<Tokens> {
         Data::Union(union) => {
             return Err(Error::new(
                 union.union_token.span(),
-                "`MediaIds` cannot be derived for a union: which of its fields holds ids is unknown",
+                "`MediaIds` cannot be derived for a union, because its active field is unknown",
             ));
         }
     };
@@ -78,24 +76,24 @@ fn expand(input: DeriveInput) -> Result<Tokens> {
     })
 }
 
-/// The types of the fields that are asked.
+/// The types of the fields without `#[media(skip)]`.
 struct Asked {
     krate: Path,
     types: Vec<Type>,
 }
 
 impl Asked {
-    /// A pattern that binds every field that is not skipped, and the calls that ask each of them.
+    /// Returns a pattern that binds every field that is not skipped, and the calls that collect from them.
     fn fields(&mut self, fields: &Fields) -> Result<(Tokens, Tokens)> {
         let krate = &self.krate;
         let mut bindings = Vec::new();
         let mut visits = Tokens::new();
         for (number, field) in fields.iter().enumerate() {
-            // Numbered, not named: a field may be called anything, the collector's name included.
+            // Numbered, because the name of a field may be that of the collector.
             let binding = format_ident!("__field{number}", span = Span::mixed_site());
             let mut shown = quote! { _ };
             if !is_skipped(&field.attrs)? {
-                // At the span of the type, so that a type without `MediaIds` is what gets underlined.
+                // At the span of the type, which the compiler underlines if it lacks `MediaIds`.
                 let ty = &field.ty;
                 visits.extend(quote_spanned! { ty.span() =>
                     <#ty as #krate::MediaIds>::media_ids(#binding, __ids);
@@ -117,8 +115,8 @@ impl Asked {
     }
 }
 
-/// Whether the type names a pointer. Only through one can a type contain itself, which would make
-/// the constant `READS_PATH` ask for its own value; and no extractor is behind one.
+/// Returns whether the type names a pointer. A type can contain itself only through one, and the constant
+/// `READS_PATH` would then depend on itself; no extractor is behind a pointer.
 fn names_pointer(ty: &Type) -> bool {
     words(ty).iter().any(|word| match word {
         TokenTree::Punct(punct) => punct.as_char() == '&',
@@ -127,7 +125,7 @@ fn names_pointer(ty: &Type) -> bool {
     })
 }
 
-/// Bounds what the asked types name of the type parameters: `T` itself, or `T::Item` in its place.
+/// Adds bounds for the type parameters that the collected types name: `T`, or `T::Item` instead.
 fn bounded(mut generics: Generics, krate: &Path, types: &[Type]) -> Generics {
     let parameters: Vec<_> = generics.type_params().map(|param| param.ident.clone()).collect();
     for ty in types.iter().filter(|ty| !is_phantom(ty)) {
@@ -150,7 +148,7 @@ fn bounded(mut generics: Generics, krate: &Path, types: &[Type]) -> Generics {
     generics
 }
 
-/// The tokens of a type, those inside of brackets among them.
+/// Returns the tokens of a type, including those inside of brackets.
 fn words(ty: &Type) -> Vec<TokenTree> {
     fn open(tokens: Tokens) -> Vec<TokenTree> {
         let each = tokens.into_iter().flat_map(|token| match token {
@@ -174,14 +172,14 @@ fn is_skipped(attributes: &[Attribute]) -> Result<bool> {
             skipped = true;
             return Ok(());
         }
-        Err(meta.error("on a field there is only `#[media(skip)]`"))
+        Err(meta.error("unknown attribute: a field supports `#[media(skip)]`"))
     })?;
     Ok(skipped)
 }
 
 fn no_attributes(attributes: &[Attribute]) -> Result<()> {
     each_meta(attributes, |meta| {
-        Err(meta.error("on a variant there is nothing to set; `#[media(skip)]` goes on its fields"))
+        Err(meta.error("a variant supports no attribute: write `#[media(skip)]` on its fields"))
     })
 }
 
@@ -192,7 +190,7 @@ fn crate_path(attributes: &[Attribute]) -> Result<Path> {
             path = meta.value()?.parse::<syn::LitStr>()?.parse()?;
             return Ok(());
         }
-        Err(meta.error("on a type there is only `#[media(crate = \"path\")]`"))
+        Err(meta.error("unknown attribute: a type supports `#[media(crate = \"path\")]`"))
     })?;
     Ok(path)
 }

@@ -58,8 +58,8 @@ pub(crate) async fn open(
 
 pub(crate) fn app(media: &MediaState) -> Router {
     let references =
-        VerifyMediaLayer::<Json<Collage>, _>::new(media.clone()).scopes([SCOPE]).ids(1..=8);
-    let by_path = VerifyMediaLayer::<Path<UnverifiedId>, _>::new(media.clone()).scopes([SCOPE]);
+        VerifyMediaLayer::<Json<Collage>>::new(media.clone()).scopes([SCOPE]).id_count(1..=8);
+    let by_path = VerifyMediaLayer::<Path<UnverifiedId>>::new(media.clone()).scopes([SCOPE]);
     let policy = UploadPolicy::of_types(TYPES).scope(SCOPE).max_bytes(20 << 20);
 
     Router::new()

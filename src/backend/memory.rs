@@ -181,7 +181,7 @@ impl Inner {
         Ok(Page::new(items.into_iter().map(|item| item.media.clone()).collect(), next))
     }
 
-    fn standing(&self, question: &OwnershipQuestion<'_>, id: &MediaId) -> OwnershipStatus {
+    fn standing(&self, question: &OwnershipQuestion<'_>, id: &str) -> OwnershipStatus {
         match self.items.get(id) {
             None => OwnershipStatus::Absent,
             Some(item) if item.owner != *question.owner() => OwnershipStatus::Foreign,
@@ -200,13 +200,12 @@ impl Item {
 impl Ownership for InMemory {
     async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
         let inner = self.lock();
-        let owned = |id: &&MediaId| inner.standing(question, id) == OwnershipStatus::Owned;
-        Ok(question.ids().iter().filter(owned).cloned().collect())
+        Ok(question.select(|id| inner.standing(question, id) == OwnershipStatus::Owned))
     }
 
     async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<OwnershipStatus>> {
         let inner = self.lock();
-        Ok(question.ids().iter().map(|id| inner.standing(question, id)).collect())
+        Ok(question.ids().map(|id| inner.standing(question, id)).collect())
     }
 }
 

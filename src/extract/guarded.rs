@@ -1,4 +1,4 @@
-//! Running an extractor without using up the request.
+//! Runs an extractor without consuming the request.
 
 use std::{error::Error, iter, mem};
 
@@ -13,12 +13,12 @@ use http_body_util::{BodyExt as _, Full, LengthLimitError};
 
 use super::{Refusal, UnreadableBody, VerifyMediaRejection};
 
-/// Marks an extractor that reads only the parts of a request. Its body streams on untouched.
+/// Marks an extractor that reads only the parts of a request. The body is not touched.
 #[derive(Debug, Clone, Copy)]
 pub enum ViaParts {}
 
-/// Marks an extractor that consumes the body. The body is read once, within axum's body limit, and
-/// the very same bytes are put back for the handler.
+/// Marks an extractor that consumes the body. The body is read once, within axum's body limit, and the
+/// same bytes are restored for the handler.
 #[derive(Debug, Clone, Copy)]
 pub enum ViaBody {}
 
@@ -26,20 +26,20 @@ pub enum ViaBody {}
 #[derive(Debug, Clone, Copy)]
 pub enum ViaStream {}
 
-/// An extractor that the guard can run. The marker `M` says how, and is always inferred.
+/// An extractor that the guard can run. The marker `M` selects the way, and the compiler infers it.
 ///
-/// Implemented for every axum extractor, by whichever of `FromRequestParts` and `FromRequest` it
-/// implements, and for [`MultipartForm`](super::MultipartForm).
+/// Implemented for every type that implements `FromRequestParts` or `FromRequest`, and for
+/// [`MultipartForm`](super::MultipartForm). A bound on it is needed only in a function that accepts
+/// extractors of both kinds; `M` is then a type parameter of that function, written `_` by its callers.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an extractor that `VerifyMediaLayer` can run",
     note = "for a payload in a JSON body write `Json<{Self}>`, and likewise `Form`, `Query`, `Path`",
     note = "an extractor needs `FromRequestParts<{S}>` or `FromRequest<{S}>`; if it needs the router's state, \
-            give the layer the state: `.with_state(state)`",
-    note = "for a multipart form use `MultipartForm<T>`",
-    note = "the layer's second parameter is inferred where it is written: `VerifyMediaLayer::<E, _>`"
+            give the layer the state: `VerifyMediaLayer::new_with_state(media, state)`",
+    note = "for a multipart form use `MultipartForm<T>`"
 )]
 pub trait GuardedExtractor<S, M>: Sized + Send + 'static {
-    /// Extracts, and leaves the rest of the request for the handler.
+    /// Extracts the value, and restores the request for the handler.
     #[doc(hidden)]
     fn extract(
         parts: &mut Parts,
@@ -78,13 +78,13 @@ where
             }
         };
         let copy = Request::from_parts(parts.clone(), Body::from(bytes));
-        // Boxed apart: together the two futures are too large for what an allocator keeps at hand.
+        // Boxed separately: one future of both sizes exceeds the allocator's cached size classes.
         let extracted = Box::pin(E::from_request(copy, state)).await;
         extracted.map_err(|rejection| Refusal::Extractor(rejection.into_response()))
     }
 }
 
-/// Puts axum's limit on a body. The limit is in the extensions, where only axum can read it.
+/// Applies axum's body limit. The limit is in the extensions, where only axum can read it.
 pub(super) fn limited(parts: &mut Parts, body: Body) -> Body {
     let mut request = Request::new(body);
     mem::swap(request.extensions_mut(), &mut parts.extensions);
@@ -98,7 +98,7 @@ fn unreadable(error: axum::Error) -> Refusal {
     VerifyMediaRejection::UnreadableBody(UnreadableBody { too_large }).into()
 }
 
-/// Whether axum's body limit is what a body failed with: it is somewhere along the chain.
+/// Returns whether a body failed because of axum's body limit, which is in the error's source chain.
 pub(super) fn is_over_limit(error: &(dyn Error + 'static)) -> bool {
     iter::successors(Some(error), |&error| error.source())
         .any(|error| error.is::<LengthLimitError>())

@@ -1,4 +1,4 @@
-//! Which media ids a payload carries.
+//! The media ids of a payload.
 
 use std::{
     borrow::Cow,
@@ -18,16 +18,16 @@ use crate::{
     ownership::IdCollector,
 };
 
-/// Says which media ids a payload carries.
+/// Lists the media ids of a payload.
 ///
-/// Derive it. The derive asks **every** field, so a new field that holds ids is verified without
-/// anybody remembering it, and a field of a type that does not implement the trait does not compile
-/// until `#[media(skip)]` says in writing that it carries no ids.
+/// Derive it. The derive collects from **every** field, so the ids of a new field are verified without
+/// another line of code, and a field of a type without `MediaIds` does not compile until
+/// `#[media(skip)]` declares that it carries no ids.
 ///
-/// An id is an [`UnverifiedId`]. Texts, numbers and the other leaf types of the standard library carry
-/// none, even a `String` that the application takes for an id; containers carry what their elements
-/// do, maps in keys and values; axum's `Json`, `Form`, `Query` and `Path` carry what they wrap; tuples
-/// carry what all their members do (promise G11).
+/// An id is an [`UnverifiedId`]. Text, numbers and the other leaf types of the standard library carry no
+/// ids, even a `String` with the text of one; containers carry the ids of their elements, maps those of
+/// keys and values; axum's `Json`, `Form`, `Query` and `Path` carry those of their content; tuples carry
+/// those of all their members (promise G11).
 ///
 /// # Example
 ///
@@ -40,7 +40,7 @@ use crate::{
 ///     text: String,
 ///     pictures: Vec<Picture>,
 ///     by_language: HashMap<String, UnverifiedId>,
-///     #[media(skip)] // of another crate, which knows nothing of media ids
+///     #[media(skip)] // of another crate, without media ids
 ///     extra: serde_json::Value,
 /// }
 ///
@@ -53,7 +53,7 @@ use crate::{
 /// # carries_ids::<Post>();
 /// ```
 ///
-/// By hand it is one line per id:
+/// Implemented by hand, it is one line per id:
 ///
 /// ```
 /// use tower_media::{IdCollector, MediaIds, UnverifiedId};
@@ -67,16 +67,18 @@ use crate::{
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` could carry media ids that nobody would check",
-    label = "does not say which media ids it carries",
-    note = "derive it: `#[derive(MediaIds)]` on `{Self}`",
-    note = "or, on a field of a type that carries no media ids, write `#[media(skip)]`",
-    note = "or, for an extractor whose payload is not yours, use `VerifyMediaLayer::ids_from`, and \
-            `MultipartForm<T>` for a multipart form"
+    message = "`{Self}` may carry media ids, and does not list them for verification",
+    label = "does not implement `MediaIds`",
+    note = "if `{Self}` is your type, write `#[derive(MediaIds)]` on it",
+    note = "if it is a foreign type without media ids in a field, write `#[media(skip)]` on the field",
+    note = "if it is a foreign type without media ids in an extractor, wrap the extractor in the guard and in \
+            the handler: `Skip<Path<{Self}>>` for `Path<{Self}>`",
+    note = "if it is a foreign type with media ids, create the layer with \
+            `VerifyMediaLayer::with_ids(media, |payload| ..)`",
+    note = "for a multipart form use `MultipartForm<T>`"
 )]
 pub trait MediaIds {
-    /// Whether the ids come from the parameters of a route, which only a layer inside of the routing
-    /// can see.
+    /// `true` if ids come from path parameters, which only a layer inside of the routing can see.
     #[doc(hidden)]
     const READS_PATH: bool = false;
 
@@ -106,9 +108,14 @@ carries_none! {
     std::time::Duration, std::time::SystemTime,
     std::net::IpAddr, std::net::Ipv4Addr, std::net::Ipv6Addr, std::net::SocketAddr,
     std::path::Path, std::path::PathBuf, bytes::Bytes,
-    // It may be acted on already, and no client can have sent it.
+    // Verified already: it does not deserialise, so no client can have sent it.
     MediaId,
 }
+
+// A UUID of another entity, such as an order, like a `String`. A media id is an `UnverifiedId`, also if the
+// application's ids are UUIDs: `Uuid` reads five spellings of one.
+#[cfg(feature = "uuid")]
+carries_none!(uuid::Uuid);
 
 impl<T: ?Sized> MediaIds for PhantomData<T> {
     fn media_ids(&self, _: &mut IdCollector) {}
@@ -136,7 +143,7 @@ impl<T: MediaIds + ToOwned + ?Sized> MediaIds for Cow<'_, T> {
 
 fn each<'a, T: MediaIds + 'a>(items: impl IntoIterator<Item = &'a T>, ids: &mut IdCollector) {
     for item in items {
-        // Too many is too many: a million more change nothing (promise G6).
+        // The request is refused already: skip the remaining elements (promise G6).
         if ids.is_overflowed() {
             return;
         }
@@ -182,7 +189,7 @@ impl<T: MediaIds> MediaIds for Option<T> {
     }
 }
 
-/// An extraction that may have failed. What it failed with is not asked for ids.
+/// An extraction that may have failed. The error carries no ids.
 impl<T: MediaIds, E> MediaIds for Result<T, E> {
     const READS_PATH: bool = T::READS_PATH;
 

@@ -1,29 +1,39 @@
-//! What the guard takes out of a request, and what a handler takes out of the guard.
+//! Extractors for guarded routes, the ids in their payloads, and the guard's rejections.
 //!
-//! - [`MediaIds`] says which ids a payload carries.
-//! - [`OwnerSource`] says who is asking.
-//! - [`GuardedExtractor`] runs any axum extractor and gives the request back.
+//! - [`MediaIds`] lists the media ids of a payload.
+//! - [`VerifiedMedia`] gives a handler the extracted value and the proof of ownership.
 //! - [`MultipartForm`] is a multipart form whose ids are verified before its files are read.
-//! - [`VerifiedMedia`] is what the handler gets.
+//! - [`IdList`], [`empty_as_none`] and [`Skip`] are for query strings, HTML forms and foreign types.
+//! - [`GuardedExtractor`] runs any axum extractor and restores the request for the handler.
+//! - [`VerifyMediaRejection`] lists the refusals of the guard.
 
 mod guarded;
 mod ids;
+mod media_state;
 mod multipart;
 mod owner;
 mod rejection;
+mod skip;
+mod text;
 mod verified;
 
 #[cfg(feature = "routes")]
 pub(crate) use self::multipart::{Part, Reader, is_file, reader};
 pub use self::{
-    guarded::{GuardedExtractor, ViaBody, ViaParts, ViaStream},
+    guarded::GuardedExtractor,
     ids::MediaIds,
     multipart::{FilePart, MultipartForm},
-    owner::{OwnerExtension, OwnerFrom, OwnerSource},
     rejection::{
-        CheckFailed, InvalidIds, MediaNotOwned, MissingOwner, MissingVerifyMediaLayer, NoSuchRoute,
-        TooFewIds, TooManyIds, UnreadableBody, VerifyMediaRejection, WrongWiring,
+        CheckFailed, InvalidIds, MediaNotOwned, MediaStateRejection, MismatchedMediaState,
+        MissingMediaState, MissingOwner, MissingVerifyMediaLayer, NoSuchRoute, TooFewIds,
+        TooManyIds, UnreadableBody, VerifiedMediaRejection, VerifyMediaRejection, WrongWiring,
     },
+    skip::Skip,
+    text::{IdList, empty_as_none},
     verified::VerifiedMedia,
 };
-pub(crate) use self::{rejection::Refusal, verified::seal};
+pub(crate) use self::{
+    owner::OwnerSource,
+    rejection::Refusal,
+    verified::{outer_owner, seal},
+};

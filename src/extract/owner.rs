@@ -1,49 +1,94 @@
-//! Who is asking, and where that is found in a request.
+//! The authenticated owner of a request.
 
-use std::{convert::Infallible, fmt, sync::Arc};
+use std::{convert::Infallible, fmt, marker::PhantomData, sync::Arc};
 
 use axum::{
     extract::{FromRequestParts, OptionalFromRequestParts},
-    http::request::Parts,
+    http::{Extensions, request::Parts},
     response::IntoResponse as _,
 };
+use futures_util::future::BoxFuture;
 
-use super::{MissingOwner, Refusal, VerifyMediaRejection};
+use super::{MissingOwner, Refusal, VerifyMediaRejection, verified::outer_owner};
 use crate::owner::{InvalidOwner, Owner};
 
-/// Finds the authenticated owner in a request. Implemented by [`OwnerExtension`] and [`OwnerFrom`],
-/// and sealed.
-pub trait OwnerSource<S>: sealed::Sealed + Clone + Send + Sync + 'static {
-    #[doc(hidden)]
-    fn owner(
-        &self,
-        parts: &mut Parts,
-        state: &S,
-    ) -> impl Future<Output = Result<Owner, Refusal>> + Send;
+/// The part of a request that names the authenticated owner.
+pub(crate) enum OwnerSource<S> {
+    /// The [`Owner`] in the request's extensions.
+    Extension,
+    /// An extractor of the application, such as claims or a session.
+    Extractor(Arc<dyn ReadOwner<S>>),
 }
 
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for super::OwnerExtension {}
-    impl<X> Sealed for super::OwnerFrom<X> {}
-}
+impl<S: Sync> OwnerSource<S> {
+    pub(crate) fn from_extractor<X>(
+        read: impl Fn(X) -> Result<Owner, InvalidOwner> + Send + Sync + 'static,
+    ) -> Self
+    where
+        X: FromRequestParts<S> + 'static,
+    {
+        Self::Extractor(Arc::new(OwnerFrom { read, extractor: PhantomData }))
+    }
 
-/// The [`Owner`] that an authentication layer put into the request's extensions: the default.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct OwnerExtension;
-
-impl<S: Sync> OwnerSource<S> for OwnerExtension {
-    async fn owner(&self, parts: &mut Parts, state: &S) -> Result<Owner, Refusal> {
-        <Owner as FromRequestParts<S>>::from_request_parts(parts, state).await.map_err(refused)
+    pub(crate) async fn owner(&self, parts: &mut Parts, state: &S) -> Result<Owner, Refusal> {
+        match self {
+            Self::Extension => find(&parts.extensions).cloned().ok_or_else(missing),
+            Self::Extractor(extractor) => extractor.read(parts, state).await,
+        }
     }
 }
 
-/// The owner that an authentication layer put into the request's extensions, or 401.
+/// The erased extractor of an [`OwnerSource`].
+pub(crate) trait ReadOwner<S>: fmt::Debug + Send + Sync {
+    fn read<'a>(
+        &'a self,
+        parts: &'a mut Parts,
+        state: &'a S,
+    ) -> BoxFuture<'a, Result<Owner, Refusal>>;
+}
+
+struct OwnerFrom<X, F> {
+    read: F,
+    extractor: PhantomData<fn(X)>,
+}
+
+impl<S, X, F> ReadOwner<S> for OwnerFrom<X, F>
+where
+    S: Sync,
+    X: FromRequestParts<S>,
+    F: Fn(X) -> Result<Owner, InvalidOwner> + Send + Sync,
+{
+    fn read<'a>(
+        &'a self,
+        parts: &'a mut Parts,
+        state: &'a S,
+    ) -> BoxFuture<'a, Result<Owner, Refusal>> {
+        Box::pin(async move {
+            match X::from_request_parts(parts, state).await {
+                Ok(extracted) => (self.read)(extracted).map_err(|_| missing()),
+                Err(rejection) => Err(Refusal::Extractor(rejection.into_response())),
+            }
+        })
+    }
+}
+
+fn missing() -> Refusal {
+    VerifyMediaRejection::MissingOwner(MissingOwner).into()
+}
+
+/// The owner of the guard that let the request pass, or else the one in the extensions.
+fn find(extensions: &Extensions) -> Option<&Owner> {
+    outer_owner(extensions).or_else(|| extensions.get())
+}
+
+/// Extracts the authenticated owner: that of the [`VerifyMediaLayer`](crate::VerifyMediaLayer) that let
+/// the request pass (promise G17), or else the one that an authentication layer inserted into the
+/// request's extensions. Without either the response is 401.
 impl<S: Sync> FromRequestParts<S> for Owner {
     type Rejection = MissingOwner;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        parts.extensions.get::<Self>().cloned().ok_or(MissingOwner)
+        find(&parts.extensions).cloned().ok_or(MissingOwner)
     }
 }
 
@@ -51,48 +96,30 @@ impl<S: Sync> OptionalFromRequestParts<S> for Owner {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
-        Ok(parts.extensions.get::<Self>().cloned())
+        Ok(find(&parts.extensions).cloned())
     }
 }
 
-/// The owner that an extractor `X` knows of: claims, a session, whatever authentication is used.
-pub struct OwnerFrom<X> {
-    read: Arc<dyn Fn(X) -> Result<Owner, InvalidOwner> + Send + Sync>,
-}
-
-impl<X> OwnerFrom<X> {
-    pub(crate) fn new(
-        read: impl Fn(X) -> Result<Owner, InvalidOwner> + Send + Sync + 'static,
-    ) -> Self {
-        Self { read: Arc::new(read) }
-    }
-}
-
-impl<X> Clone for OwnerFrom<X> {
+impl<S> Clone for OwnerSource<S> {
     fn clone(&self) -> Self {
-        Self { read: Arc::clone(&self.read) }
-    }
-}
-
-impl<X> fmt::Debug for OwnerFrom<X> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "OwnerFrom<{}>", std::any::type_name::<X>())
-    }
-}
-
-impl<S, X> OwnerSource<S> for OwnerFrom<X>
-where
-    S: Sync,
-    X: FromRequestParts<S> + 'static,
-{
-    async fn owner(&self, parts: &mut Parts, state: &S) -> Result<Owner, Refusal> {
-        match X::from_request_parts(parts, state).await {
-            Ok(x) => (self.read)(x).map_err(|_| refused(MissingOwner)),
-            Err(rejection) => Err(Refusal::Extractor(rejection.into_response())),
+        match self {
+            Self::Extension => Self::Extension,
+            Self::Extractor(extractor) => Self::Extractor(Arc::clone(extractor)),
         }
     }
 }
 
-fn refused(missing: MissingOwner) -> Refusal {
-    VerifyMediaRejection::MissingOwner(missing).into()
+impl<S> fmt::Debug for OwnerSource<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Extension => f.write_str("Extension"),
+            Self::Extractor(extractor) => extractor.fmt(f),
+        }
+    }
+}
+
+impl<X, F> fmt::Debug for OwnerFrom<X, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OwnerFrom<{}>", std::any::type_name::<X>())
+    }
 }

@@ -1,4 +1,4 @@
-//! The guard's refusals, each of which is a response.
+//! The rejections of the guard and of its extractors. Each one is a response.
 
 use std::{error::Error as StdError, fmt, sync::Arc};
 
@@ -13,13 +13,12 @@ use crate::{
     problem::Problem,
 };
 
-/// Why [`VerifyMedia`](crate::verify::VerifyMedia) refused a request.
+/// The reason why [`VerifyMedia`](crate::verify::VerifyMedia) refused a request.
 ///
-/// As a response it is `application/problem+json`; `VerifyMediaLayer::on_reject` puts another body
-/// in its place. Whoever made the body, the rejection is in the extensions of the response, where
-/// an outer layer finds it.
+/// As a response it is `application/problem+json`; `VerifyMediaLayer::on_reject` replaces that. In both
+/// cases the rejection is in the extensions of the response, for outer layers.
 ///
-/// What the extractor itself refuses is not here: its own rejection is passed through unchanged.
+/// A rejection of the extractor is not included: it is passed through unchanged.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum VerifyMediaRejection {
@@ -43,28 +42,28 @@ pub enum VerifyMediaRejection {
     WrongWiring(WrongWiring),
 }
 
-/// Nobody is signed in, or what signed them in names nobody.
+/// The request has no authenticated owner, or an invalid one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MissingOwner;
 
-/// The extractor reads path parameters, and the router found no route for the path: `Router::layer`
-/// puts a layer on the fallback as well.
+/// The extractor reads path parameters, and no route matched the path: `Router::layer` puts the layer on
+/// the fallback as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NoSuchRoute;
 
-/// The body is larger than axum's body limit, or broke off.
+/// The body is larger than axum's body limit, or ended early.
 #[derive(Debug, Clone)]
 pub struct UnreadableBody {
     pub(crate) too_large: bool,
 }
 
-/// `VerifyMediaLayer::ids_from` found something in the payload that is not an id.
+/// The closure of `VerifyMediaLayer::with_ids` found invalid text in the payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidIds(pub(crate) InvalidMediaId);
 
-/// The payload carries fewer ids than the route needs.
+/// The payload carries fewer ids than the route requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooFewIds {
     pub(crate) min: usize,
@@ -79,18 +78,18 @@ pub struct TooManyIds {
     pub(crate) max: usize,
 }
 
-/// At least one id is not the owner's: unknown, removed, another's, or in another scope. The answer
+/// At least one id is not owned: unknown, deleted, of another owner, or in another scope. The response
 /// is the same for all of these (promise G5).
 #[derive(Debug, Clone)]
 pub struct MediaNotOwned {
     pub(crate) missing: Arc<[UnverifiedId]>,
 }
 
-/// The question could not be answered, so nothing is known of the ids.
+/// The ownership query failed, so it is unknown whether the ids are owned.
 #[derive(Debug, Clone)]
 pub struct CheckFailed(pub(crate) Arc<Error>);
 
-/// The layer was declared in a way that cannot work.
+/// The layer is at a place where it cannot work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrongWiring {
     pub(crate) extractor: &'static str,
@@ -98,47 +97,47 @@ pub struct WrongWiring {
 }
 
 impl UnreadableBody {
-    /// Returns whether the body is larger than the limit, rather than broken off.
+    /// Returns `true` if the body is larger than the limit, and `false` if it ended early.
     pub fn is_too_large(&self) -> bool {
         self.too_large
     }
 }
 
 impl TooFewIds {
-    /// Returns how many distinct ids the payload carries.
+    /// Returns the number of distinct ids that the payload carries.
     pub fn found(&self) -> usize {
         self.found
     }
 
-    /// Returns the least number of distinct ids that the route needs.
+    /// Returns the smallest number of distinct ids that the route accepts.
     pub fn min(&self) -> usize {
         self.min
     }
 }
 
 impl TooManyIds {
-    /// Returns the greatest number of distinct ids that the route allows.
+    /// Returns the greatest number of distinct ids that the route accepts.
     pub fn max(&self) -> usize {
         self.max
     }
 }
 
 impl MediaNotOwned {
-    /// Returns the ids that are not the owner's, in the caller's spelling and order.
+    /// Returns the ids that are not owned, in the spelling and order of the request.
     pub fn missing(&self) -> impl ExactSizeIterator<Item = &str> {
         self.missing.iter().map(UnverifiedId::text)
     }
 }
 
 impl CheckFailed {
-    /// Returns what kept the question from being answered.
+    /// Returns the error of the ownership query.
     pub fn error(&self) -> &Error {
         &self.0
     }
 }
 
 impl VerifyMediaRejection {
-    /// Returns the problem that the client is told.
+    /// Returns the problem details for the client.
     pub fn problem(&self) -> Problem {
         let unprocessable = StatusCode::UNPROCESSABLE_ENTITY;
         match self {
@@ -194,7 +193,7 @@ impl VerifyMediaRejection {
         self.problem().status
     }
 
-    /// Returns the text for people: one or two sentences without internals.
+    /// Returns the text of the response: one or two sentences without internals.
     pub fn body_text(&self) -> String {
         self.problem().detail.into_owned()
     }
@@ -215,7 +214,7 @@ impl VerifyMediaRejection {
     }
 }
 
-/// How many ids a route takes, in words.
+/// Formats the range of ids that a route accepts.
 fn count(min: usize, max: usize) -> String {
     match (min, max) {
         (1, 1) => "exactly one media id".to_owned(),
@@ -227,7 +226,7 @@ fn count(min: usize, max: usize) -> String {
 impl fmt::Display for WrongWiring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { extractor, reason } = self;
-        write!(f, "`VerifyMediaLayer::<{extractor}, _>` {reason}.")
+        write!(f, "`VerifyMediaLayer::<{extractor}>` {reason}.")
     }
 }
 
@@ -259,7 +258,7 @@ impl IntoResponse for MissingOwner {
     }
 }
 
-/// Either a refusal of the guard, or the answer of somebody's extractor, passed through.
+/// A refusal of the guard, or the response of an extractor, passed through.
 #[derive(Debug)]
 pub enum Refusal {
     /// The guard's own.
@@ -274,47 +273,109 @@ impl From<VerifyMediaRejection> for Refusal {
     }
 }
 
-/// `VerifiedMedia` was extracted where no [`VerifyMediaLayer`](crate::VerifyMediaLayer) put one: 500.
+/// The reason why [`VerifiedMedia`](crate::VerifiedMedia) could not be extracted: 500.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifiedMediaRejection {
+    /// No layer with this extractor ran, or the value was extracted before.
+    #[error(transparent)]
+    MissingVerifyMediaLayer(#[from] MissingVerifyMediaLayer),
+    /// The request's extensions hold another `MediaState` than the layer verified with.
+    #[error(transparent)]
+    MismatchedMediaState(#[from] MismatchedMediaState),
+}
+
+/// The reason why [`MediaState`](crate::MediaState) could not be extracted: 500.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MediaStateRejection {
+    /// The request's extensions hold no `MediaState`.
+    #[error(transparent)]
+    MissingMediaState(#[from] MissingMediaState),
+    /// The request's extensions hold another `MediaState` than the layer verified with.
+    #[error(transparent)]
+    MismatchedMediaState(#[from] MismatchedMediaState),
+}
+
+/// `VerifiedMedia` was extracted, but no [`VerifyMediaLayer`](crate::VerifyMediaLayer) with this
+/// extractor ran, or the value was extracted before: 500.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MissingVerifyMediaLayer {
     pub(crate) extractor: &'static str,
     pub(crate) taken: bool,
 }
 
-impl MissingVerifyMediaLayer {
-    /// Returns the status of the response.
-    pub fn status(&self) -> StatusCode {
-        StatusCode::INTERNAL_SERVER_ERROR
-    }
+/// [`MediaState`](crate::MediaState) was extracted, but [`MediaState::layer`](crate::MediaState::layer)
+/// inserted none into the request: 500.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`MediaState` was extracted, but is not in the request's extensions. Add `.layer(media.layer())` \
+     to the router, after the routes that need it."
+)]
+#[non_exhaustive]
+pub struct MissingMediaState;
 
-    /// Returns what is wrong with the wiring, and how to mend it.
-    pub fn body_text(&self) -> String {
-        let extractor = self.extractor;
-        if self.taken {
-            return format!(
-                "`VerifiedMedia<{extractor}>` was extracted twice from one request. Take it once \
-                 and pass it on, or take a bare `VerifiedMedia`, which gives the proof alone."
-            );
-        }
-        format!(
-            "`VerifiedMedia<{extractor}>` was extracted, but no `VerifyMediaLayer::<{extractor}, _>` \
-             ran. Put the layer on this route with exactly this extractor; `Router::layer` covers \
-             only routes that were added before it."
-        )
-    }
+/// The request was verified with one [`MediaState`](crate::MediaState), and another one is in its
+/// extensions: 500 (promise G19).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "The media ids of this request were verified by {verified}, but its extensions hold {inserted}. \
+     Give `VerifyMediaLayer` and `.layer(media.layer())` clones of one `MediaState`."
+)]
+pub struct MismatchedMediaState {
+    pub(crate) verified: String,
+    pub(crate) inserted: String,
 }
 
 impl fmt::Display for MissingVerifyMediaLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.body_text())
+        let extractor = self.extractor;
+        if self.taken {
+            return write!(
+                f,
+                "`VerifiedMedia<{extractor}>` was extracted twice from one request. Take it once and \
+                 pass it on, or take a bare `VerifiedMedia`, which gives the proof alone."
+            );
+        }
+        write!(
+            f,
+            "`VerifiedMedia<{extractor}>` was extracted, but no `VerifyMediaLayer::<{extractor}>` ran. \
+             Put the layer on this route with exactly this extractor; `Router::layer` covers only \
+             routes that were added before it."
+        )
     }
 }
 
 impl StdError for MissingVerifyMediaLayer {}
 
-impl IntoResponse for MissingVerifyMediaLayer {
-    fn into_response(self) -> Response {
-        tracing::error!(extractor = self.extractor, "{self}");
-        Problem::new(self.status(), "wrong-wiring", self.body_text()).into_response()
-    }
+/// Rejections of the handler's own extractors, all of which are errors in the wiring.
+macro_rules! wrong_wiring {
+    ($($rejection:ident),*) => {
+        $(impl $rejection {
+            /// Returns the status of the response.
+            pub fn status(&self) -> StatusCode {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
+
+            /// Returns the error in the wiring, and the way to correct it.
+            pub fn body_text(&self) -> String {
+                self.to_string()
+            }
+        }
+
+        impl IntoResponse for $rejection {
+            fn into_response(self) -> Response {
+                tracing::error!("{self}");
+                Problem::new(self.status(), "wrong-wiring", self.body_text()).into_response()
+            }
+        })*
+    };
 }
+
+wrong_wiring!(
+    VerifiedMediaRejection,
+    MediaStateRejection,
+    MissingVerifyMediaLayer,
+    MissingMediaState,
+    MismatchedMediaState
+);

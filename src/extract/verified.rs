@@ -1,4 +1,4 @@
-//! What a handler gets from the guard, and how it is kept from being forged on the way.
+//! The verified value and its proof, which no other code can forge on the way to the handler.
 
 use std::{
     any::{Any, type_name},
@@ -11,11 +11,11 @@ use axum::{
     http::{Extensions, request::Parts},
 };
 
-use super::MissingVerifyMediaLayer;
-use crate::ownership::OwnedMedia;
+use super::{MismatchedMediaState, MissingVerifyMediaLayer, VerifiedMediaRejection};
+use crate::{owner::Owner, ownership::OwnedMedia, state::MediaState};
 
-/// The value that [`VerifyMediaLayer`](crate::VerifyMediaLayer) extracted, with the proof that its
-/// media are the caller's.
+/// The value that [`VerifyMediaLayer`](crate::VerifyMediaLayer) extracted, with the proof that the
+/// caller owns its media.
 ///
 /// `E` is the layer's extractor, and the value is the very one that was checked: nothing is parsed a
 /// second time, so no second parser can read another id (promise G7). A bare `VerifiedMedia` gives
@@ -25,8 +25,9 @@ use crate::ownership::OwnedMedia;
 ///
 /// # Errors
 ///
-/// [`MissingVerifyMediaLayer`], a 500, if no layer with this `E` ran, and if the value has been
-/// taken already. `Option<VerifiedMedia<E>>` is `None` only where no layer ran.
+/// [`VerifiedMediaRejection`], a 500, if no layer with this `E` ran, if the value was extracted before,
+/// and if the request's extensions hold another [`MediaState`] than the layer verified with.
+/// `Option<VerifiedMedia<E>>` is `None` only if no layer with this `E` ran.
 ///
 /// See [`verify`](crate::verify) for an example.
 #[must_use]
@@ -38,10 +39,12 @@ impl<E> fmt::Debug for VerifiedMedia<E> {
     }
 }
 
-/// The extension that carries a proof. Private, so that nobody else can put one in or take it out.
+/// The extension that carries a proof. Private, so that no other code can insert or remove one.
 #[derive(Clone)]
 struct Proof {
     owned: OwnedMedia,
+    // The state that made the proof.
+    media: MediaState,
     // A `Mutex<Option<E>>`. Shared, because extensions are cloned; behind a lock, because `E` need
     // be neither `Clone` nor `Sync`; optional, because the handler takes it.
     value: Arc<dyn Any + Send + Sync>,
@@ -49,27 +52,60 @@ struct Proof {
     outer: Option<Arc<Proof>>,
 }
 
-/// Puts a proof into a request. Only the guard calls this.
-pub(crate) fn seal<E: Send + 'static>(request: &mut Extensions, extracted: E, owned: OwnedMedia) {
+/// Inserts a proof into a request. Only the guard calls this.
+pub(crate) fn seal<E: Send + 'static>(
+    request: &mut Extensions,
+    extracted: E,
+    owned: OwnedMedia,
+    media: MediaState,
+) {
     let outer = request.remove().map(Arc::new);
     let value = Arc::new(Mutex::new(Some(extracted)));
-    request.insert(Proof { owned, value, outer });
+    request.insert(Proof { owned, media, value, outer });
+}
+
+/// The owner of the guards that the request has passed. All of them have the same one.
+pub(crate) fn outer_owner(request: &Extensions) -> Option<&Owner> {
+    request.get::<Proof>().map(|proof| proof.owned.owner())
+}
+
+/// Returns the proofs of a request from the innermost guard to the outermost.
+fn proofs(request: &Extensions) -> impl Iterator<Item = &Proof> {
+    iter::successors(request.get::<Proof>(), |proof| proof.outer.as_deref())
+}
+
+/// Compares the state in the extensions with those of all guards that the request has passed.
+pub(super) fn mismatch(request: &Extensions) -> Option<MismatchedMediaState> {
+    proofs(request).find_map(|proof| proof.mismatch(request))
+}
+
+impl Proof {
+    fn mismatch(&self, request: &Extensions) -> Option<MismatchedMediaState> {
+        let inserted = request.get::<MediaState>().filter(|media| !media.is_same(&self.media))?;
+        Some(MismatchedMediaState { verified: self.media.name(), inserted: inserted.name() })
+    }
 }
 
 impl<E: Send + 'static> VerifiedMedia<E> {
-    fn take(parts: &Parts) -> Result<Self, MissingVerifyMediaLayer> {
+    fn take(request: &Extensions) -> Result<Self, VerifiedMediaRejection> {
         let missing = |taken| MissingVerifyMediaLayer { extractor: type_name::<E>(), taken };
-        let innermost = parts.extensions.get::<Proof>().ok_or(missing(false))?;
         // A bare `VerifiedMedia` is `VerifiedMedia<()>`: then this is an `Option<E>`.
         let mut unit = Some(());
-        if let Some(unit) = (&mut unit as &mut dyn Any).downcast_mut::<Option<E>>() {
-            return Ok(Self(unit.take().expect("set above"), innermost.owned.clone()));
+        let unit = (&mut unit as &mut dyn Any).downcast_mut::<Option<E>>();
+        let value = |proof: &'_ Proof| proof.value.downcast_ref::<Mutex<Option<E>>>().is_some();
+        let proof = proofs(request).find(|proof| unit.is_some() || value(proof));
+        let proof = proof.ok_or(missing(false))?;
+        if let Some(mismatch) = proof.mismatch(request) {
+            return Err(mismatch.into());
         }
-        let (value, owned) = iter::successors(Some(innermost), |proof| proof.outer.as_deref())
-            .find_map(|proof| Some((proof.value.downcast_ref::<Mutex<Option<E>>>()?, &proof.owned)))
-            .ok_or(missing(false))?;
-        let value = value.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Ok(Self(value.ok_or(missing(true))?, owned.clone()))
+        let value = match unit {
+            Some(unit) => unit.take(),
+            None => {
+                let value = proof.value.downcast_ref::<Mutex<Option<E>>>().expect("found by it");
+                value.lock().unwrap_or_else(PoisonError::into_inner).take()
+            }
+        };
+        Ok(Self(value.ok_or(missing(true))?, proof.owned.clone()))
     }
 }
 
@@ -78,10 +114,10 @@ where
     S: Sync,
     E: Send + 'static,
 {
-    type Rejection = MissingVerifyMediaLayer;
+    type Rejection = VerifiedMediaRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        Self::take(parts)
+        Self::take(&parts.extensions)
     }
 }
 
@@ -90,12 +126,13 @@ where
     S: Sync,
     E: Send + 'static,
 {
-    type Rejection = MissingVerifyMediaLayer;
+    type Rejection = VerifiedMediaRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
-        match Self::take(parts) {
+        use VerifiedMediaRejection::MissingVerifyMediaLayer as Missing;
+        match Self::take(&parts.extensions) {
             Ok(verified) => Ok(Some(verified)),
-            Err(MissingVerifyMediaLayer { taken: false, .. }) => Ok(None),
+            Err(Missing(MissingVerifyMediaLayer { taken: false, .. })) => Ok(None),
             Err(rejection) => Err(rejection),
         }
     }

@@ -1,20 +1,20 @@
-//! Ids in the order in which they came, each once.
+//! An insertion-ordered set of ids.
 
 use std::collections::{HashMap, hash_map::Entry};
 
 use crate::id::{MediaId, UnverifiedId};
 
-/// Up to here looking through all ids beats hashing one.
+/// Up to this length a linear scan is faster than hashing.
 const SCAN: usize = 16;
 
-/// The most ids for which the index has room from the start. Growing hashes all of them again.
+/// The greatest initial capacity of the index. Growing rehashes all ids.
 const ROOM: usize = 256;
 
 /// Distinct ids in the order of their first occurrence.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct IdSet {
     ids: Vec<MediaId>,
-    // Positions by id, once there are more than SCAN.
+    // Positions by id, if there are more than SCAN ids.
     index: Option<HashMap<MediaId, usize>>,
 }
 
@@ -34,7 +34,7 @@ impl IdSet {
         }
     }
 
-    /// Takes an id in, unless it is there or there are `max` already. Returns whether it is in.
+    /// Inserts an id, unless the set contains it or has `max` ids. Returns whether the set contains it.
     fn insert(&mut self, id: &UnverifiedId, max: usize) -> bool {
         let Some(index) = &mut self.index else {
             if self.position(id.text()).is_some() {
@@ -63,10 +63,10 @@ impl IdSet {
     }
 }
 
-/// Gathers the ids that a payload carries, each once, and no more than a check may ask about.
+/// Collects the distinct ids of a payload, up to the limit of the check.
 ///
-/// [`MediaIds`](crate::MediaIds) implementations receive one and [`add`](Self::add) to it. What it
-/// holds stays bounded whatever a payload adds (promise G6).
+/// [`MediaIds`](crate::MediaIds) implementations receive one and [`add`](Self::add) to it. Its memory is
+/// bounded, regardless of the number of ids that a payload adds (promise G6).
 #[derive(Debug)]
 pub struct IdCollector {
     set: IdSet,
@@ -79,15 +79,15 @@ impl IdCollector {
         Self { set: IdSet::default(), max, overflowed: false }
     }
 
-    /// Adds an id. Repeats change nothing.
+    /// Adds an id. Repeats have no effect.
     pub fn add(&mut self, id: &UnverifiedId) {
         if !self.overflowed {
             self.overflowed = !self.set.insert(id, self.max);
         }
     }
 
-    /// Returns whether there were more ids than a check may ask about, so that the answer is
-    /// decided and looking on is of no use.
+    /// Returns `true` once more ids were added than the check accepts. The request is then refused, so
+    /// the remaining ids need not be added.
     pub fn is_overflowed(&self) -> bool {
         self.overflowed
     }

@@ -1,7 +1,7 @@
-//! The question that everything here turns on: *which of these ids does this owner own?*
+//! The ownership query and the proof.
 //!
-//! An [`Ownership`] answers an [`OwnershipQuestion`] about many ids at once. The answer becomes
-//! [`OwnedMedia`], the proof, only if it covers every id asked and no other.
+//! An [`Ownership`] answers an [`OwnershipQuestion`] about many ids with one query. The answer becomes
+//! [`OwnedMedia`], the proof, only if it covers every id of the question and no other id.
 
 mod ids;
 mod proof;

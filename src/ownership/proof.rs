@@ -1,4 +1,4 @@
-//! The proof that somebody owns media, and the only way to it.
+//! The proof of ownership, and the only function that makes one.
 
 use std::{
     future::poll_fn, ops::Index, panic::AssertUnwindSafe, pin::pin, sync::Arc, task::Poll,
@@ -14,14 +14,13 @@ use crate::{
     owner::{Owner, Scopes},
 };
 
-/// The proof that an owner owns every one of these media.
+/// The proof that an owner owns all of these media.
 ///
-/// It comes from [`VerifyMediaLayer`](crate::VerifyMediaLayer) or from
-/// [`MediaState::verify`](crate::MediaState::verify), cannot be built in another way (tests have
-/// `OwnedMedia::for_test` with the feature `testkit`), and tells what was true when it was asked.
-/// Cloning is cheap.
+/// Only [`VerifyMediaLayer`](crate::VerifyMediaLayer) and
+/// [`MediaState::verify`](crate::MediaState::verify) make one (tests use `OwnedMedia::for_test`, with the
+/// feature `testkit`). It holds for the time of the check. Cloning is cheap.
 ///
-/// The ids stand in the order of the request, each once.
+/// The ids are distinct, in the order of the request.
 ///
 /// # Example
 ///
@@ -43,7 +42,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct OwnedMedia(Arc<Claim>);
 
-/// What a proof says, and nobody has verified yet.
+/// The content of a proof before its verification.
 #[derive(Debug)]
 pub(crate) struct Claim {
     pub(crate) owner: Owner,
@@ -52,7 +51,7 @@ pub(crate) struct Claim {
 }
 
 impl OwnedMedia {
-    /// Makes a proof out of nothing, to call a handler from a test.
+    /// Makes a proof without a check, for a test that calls a handler.
     #[cfg(feature = "testkit")]
     pub fn for_test(owner: Owner, scopes: Scopes, ids: impl IntoIterator<Item = MediaId>) -> Self {
         let mut set = super::IdCollector::new(usize::MAX);
@@ -62,22 +61,22 @@ impl OwnedMedia {
         Self(Arc::new(Claim { owner, scopes, ids: set.into_set() }))
     }
 
-    /// Returns whose they are.
+    /// Returns the owner.
     pub fn owner(&self) -> &Owner {
         &self.0.owner
     }
 
-    /// Returns in which scopes ownership counted.
+    /// Returns the scopes of the check.
     pub fn scopes(&self) -> &Scopes {
         &self.0.scopes
     }
 
-    /// Returns the ids in the order of the request, each once.
+    /// Returns the distinct ids in the order of the request.
     pub fn ids(&self) -> &[MediaId] {
         self.0.ids.as_slice()
     }
 
-    /// Turns an id of the request into one that may be acted on, if it was part of the check.
+    /// Converts an id of the request into a verified one, if it was part of the check.
     pub fn get(&self, id: &UnverifiedId) -> Option<&MediaId> {
         self.0.ids.position(id.text()).map(|position| &self.ids()[position])
     }
@@ -86,33 +85,33 @@ impl OwnedMedia {
 impl Index<&UnverifiedId> for OwnedMedia {
     type Output = MediaId;
 
-    /// Turns an id of the request into one that may be acted on.
+    /// Converts an id of the request into a verified one.
     ///
     /// # Panics
     ///
-    /// If the id was not part of the check. Every id of the payload that the layer verified is;
-    /// for others there is [`OwnedMedia::get`].
+    /// If the id was not part of the check. Every id of the payload that the layer verified was; for
+    /// other ids use [`OwnedMedia::get`].
     fn index(&self, id: &UnverifiedId) -> &MediaId {
         self.get(id).unwrap_or_else(|| panic!("{id:?} was not part of the ownership check"))
     }
 }
 
-/// Asks who owns the ids of a claim and accepts only an answer that covers all of them and nothing
-/// else.
+/// Sends the ownership query of a claim, and accepts only an answer with all of its ids and no other.
 ///
-/// This is the one place where a proof is made. Whatever happens to the question, a panic included,
-/// is an error (promise G1).
+/// The only function that makes a proof. Any failure of the query, a panic included, is an error
+/// (promise G1).
 pub(crate) async fn verify(
     ownership: &dyn DynOwnership,
     claim: &Arc<Claim>,
-    fresh: bool,
+    bypass_cache: bool,
     deadline: Duration,
 ) -> Result<OwnedMedia> {
     let Claim { owner, scopes, ids } = &**claim;
-    // Of no ids all are owned: there is nothing to ask (promise G3 has refused it where it matters).
+    // An empty id set is trivially owned; skip the query (promise G3 refuses it in the guard).
     if ids.len() > 0 {
-        let question = OwnershipQuestion::new(owner, scopes, ids.as_slice()).fresh(fresh);
-        // In a block, so that a panic while the future is made is caught as well.
+        let question =
+            OwnershipQuestion::new(owner, scopes, ids.as_slice()).bypass_cache(bypass_cache);
+        // In a block, which also catches a panic of the function that returns the future.
         let answer = async { ownership.dyn_owned(&question).await };
         let owned = contained("the ownership check", deadline, answer).await.map_err(unanswered)?;
         all_owned(ids, &owned)?;
@@ -120,8 +119,8 @@ pub(crate) async fn verify(
     Ok(OwnedMedia(Arc::clone(claim)))
 }
 
-/// Waits for an answer no longer than the deadline, and makes a panic on the way to it an error. An
-/// answer that is there at once pays for no timer.
+/// Awaits an answer with a deadline, and converts a panic into an error. An answer that is ready at the
+/// first poll starts no timer.
 pub(crate) async fn contained<T>(
     what: &str,
     deadline: Duration,
@@ -139,15 +138,15 @@ pub(crate) async fn contained<T>(
     }
 }
 
-/// What kept the question from being answered. Nothing that an ownership says in an error is a denial:
-/// only an answer is (promise G1).
+/// Converts the error of an ownership into that of the check. An error is never a denial, whatever its
+/// kind; only an answer is (promise G1).
 fn unanswered(error: Error) -> Error {
     match error.kind() {
         ErrorKind::Unavailable
         | ErrorKind::Timeout
         | ErrorKind::Unexpected
         | ErrorKind::Internal => error,
-        // It was given an owner that it cannot ask about, which no later request will change.
+        // The ownership does not support this kind of owner; a retry cannot succeed.
         ErrorKind::Unsupported => {
             let what = "the ownership cannot answer for this kind of owner";
             Error::new(ErrorKind::Internal, what).with_source(error)
@@ -157,7 +156,7 @@ fn unanswered(error: Error) -> Error {
 }
 
 fn all_owned(asked: &IdSet, owned: &[MediaId]) -> Result<()> {
-    // The most common answer by far: all of them, in the order asked.
+    // Fast path for the most common answer: all ids, in order.
     if asked.as_slice() == owned {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! The question and the trait that answers it.
+//! The ownership query and the trait that answers it.
 
 use std::fmt;
 
@@ -10,51 +10,87 @@ use crate::{
     owner::{Owner, Scopes},
 };
 
-/// Which of these ids does this owner own, in any of these scopes?
+/// A query: the ids among these that an owner owns in any of these scopes.
+///
+/// The ids are unverified text of a client. An [`Ownership`] reads them with [`ids`](Self::ids) as
+/// plain `&str`, which no method of [`MediaState`](crate::MediaState) accepts, and answers with
+/// [`select`](Self::select), or with ids from its own database.
 #[derive(Debug, Clone, Copy)]
 pub struct OwnershipQuestion<'a> {
     owner: &'a Owner,
     scopes: &'a Scopes,
     ids: &'a [MediaId],
-    fresh: bool,
+    bypass_cache: bool,
 }
 
 impl<'a> OwnershipQuestion<'a> {
     /// Asks about `ids`, which should be distinct.
     pub fn new(owner: &'a Owner, scopes: &'a Scopes, ids: &'a [MediaId]) -> Self {
-        Self { owner, scopes, ids, fresh: false }
+        Self { owner, scopes, ids, bypass_cache: false }
     }
 
-    /// Demands an answer that is not remembered from before.
+    /// Sets whether the answer must not come from a cache. Default: `false`.
     #[must_use]
-    pub fn fresh(mut self, fresh: bool) -> Self {
-        self.fresh = fresh;
+    pub fn bypass_cache(mut self, bypass: bool) -> Self {
+        self.bypass_cache = bypass;
         self
     }
 
-    /// Returns who must own them.
+    /// Returns the owner in question.
     pub fn owner(&self) -> &'a Owner {
         self.owner
     }
 
-    /// Returns where the ownership must count.
+    /// Returns the scopes of which at least one must match.
     pub fn scopes(&self) -> &'a Scopes {
         self.scopes
     }
 
-    /// Returns the ids in question. Nothing is known of them but that they are well formed: they
-    /// are lent for the answer and for nothing else.
-    pub fn ids(&self) -> &'a [MediaId] {
-        self.ids
+    /// Returns the unverified ids in the order of the request, each once. They are well formed
+    /// (promise G10), and nothing else is known about them.
+    pub fn ids(
+        &self,
+    ) -> impl ExactSizeIterator<Item = &'a str> + DoubleEndedIterator + Clone + use<'a> {
+        self.ids.iter().map(MediaId::as_str)
     }
 
-    /// Returns whether a remembered answer is refused.
-    pub fn is_fresh(&self) -> bool {
-        self.fresh
+    /// Returns the answer: those ids for which `is_owned` returns `true`, in the order of the request.
+    ///
+    /// # Example
+    ///
+    /// With the rows of a query in the application's own database:
+    ///
+    /// ```
+    /// use std::collections::HashSet;
+    /// use tower_media::{MediaId, OwnershipQuestion};
+    ///
+    /// fn answer(question: &OwnershipQuestion<'_>, rows: HashSet<String>) -> Vec<MediaId> {
+    ///     question.select(|id| rows.contains(id))
+    /// }
+    /// # use tower_media::{Owner, Scopes};
+    /// # let (ana, any) = (Owner::new("ana")?, Scopes::any());
+    /// # let ids = [MediaId::from_trusted("m-1")?, MediaId::from_trusted("m-2")?];
+    /// # let question = OwnershipQuestion::new(&ana, &any, &ids);
+    /// # assert_eq!(answer(&question, HashSet::from(["m-2".to_owned()])), ids[1..]);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn select(&self, mut is_owned: impl FnMut(&'a str) -> bool) -> Vec<MediaId> {
+        self.ids.iter().filter(|id| is_owned(id.as_str())).cloned().collect()
+    }
+
+    /// Returns whether the answer must not come from a cache.
+    pub fn bypasses_cache(&self) -> bool {
+        self.bypass_cache
+    }
+
+    /// Returns the ids as they would be in an answer. Only the backends of this crate may have them.
+    #[cfg(any(feature = "store", feature = "remote"))]
+    pub(crate) fn candidates(&self) -> &'a [MediaId] {
+        self.ids
     }
 }
 
-/// What the operator, and nobody else, is told of one id (promise G16).
+/// The relation of one id to an owner, for the operator only (promise G16).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OwnershipStatus {
@@ -62,16 +98,17 @@ pub enum OwnershipStatus {
     Owned,
     /// The owner owns it, but in none of the scopes.
     WrongScope,
-    /// Somebody else owns it.
+    /// Another owner owns it.
     Foreign,
-    /// There is no such id.
+    /// The id is unknown.
     Absent,
 }
 
-/// Answers which media somebody owns.
+/// Answers ownership queries.
 ///
-/// Every [`MediaBackend`](crate::MediaBackend) is one. Give [`MediaState`](crate::MediaState) another
-/// one to put the application's own table or an authorization service in its place.
+/// Every [`MediaBackend`](crate::MediaBackend) implements it. Give another implementation to
+/// [`MediaState`](crate::MediaState) to use the application's own table or an authorization service
+/// instead.
 ///
 /// # Example
 ///
@@ -85,37 +122,40 @@ pub enum OwnershipStatus {
 /// impl Ownership for Grants {
 ///     async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
 ///         let subject = question.owner().subject();
-///         let granted = |id: &&MediaId| self.0.contains(&(subject.to_owned(), id.to_string()));
-///         Ok(question.ids().iter().filter(granted).cloned().collect())
+///         Ok(question.select(|id| self.0.contains(&(subject.to_owned(), id.to_owned()))))
 ///     }
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot answer who owns media",
+    message = "`{Self}` cannot answer ownership queries",
     note = "implement `Ownership` for it: `async fn owned(&self, question: &OwnershipQuestion<'_>) -> \
-            tower_media::Result<Vec<MediaId>>`"
+            tower_media::Result<Vec<MediaId>>`, answered with `question.select(|id| ..)`"
 )]
 pub trait Ownership: fmt::Debug + Send + Sync + 'static {
     /// Returns those of the ids that the owner owns in one of the scopes.
     ///
     /// # Behavior
     ///
-    /// - Ids that are unknown, removed, of another owner or tenant, or owned in other scopes only are
+    /// - Ids that are unknown, deleted, of another owner or tenant, or owned in other scopes only are
     ///   left out; none of that is an error.
-    /// - The answer never contains an id that was not asked for. One that does is refused as a
-    ///   whole.
-    /// - Order and repeats in the answer mean nothing.
-    /// - Whatever keeps the question from being answered is an error, never an empty answer.
+    /// - The answer contains only ids of the question. An answer with any other id is rejected as a
+    ///   whole; [`OwnershipQuestion::select`] cannot make such an answer.
+    /// - Order and repeats in the answer have no meaning.
+    /// - A failure of the query is an error, never an empty answer.
     fn owned(
         &self,
         question: &OwnershipQuestion<'_>,
     ) -> impl Future<Output = Result<Vec<MediaId>>> + Send;
 
-    /// Tells the operator why: what each id asked is to the owner, in the order asked.
+    /// Returns the status of each id of the question, in its order, for the operator.
     ///
     /// # Behavior
     ///
-    /// The default answers [`ErrorKind::Unsupported`]. Nothing of the answer may reach a client.
+    /// No part of the answer may reach a client.
+    ///
+    /// # Default
+    ///
+    /// [`ErrorKind::Unsupported`].
     fn explain(
         &self,
         question: &OwnershipQuestion<'_>,
@@ -127,7 +167,7 @@ pub trait Ownership: fmt::Debug + Send + Sync + 'static {
     }
 }
 
-/// [`Ownership`] behind a pointer. Implemented for every `Ownership`; not to be implemented by hand.
+/// [`Ownership`] behind a pointer. Implemented for every `Ownership`; do not implement it by hand.
 pub trait DynOwnership: fmt::Debug + Send + Sync + 'static {
     /// See [`Ownership::owned`].
     fn dyn_owned<'a>(
@@ -155,5 +195,29 @@ impl<T: Ownership> DynOwnership for T {
         question: &'a OwnershipQuestion<'_>,
     ) -> BoxFuture<'a, Result<Vec<OwnershipStatus>>> {
         Box::pin(self.explain(question))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_and_selection_keep_the_order_of_the_question() {
+        let ids = ["b", "a", "c"].map(|id| MediaId::from_trusted(id).expect("an id"));
+        let (owner, scopes) = (Owner::new("ana").expect("an owner"), Scopes::any());
+        let question = OwnershipQuestion::new(&owner, &scopes, &ids);
+        assert_eq!(question.ids().collect::<Vec<_>>(), ["b", "a", "c"]);
+        assert_eq!((question.ids().len(), question.ids().next_back()), (3, Some("c")));
+        assert_eq!(question.select(|id| id != "a"), [ids[0].clone(), ids[2].clone()]);
+        assert_eq!(question.select(|_| false), []);
+    }
+
+    #[test]
+    fn g12_bypass_cache_is_set_by_the_caller_only() {
+        let (owner, scopes) = (Owner::new("ana").expect("an owner"), Scopes::any());
+        let question = OwnershipQuestion::new(&owner, &scopes, &[]);
+        assert!(!question.bypasses_cache());
+        assert!(question.bypass_cache(true).bypasses_cache());
     }
 }

@@ -179,7 +179,9 @@ impl Ownership for Remote {
     async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
         self.user_id(question.owner())?;
         let (owner, scopes) = (question.owner(), question.scopes());
-        self.questions.owned(owner, scopes, question.ids(), question.is_fresh(), &self.ask).await
+        self.questions
+            .owned(owner, scopes, question.candidates(), question.bypasses_cache(), &self.ask)
+            .await
     }
 }
 

@@ -1,6 +1,12 @@
 //! Configuration of a `MediaState`.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use super::{MediaState, media_state::Inner};
 use crate::{
@@ -17,6 +23,7 @@ use crate::{
 #[derive(Debug)]
 #[must_use = "the state is made by `build`"]
 pub struct MediaStateBuilder {
+    pub(super) type_name: &'static str,
     pub(super) backend: SharedBackend,
     pub(super) ownership: Arc<dyn DynOwnership>,
     pub(super) check_timeout: Duration,
@@ -57,7 +64,10 @@ impl MediaStateBuilder {
 
     /// Makes the state.
     pub fn build(self) -> MediaState {
+        static NUMBER: AtomicUsize = AtomicUsize::new(1);
         MediaState(Arc::new(Inner {
+            number: NUMBER.fetch_add(1, Ordering::Relaxed),
+            type_name: self.type_name,
             backend: self.backend,
             ownership: self.ownership,
             check_timeout: self.check_timeout,

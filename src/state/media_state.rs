@@ -1,6 +1,6 @@
 //! The handle that an application keeps and its handlers use.
 
-use std::{fmt, pin::pin, sync::Arc, time::Duration};
+use std::{any::type_name_of_val, fmt, pin::pin, sync::Arc, time::Duration};
 
 use axum::Extension;
 use bytes::Bytes;
@@ -54,6 +54,9 @@ const MAX_VERIFY: usize = 10_000;
 pub struct MediaState(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
+    // For messages that tell two states apart.
+    pub(super) number: usize,
+    pub(super) type_name: &'static str,
     pub(super) backend: SharedBackend,
     pub(super) ownership: Arc<dyn DynOwnership>,
     pub(super) check_timeout: Duration,
@@ -135,8 +138,10 @@ impl MediaState {
 
     /// Begins to configure a state over `backend`.
     pub fn builder(backend: impl MediaBackend) -> MediaStateBuilder {
+        let type_name = type_name_of_val(&backend);
         let backend = SharedBackend::new(backend);
         MediaStateBuilder {
+            type_name,
             ownership: backend.to_ownership(),
             backend,
             check_timeout: Duration::from_secs(10),
@@ -431,10 +436,14 @@ impl MediaState {
         self.verify_claim(&Arc::new(Claim { owner, scopes, ids }), false).await
     }
 
-    pub(crate) async fn verify_claim(&self, claim: &Arc<Claim>, fresh: bool) -> Result<OwnedMedia> {
+    pub(crate) async fn verify_claim(
+        &self,
+        claim: &Arc<Claim>,
+        bypass_cache: bool,
+    ) -> Result<OwnedMedia> {
         let ids = claim.ids.len();
-        let span = tracing::info_span!("media.check", ids, fresh, failed = field::Empty);
-        let check = verify(&*self.0.ownership, claim, fresh, self.0.check_timeout);
+        let span = tracing::info_span!("media.check", ids, bypass_cache, failed = field::Empty);
+        let check = verify(&*self.0.ownership, claim, bypass_cache, self.0.check_timeout);
         let result = check.instrument(span.clone()).await;
         if let Err(error) = &result {
             span.record("failed", field::debug(error.kind()));
@@ -452,6 +461,21 @@ impl MediaState {
 
     pub(super) fn check_timeout(&self) -> Duration {
         self.0.check_timeout
+    }
+
+    /// Returns whether the two are clones of one state.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Returns a name without secrets or paths: a number in the order of creation, and the backend's type.
+    pub(crate) fn name(&self) -> String {
+        let Inner { number, type_name, .. } = &*self.0;
+        // `a::Faulty<b::InMemory>` is `Faulty<InMemory>`.
+        let types = type_name.split_inclusive(['<', '>', ',', ' ']);
+        let types: String =
+            types.map(|part| part.rsplit("::").next().unwrap_or_default()).collect();
+        format!("`MediaState` {number} (over `{types}`)")
     }
 
     #[cfg(feature = "routes")]

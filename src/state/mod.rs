@@ -2,9 +2,6 @@
 
 mod admin;
 mod builder;
-mod extractor;
 mod media_state;
 
-pub use self::{
-    admin::Admin, builder::MediaStateBuilder, extractor::MissingMediaState, media_state::MediaState,
-};
+pub use self::{admin::Admin, builder::MediaStateBuilder, media_state::MediaState};

@@ -130,7 +130,7 @@ impl<B: Ownership> Ownership for Faulty<B> {
         match self.fault() {
             Fault::Less => drop(owned.pop()),
             Fault::More => owned.push(MediaId::random()),
-            Fault::Others => owned = question.ids().iter().map(|_| MediaId::random()).collect(),
+            Fault::Others => owned = question.ids().map(|_| MediaId::random()).collect(),
             _ => {}
         }
         Ok(owned)

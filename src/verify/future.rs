@@ -1,4 +1,4 @@
-//! The way of one request through the guard, as a future.
+//! The response future of the middleware.
 
 use std::{
     fmt,

@@ -1,119 +1,250 @@
-//! The layer, and what can be set on it.
+//! The layer and its settings.
 
-use std::{any::type_name, fmt, marker::PhantomData, ops::RangeInclusive, sync::Arc};
+use std::{fmt, ops::RangeInclusive, sync::Arc};
 
-use axum::response::IntoResponse;
+use axum::{extract::FromRequestParts, response::IntoResponse};
 use tower_layer::Layer;
 
 use super::{
-    guard::{ByClosure, ByTrait, Guard, Rules},
+    check::{Config, Guard, check},
+    ids::IdSource,
+    routing_position::names_path,
     service::VerifyMedia,
 };
 use crate::{
-    extract::{OwnerExtension, OwnerFrom, VerifyMediaRejection, ViaBody},
+    extract::{GuardedExtractor, MediaIds, OwnerSource, VerifyMediaRejection},
     id::{InvalidMediaId, UnverifiedId},
     owner::{InvalidOwner, InvalidScope, Owner, Scope, Scopes},
     state::MediaState,
 };
 
-/// Layer that lets a request pass only if the caller owns every media id in it.
+/// Layer that calls the inner service only if the caller owns every media id in the request.
 ///
-/// `E` is the extractor that reads the request; `M` says how it does that and is inferred, so it is
-/// written `_` (only in a signature it is named: [`ViaParts`](crate::extract::ViaParts) for what reads
-/// no body). The other parameters follow from the methods called.
+/// `E` is the extractor that reads the request. `S` is the state that the extractors need, and is
+/// rarely written: it follows from the constructor.
+///
+/// | constructor | reads the ids with | state |
+/// |---|---|---|
+/// | [`new`](Self::new) | [`MediaIds`](crate::MediaIds) of `E` | `()` |
+/// | [`new_with_state`](Self::new_with_state) | [`MediaIds`](crate::MediaIds) of `E` | yours |
+/// | [`with_ids`](Self::with_ids) | a closure | `()` |
+/// | [`with_ids_and_state`](Self::with_ids_and_state) | a closure | yours |
 ///
 /// # Default
 ///
 /// 1 to 100 distinct ids, owned in any scope, by the [`Owner`](crate::Owner) in the request's
 /// extensions; refusals are `application/problem+json`.
 ///
-/// # In a signature
+/// # Example
 ///
-/// An application with several routes writes once what its guards have in common:
+/// An application with several routes configures its guards in one function. It needs no bounds:
 ///
 /// ```
 /// use axum::{Json, Router, extract::Path, routing::{get, post}};
 /// use tower_media::{MediaState, UnverifiedId, VerifyMediaLayer};
 ///
-/// fn guard<E, M>(media: &MediaState) -> VerifyMediaLayer<E, M> {
-///     VerifyMediaLayer::new(media.clone()).scopes(["me", "wardrobe"])
+/// fn configured<E>(guard: VerifyMediaLayer<E>) -> VerifyMediaLayer<E> {
+///     guard.scopes(["me", "wardrobe"]).id_count(1..=8)
 /// }
 ///
 /// let media = MediaState::in_memory();
+/// let posted = configured(VerifyMediaLayer::<Json<Vec<UnverifiedId>>>::new(media.clone()));
+/// let by_path = configured(VerifyMediaLayer::<Path<UnverifiedId>>::new(media));
 /// let app: Router = Router::new()
-///     .route("/posts", post(|| async {}).layer(guard::<Json<Vec<UnverifiedId>>, _>(&media)))
-///     .route("/pictures/{id}", get(|| async {}).layer(guard::<Path<UnverifiedId>, _>(&media)));
+///     .route("/posts", post(async || ()).layer(posted))
+///     .route("/pictures/{id}", get(async || ()).layer(by_path));
 /// ```
 ///
-/// With `.with_state(..)` and `.owner_from(..)` the type is
-/// `VerifyMediaLayer<E, M, AppState, OwnerFrom<Claims>>`, with
-/// [`OwnerFrom`](crate::extract::OwnerFrom).
+/// A function that makes the layer as well takes the bounds of its extractor: those of the payload, or
+/// axum's `FromRequest` or `FromRequestParts`.
 ///
-/// See the [module docs](crate::verify) for an example, for where the layer must sit, and for what it
-/// answers.
+/// ```
+/// use axum::{Json, extract::FromRequestParts};
+/// use serde::de::DeserializeOwned;
+/// use tower_media::{MediaIds, MediaState, VerifyMediaLayer};
+///
+/// fn posted<T>(media: &MediaState) -> VerifyMediaLayer<Json<T>>
+/// where
+///     T: DeserializeOwned + MediaIds + Send + 'static,
+/// {
+///     VerifyMediaLayer::new(media.clone()).scopes(["me"])
+/// }
+///
+/// fn in_parts<E>(media: &MediaState) -> VerifyMediaLayer<E>
+/// where
+///     E: FromRequestParts<()> + MediaIds + Send + 'static,
+/// {
+///     VerifyMediaLayer::new(media.clone()).scopes(["me"])
+/// }
+/// # use tower_media::UnverifiedId;
+/// # let media = MediaState::in_memory();
+/// # let _ = (posted::<Vec<UnverifiedId>>(&media), in_parts::<axum::extract::Path<UnverifiedId>>(&media));
+/// ```
+///
+/// See the [module docs](crate::verify) for a whole application, for the placement of the layer, and
+/// for its responses.
 #[must_use = "a layer does nothing until it is put on a route"]
-pub struct VerifyMediaLayer<E, M = ViaBody, S = (), O = OwnerExtension, C = ByTrait> {
-    guard: Guard<S, O, C>,
-    marker: PhantomData<fn() -> (E, M)>,
+pub struct VerifyMediaLayer<E, S = ()> {
+    guard: Guard<E, S>,
 }
 
-impl<E, M> VerifyMediaLayer<E, M> {
-    /// Guards with the ownership of `media`.
-    pub fn new(media: MediaState) -> Self {
-        let rules = Rules {
+impl<E> VerifyMediaLayer<E> {
+    /// Creates a layer that checks with the ownership of `media`, for an extractor that needs no state.
+    pub fn new<M>(media: MediaState) -> Self
+    where
+        E: GuardedExtractor<(), M> + MediaIds,
+        M: 'static,
+    {
+        Self::new_with_state(media, ())
+    }
+
+    /// Creates a layer that reads the ids with a closure, for a payload that cannot implement
+    /// [`MediaIds`](crate::MediaIds). Text that is not an id is answered 422.
+    ///
+    /// The closure receives the value that the handler will receive. It must return **every** id that
+    /// the handler uses: the handler cannot open an id that the closure leaves out.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use axum::{Json, Router, routing::post};
+    /// use serde_json::Value;
+    /// use tower_media::{MediaState, UnverifiedId, VerifyMediaLayer};
+    ///
+    /// let media = MediaState::in_memory();
+    /// let guard = VerifyMediaLayer::<Json<Value>>::with_ids(media, |Json(body)| {
+    ///     let references = body["references"].as_array().into_iter().flatten();
+    ///     references.map(|id| UnverifiedId::parse(id.as_str().unwrap_or_default())).collect()
+    /// });
+    /// let app: Router = Router::new().route("/posts", post(async || ()).layer(guard));
+    /// ```
+    pub fn with_ids<M, F>(media: MediaState, ids: F) -> Self
+    where
+        E: GuardedExtractor<(), M>,
+        M: 'static,
+        F: Fn(&E) -> Result<Vec<UnverifiedId>, InvalidMediaId> + Send + Sync + 'static,
+    {
+        Self::with_ids_and_state(media, (), ids)
+    }
+}
+
+impl<E, S> VerifyMediaLayer<E, S> {
+    /// Creates a layer whose extractors get `state`: `E`, and that of
+    /// [`owner_from`](Self::owner_from).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use axum::{Json, Router, extract::{FromRef, State}, routing::post};
+    /// use tower_media::{MediaState, Owner, UnverifiedId, VerifyMediaLayer};
+    ///
+    /// #[derive(Clone)]
+    /// struct AppState { media: MediaState, admin: String }
+    ///
+    /// let state = AppState { media: MediaState::in_memory(), admin: "ana".to_owned() };
+    /// let guard = VerifyMediaLayer::<Json<Vec<UnverifiedId>>, AppState>::new_with_state(
+    ///     state.media.clone(),
+    ///     state.clone(),
+    /// )
+    /// .owner_from::<State<AppState>>(|State(state)| Owner::new(state.admin));
+    /// let app: Router = Router::new().route("/posts", post(async || ()).layer(guard)).with_state(state);
+    /// ```
+    pub fn new_with_state<M>(media: MediaState, state: S) -> Self
+    where
+        E: GuardedExtractor<S, M> + MediaIds,
+        M: 'static,
+        S: Send + Sync + 'static,
+    {
+        Self::build::<M>(media, state, IdSource::of_trait(), E::READS_PATH)
+    }
+
+    /// Creates a layer that reads the ids with a closure, as [`with_ids`](Self::with_ids), and whose
+    /// extractors get `state`.
+    pub fn with_ids_and_state<M, F>(media: MediaState, state: S, ids: F) -> Self
+    where
+        E: GuardedExtractor<S, M>,
+        M: 'static,
+        S: Send + Sync + 'static,
+        F: Fn(&E) -> Result<Vec<UnverifiedId>, InvalidMediaId> + Send + Sync + 'static,
+    {
+        Self::build::<M>(media, state, IdSource::of_closure(ids), false)
+    }
+
+    fn build<M>(media: MediaState, state: S, ids: IdSource<E>, reads_path: bool) -> Self
+    where
+        E: GuardedExtractor<S, M>,
+        M: 'static,
+        S: Send + Sync + 'static,
+    {
+        let config = Config {
             #[cfg(feature = "testkit")]
             number: media.guards().next_layer(),
             media,
-            scopes: Ok(Scopes::any()),
-            ids: 1..=100,
-            fresh: false,
+            scopes: Scopes::any(),
+            id_count: 1..=100,
+            bypass_cache: false,
+            reads_path: reads_path || names_path::<E>(),
             on_reject: None,
         };
-        Self::of(Guard { rules, state: (), owner: OwnerExtension, source: ByTrait })
-    }
-}
-
-impl<E, M, S, O, C> VerifyMediaLayer<E, M, S, O, C> {
-    fn of(guard: Guard<S, O, C>) -> Self {
-        Self { guard, marker: PhantomData }
+        let owner = OwnerSource::Extension;
+        Self { guard: Guard { config, state, owner, ids, check: check::<E, S, M> } }
     }
 
-    /// Sets the scopes that count: an id must be owned in one of them.
+    /// Sets the scopes that count: an id must be owned in at least one of them.
     ///
-    /// A text that is no scope, and an empty list, make the route answer 500 and say so.
+    /// # Panics
+    ///
+    /// If the list is empty, or contains text that is not a scope.
+    #[track_caller]
     pub fn scopes<I>(mut self, scopes: I) -> Self
     where
         I: IntoIterator,
         I::Item: TryInto<Scope, Error: Into<InvalidScope>>,
     {
-        self.guard.rules.scopes = Scopes::of(scopes);
+        self.guard.config.scopes = match Scopes::of(scopes) {
+            Ok(scopes) => scopes,
+            Err(_) => panic!(
+                "`.scopes(..)` needs at least one scope, each 1 to 255 bytes without commas, control \
+                 characters, or blanks at its ends, such as `.scopes([\"me\", \"wardrobe\"])`; leave \
+                 it out if ownership in any scope counts"
+            ),
+        };
         self
     }
 
-    /// Sets how many distinct ids a request has. `0..=n` lets requests without ids pass, with an
-    /// empty proof.
+    /// Sets the number of distinct ids that a request may have. `0..=n` accepts requests without ids,
+    /// with an empty proof.
     ///
-    /// There is no upper bound but what the ownership can answer: the ids go into one question. An
-    /// empty range makes the route answer 500 and say so.
-    pub fn ids(mut self, count: RangeInclusive<usize>) -> Self {
-        self.guard.rules.ids = count;
+    /// The ownership receives all ids of a request in one query, so an upper bound beyond its own
+    /// limits fails at the request.
+    ///
+    /// # Panics
+    ///
+    /// If the range allows no id at all: `0..=0`, or a start beyond the end.
+    #[track_caller]
+    pub fn id_count(mut self, count: RangeInclusive<usize>) -> Self {
+        assert!(
+            !count.is_empty() && *count.end() > 0,
+            "`.id_count({count:?})` allows no media id: write the smallest and the greatest number of \
+             ids of a request, such as `.id_count(1..=8)`, or `.id_count(0..=8)` for optional ids"
+        );
+        self.guard.config.id_count = count;
         self
     }
 
-    /// Demands an answer that is not remembered from an earlier request. It matters with an
-    /// [`Ownership`] that remembers answers; [`InMemory`](crate::InMemory) does not.
+    /// Requires an answer that the ownership did not cache. It matters with an [`Ownership`] that
+    /// caches answers, such as that of `Remote`.
     ///
     /// [`Ownership`]: crate::Ownership
-    pub fn fresh(mut self) -> Self {
-        self.guard.rules.fresh = true;
+    pub fn bypass_cache(mut self) -> Self {
+        self.guard.config.bypass_cache = true;
         self
     }
 
-    /// Sets who answers a refusal, and how. The default is `IntoResponse` of the rejection, which
-    /// stays at hand for the cases that are not to be changed.
+    /// Sets the response to a rejection. Default: `IntoResponse` of the rejection.
     ///
-    /// What the extractor `E` or that of [`owner_from`](Self::owner_from) refuses is passed through
-    /// and does not come here.
+    /// A rejection of the extractor `E`, or of that of [`owner_from`](Self::owner_from), is passed
+    /// through without a call of this function.
     ///
     /// # Example
     ///
@@ -122,32 +253,29 @@ impl<E, M, S, O, C> VerifyMediaLayer<E, M, S, O, C> {
     /// use tower_media::{MediaState, UnverifiedId, VerifyMediaLayer, extract::VerifyMediaRejection};
     ///
     /// let media = MediaState::in_memory();
-    /// let layer = VerifyMediaLayer::<Json<Vec<UnverifiedId>>, _>::new(media).on_reject(
+    /// let layer = VerifyMediaLayer::<Json<Vec<UnverifiedId>>>::new(media).on_reject(
     ///     |rejection: VerifyMediaRejection| match rejection {
     ///         VerifyMediaRejection::MediaNotOwned(_) => StatusCode::FORBIDDEN.into_response(),
     ///         other => other.into_response(),
     ///     },
     /// );
-    /// let app: Router = Router::new().route("/posts", post(|| async {}).layer(layer));
+    /// let app: Router = Router::new().route("/posts", post(async || ()).layer(layer));
     /// ```
     pub fn on_reject<F, R>(mut self, respond: F) -> Self
     where
         F: Fn(VerifyMediaRejection) -> R + Send + Sync + 'static,
         R: IntoResponse,
     {
-        self.guard.rules.on_reject =
+        self.guard.config.on_reject =
             Some(Arc::new(move |rejection| respond(rejection).into_response()));
         self
     }
 
-    /// Gives the extractors the router's state, for those that need it.
-    pub fn with_state<S2>(self, state: S2) -> VerifyMediaLayer<E, M, S2, O, C> {
-        let Guard { rules, owner, source, .. } = self.guard;
-        VerifyMediaLayer::of(Guard { rules, state, owner, source })
-    }
-
-    /// Takes the owner from the extractor `X`: claims, a session, whatever signs people in. What `X`
-    /// rejects is passed through; an owner that cannot be made is nobody, which is 401.
+    /// Reads the owner from the extractor `X`, such as claims or a session.
+    ///
+    /// The same owner is then what [`Owner`](crate::Owner) extracts in the handler, instead of any
+    /// that was in the request's extensions before (promise G17). A rejection of `X` is passed through;
+    /// an invalid owner is answered 401.
     ///
     /// # Example
     ///
@@ -167,74 +295,42 @@ impl<E, M, S, O, C> VerifyMediaLayer<E, M, S, O, C> {
     /// }
     ///
     /// let media = MediaState::in_memory();
-    /// let layer = VerifyMediaLayer::<Json<Vec<UnverifiedId>>, _>::new(media)
+    /// let layer = VerifyMediaLayer::<Json<Vec<UnverifiedId>>>::new(media)
     ///     .owner_from::<Claims>(|claims| Owner::new(claims.sub));
-    /// let app: Router = Router::new().route("/posts", post(|| async {}).layer(layer));
+    /// let app: Router = Router::new().route("/posts", post(async || ()).layer(layer));
     /// ```
     pub fn owner_from<X>(
-        self,
+        mut self,
         owner: impl Fn(X) -> Result<Owner, InvalidOwner> + Send + Sync + 'static,
-    ) -> VerifyMediaLayer<E, M, S, OwnerFrom<X>, C> {
-        let Guard { rules, state, source, .. } = self.guard;
-        VerifyMediaLayer::of(Guard { rules, state, owner: OwnerFrom::new(owner), source })
-    }
-
-    /// Reads the ids with a closure, for a payload that cannot implement
-    /// [`MediaIds`](crate::MediaIds). Text that is not an id is 422.
-    ///
-    /// The closure sees what the handler will get. It must return **every** id the handler may use;
-    /// one that it leaves out cannot be opened by the handler.
-    ///
-    /// # Example
-    ///
-    /// ```
-    /// use axum::{Json, Router, routing::post};
-    /// use serde_json::Value;
-    /// use tower_media::{MediaState, UnverifiedId, VerifyMediaLayer};
-    ///
-    /// let media = MediaState::in_memory();
-    /// let layer = VerifyMediaLayer::<Json<Value>, _>::new(media).ids_from(|Json(body): &Json<Value>| {
-    ///     let references = body["references"].as_array().into_iter().flatten();
-    ///     references.map(|id| UnverifiedId::parse(id.as_str().unwrap_or_default())).collect()
-    /// });
-    /// let app: Router = Router::new().route("/posts", post(|| async {}).layer(layer));
-    /// ```
-    pub fn ids_from<F>(self, read: F) -> VerifyMediaLayer<E, M, S, O, ByClosure<F>>
+    ) -> Self
     where
-        F: Fn(&E) -> Result<Vec<UnverifiedId>, InvalidMediaId>,
+        X: FromRequestParts<S> + 'static,
+        S: Sync,
     {
-        let Guard { rules, state, owner, .. } = self.guard;
-        VerifyMediaLayer::of(Guard { rules, state, owner, source: ByClosure(read) })
+        self.guard.owner = OwnerSource::from_extractor(owner);
+        self
     }
 }
 
-impl<I, E, M, S, O, C> Layer<I> for VerifyMediaLayer<E, M, S, O, C>
-where
-    S: Clone,
-    O: Clone,
-    C: Clone,
-{
-    type Service = VerifyMedia<I, E, M, S, O, C>;
+impl<I, E, S: Clone> Layer<I> for VerifyMediaLayer<E, S> {
+    type Service = VerifyMedia<I, E, S>;
 
     fn layer(&self, inner: I) -> Self::Service {
         let guard = self.guard.clone();
         #[cfg(feature = "testkit")]
-        let guard = guard.declared(type_name::<E>());
+        let guard = guard.declared();
         VerifyMedia::new(inner, guard)
     }
 }
 
-impl<E, M, S: Clone, O: Clone, C: Clone> Clone for VerifyMediaLayer<E, M, S, O, C> {
+impl<E, S: Clone> Clone for VerifyMediaLayer<E, S> {
     fn clone(&self) -> Self {
-        Self::of(self.guard.clone())
+        Self { guard: self.guard.clone() }
     }
 }
 
-impl<E, M, S, O: fmt::Debug, C> fmt::Debug for VerifyMediaLayer<E, M, S, O, C> {
+impl<E, S> fmt::Debug for VerifyMediaLayer<E, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VerifyMediaLayer")
-            .field("extractor", &type_name::<E>())
-            .field("guard", &self.guard)
-            .finish()
+        f.debug_struct("VerifyMediaLayer").field("guard", &self.guard).finish()
     }
 }

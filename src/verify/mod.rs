@@ -1,16 +1,13 @@
 #![doc = include_str!("../docs/verify.md")]
 
+mod check;
 mod future;
-mod guard;
+mod ids;
 mod layer;
 mod observe;
 #[cfg(feature = "utoipa")]
 mod openapi;
+mod routing_position;
 mod service;
 
-pub use self::{
-    future::ResponseFuture,
-    guard::{ByClosure, ByTrait, IdSource},
-    layer::VerifyMediaLayer,
-    service::VerifyMedia,
-};
+pub use self::{future::ResponseFuture, layer::VerifyMediaLayer, service::VerifyMedia};

@@ -1,4 +1,4 @@
-//! What the operator sees: events and counters, without secrets, names or unbounded labels (G16).
+//! Logs and metrics of the guard, without secrets, file names or unbounded labels (promise G16).
 
 use std::error::Error as StdError;
 
@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 
 use crate::{extract::VerifyMediaRejection, id::UnverifiedId, ownership::Claim, state::MediaState};
 
-/// Counts an answer of the guard. A key that is literal throughout is made at compile time.
+/// Counts a result of the guard. The key has literal parts only, so it is built at compile time.
 macro_rules! count {
     ($result:tt) => {{
         #[cfg(feature = "metrics")]
@@ -31,12 +31,22 @@ pub(super) fn refused(extractor: &'static str, rejection: &VerifyMediaRejection)
             tracing::error!(extractor, reason, "request refused: {rejection}");
         }
         VerifyMediaRejection::NoSuchRoute(_) => {
-            let hint = "if the path does have a route, the layer is outside of it";
-            tracing::warn!(extractor, reason, hint, "request refused: no path parameters here");
+            let hint = "if a route matches the path, the layer is outside of it";
+            tracing::warn!(
+                extractor,
+                reason,
+                hint,
+                "request refused: no route matched, so there are no path parameters"
+            );
         }
         VerifyMediaRejection::CheckFailed(failed) => {
             let error = failed.error() as &(dyn StdError + 'static);
-            tracing::error!(extractor, reason, error, "request refused: ownership is not known");
+            tracing::error!(
+                extractor,
+                reason,
+                error,
+                "request refused: the ownership check failed"
+            );
         }
         VerifyMediaRejection::MediaNotOwned(not_owned) => {
             let missing = not_owned.missing().len();
@@ -46,14 +56,14 @@ pub(super) fn refused(extractor: &'static str, rejection: &VerifyMediaRejection)
     }
 }
 
-/// The target that makes each refusal explain itself to the operator.
+/// The log target that explains each refused id to the operator.
 macro_rules! target {
     () => {
         "tower_media::explain"
     };
 }
 
-/// Whether the operator wants to know why ids are refused. It costs a second question per refusal.
+/// Returns whether the target is enabled. Each refusal then costs a second query.
 pub(super) fn explains() -> bool {
     tracing::enabled!(target: target!(), tracing::Level::DEBUG)
 }
@@ -61,13 +71,13 @@ pub(super) fn explains() -> bool {
 pub(super) async fn explain(media: &MediaState, claim: &Claim, missing: &[UnverifiedId]) {
     let Claim { owner, scopes, .. } = claim;
     match media.admin().explain(owner, scopes.clone(), missing.iter().cloned()).await {
-        Ok(standings) => {
-            for (id, standing) in standings {
-                tracing::debug!(target: target!(), ?owner, ?id, ?standing, "media not owned");
+        Ok(statuses) => {
+            for (id, status) in statuses {
+                tracing::debug!(target: target!(), ?owner, ?id, ?status, "media not owned");
             }
         }
         Err(error) => {
-            tracing::debug!(target: target!(), error = &error as &dyn StdError, "no explanation");
+            tracing::debug!(target: target!(), error = &error as &dyn StdError, "the ownership did not explain the refusal");
         }
     }
 }

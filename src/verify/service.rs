@@ -1,9 +1,7 @@
 //! The middleware.
 
 use std::{
-    fmt,
-    marker::PhantomData,
-    mem,
+    fmt, mem,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -14,33 +12,28 @@ use axum::{
 };
 use tower_service::Service;
 
-use super::{
-    future::ResponseFuture,
-    guard::{ByTrait, Guard, IdSource},
-};
-use crate::extract::{GuardedExtractor, OwnerExtension, OwnerSource};
+use super::{check::Guard, future::ResponseFuture};
 
 /// Middleware that calls its inner service only with requests whose media ids all belong to the
 /// caller. Made by [`VerifyMediaLayer`](super::VerifyMediaLayer).
 ///
 /// See the [module docs](crate::verify) for an example.
-pub struct VerifyMedia<I, E, M, S = (), O = OwnerExtension, C = ByTrait> {
+pub struct VerifyMedia<I, E, S = ()> {
     inner: I,
-    guard: Arc<Guard<S, O, C>>,
-    marker: PhantomData<fn() -> (E, M)>,
+    guard: Arc<Guard<E, S>>,
 }
 
-impl<I, E, M, S, O, C> VerifyMedia<I, E, M, S, O, C> {
-    pub(super) fn new(inner: I, guard: Guard<S, O, C>) -> Self {
-        Self { inner, guard: Arc::new(guard), marker: PhantomData }
+impl<I, E, S> VerifyMedia<I, E, S> {
+    pub(super) fn new(inner: I, guard: Guard<E, S>) -> Self {
+        Self { inner, guard: Arc::new(guard) }
     }
 
-    /// Returns the inner service.
+    /// Returns a reference to the inner service.
     pub fn get_ref(&self) -> &I {
         &self.inner
     }
 
-    /// Returns the inner service to be changed.
+    /// Returns a mutable reference to the inner service.
     pub fn get_mut(&mut self) -> &mut I {
         &mut self.inner
     }
@@ -51,15 +44,10 @@ impl<I, E, M, S, O, C> VerifyMedia<I, E, M, S, O, C> {
     }
 }
 
-impl<I, E, M, S, O, C> Service<Request> for VerifyMedia<I, E, M, S, O, C>
+impl<I, E, S> Service<Request> for VerifyMedia<I, E, S>
 where
     I: Service<Request> + Clone,
     I::Response: IntoResponse,
-    E: GuardedExtractor<S, M>,
-    M: 'static,
-    S: Send + Sync + 'static,
-    O: OwnerSource<S>,
-    C: IdSource<E>,
 {
     type Response = Response;
     type Error = I::Error;
@@ -70,32 +58,25 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        // The instance that reported ready goes into the future; its clone stays for the next
-        // request, which will ask it whether it is ready (promise G13).
+        // The instance that reported ready goes into the future; its clone stays for the next request
+        // and is polled for readiness again (promise G13).
         let clone = self.inner.clone();
         let ready = mem::replace(&mut self.inner, clone);
-        let guard = Arc::clone(&self.guard);
-        // Taken apart out here, because a future keeps room for each place a value is moved to.
-        let (mut parts, mut body) = request.into_parts();
-        let check = async move {
-            guard.check::<E, M>(&mut parts, &mut body).await?;
-            Ok(Request::from_parts(parts, body))
-        };
-        ResponseFuture::new(Box::pin(check), ready)
+        let check = (self.guard.check)(Arc::clone(&self.guard), request);
+        ResponseFuture::new(check, ready)
     }
 }
 
-impl<I: Clone, E, M, S, O, C> Clone for VerifyMedia<I, E, M, S, O, C> {
+impl<I: Clone, E, S> Clone for VerifyMedia<I, E, S> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), guard: Arc::clone(&self.guard), marker: PhantomData }
+        Self { inner: self.inner.clone(), guard: Arc::clone(&self.guard) }
     }
 }
 
-impl<I: fmt::Debug, E, M, S, O: fmt::Debug, C> fmt::Debug for VerifyMedia<I, E, M, S, O, C> {
+impl<I: fmt::Debug, E, S> fmt::Debug for VerifyMedia<I, E, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifyMedia")
             .field("inner", &self.inner)
-            .field("extractor", &std::any::type_name::<E>())
             .field("guard", &self.guard)
             .finish()
     }

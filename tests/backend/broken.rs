@@ -172,7 +172,7 @@ impl Ownership for Broken {
             (Fault::AsksTheFirstScopeOnly, Some([first, ..])) => scopes = first.clone().into(),
             _ => {}
         }
-        let mut ids = question.ids().to_vec();
+        let mut ids = question.select(|_| true);
         if self.is(Fault::FailsOnNothing) && ids.is_empty() {
             return Err(Error::new(ErrorKind::InvalidInput, "nothing was asked"));
         }
@@ -192,8 +192,8 @@ impl Ownership for Broken {
                 owned.retain(|id| count(id) == 1);
             }
             Fault::FoldsIds => {
-                let asked = question.ids().iter();
-                owned = asked.filter(|id| owned.contains(&folded(id))).cloned().collect();
+                let folded_id = |id| folded(&MediaId::from_trusted(id).unwrap());
+                owned = question.select(|id| owned.contains(&folded_id(id)));
             }
             _ => {}
         }
@@ -202,7 +202,7 @@ impl Ownership for Broken {
 
     async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<OwnershipStatus>> {
         if self.is(Fault::ExplainsAllAsOwned) {
-            return Ok(question.ids().iter().map(|_| OwnershipStatus::Owned).collect());
+            return Ok(question.ids().map(|_| OwnershipStatus::Owned).collect());
         }
         self.backend.explain(question).await
     }

@@ -184,12 +184,9 @@ struct Grants(HashSet<(Owner, &'static str)>);
 
 impl Ownership for Grants {
     async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
-        let granted = |id: &&MediaId| {
-            self.0
-                .iter()
-                .any(|(owner, granted)| owner == question.owner() && *granted == id.as_str())
-        };
-        Ok(question.ids().iter().filter(granted).cloned().collect())
+        Ok(question.select(|id| {
+            self.0.iter().any(|(owner, granted)| owner == question.owner() && *granted == id)
+        }))
     }
 }
 

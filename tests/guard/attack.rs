@@ -1,4 +1,4 @@
-//! What attackers of this crate found, and what they tried in vain.
+//! Regression tests for attacks on this crate, successful and unsuccessful ones.
 
 use std::{convert::Infallible, future::ready, task::Poll};
 
@@ -34,7 +34,8 @@ struct Collage {
 type Form = VerifiedMedia<MultipartForm<Collage>>;
 
 fn form_app<H: Handler<T, ()>, T: 'static>(world: &World, handler: H) -> Router {
-    let layer = VerifyMediaLayer::<MultipartForm<Collage>, _>::new(world.media.clone()).ids(0..=8);
+    let layer =
+        VerifyMediaLayer::<MultipartForm<Collage>>::new(world.media.clone()).id_count(0..=8);
     world.app(Router::new().route("/", post(handler).layer(layer)))
 }
 
@@ -55,7 +56,7 @@ fn form(world: &World, boundary: &str, body: impl Into<Body>) -> Request {
         .unwrap()
 }
 
-/// A body in small pieces, with nothing at hand every other time it is asked.
+/// A body in small chunks that is pending at every other poll.
 fn in_fits(body: &str) -> Body {
     let pieces: Vec<_> = body.as_bytes().chunks(1_000).map(Bytes::copy_from_slice).collect();
     let (mut pieces, mut ready) = (pieces.into_iter(), false);
@@ -70,7 +71,7 @@ fn in_fits(body: &str) -> Body {
 }
 
 #[tokio::test]
-async fn p11_a_half_read_file_is_skipped_whatever_is_dropped_after_it() {
+async fn p11_half_read_file_is_skipped_after_any_drop_order() {
     let world = World::new();
     let handler = async |VerifiedMedia(mut form, _): Form| -> Result<String> {
         let mut read = form.next_file().await?.unwrap();
@@ -87,7 +88,7 @@ async fn p11_a_half_read_file_is_skipped_whatever_is_dropped_after_it() {
 }
 
 #[tokio::test]
-async fn p11_going_on_to_the_next_file_can_be_cancelled() {
+async fn p11_next_file_can_be_cancelled() {
     let world = World::new();
     let handler = async |VerifiedMedia(mut form, _): Form| -> Result<String> {
         drop(form.next_file().await?);
@@ -101,7 +102,7 @@ async fn p11_going_on_to_the_next_file_can_be_cancelled() {
     assert_eq!(answer.text(), "two");
 }
 
-/// A boundary is looked for each time a piece of the body comes, so its length is a factor of the cost.
+/// Each chunk of the body is searched for the boundary, so its length is a factor of the cost.
 #[tokio::test]
 async fn p11_a_boundary_is_no_longer_than_rfc_2046_allows() {
     let world = World::new();
@@ -114,9 +115,9 @@ async fn p11_a_boundary_is_no_longer_than_rfc_2046_allows() {
     }
 }
 
-/// What multer has of a head is searched again for each byte that comes.
+/// multer searches the whole head again for each chunk.
 #[tokio::test]
-async fn p11_a_head_is_bounded_though_it_comes_in_one_chunk_with_a_field() {
+async fn p11_head_in_one_chunk_with_a_field_is_bounded() {
     let world = World::new();
     let app = form_app(&world, async |VerifiedMedia(mut form, _): Form| -> Result<String> {
         Ok(format!("{}", form.next_file().await?.is_some()))
@@ -130,7 +131,7 @@ async fn p11_a_head_is_bounded_though_it_comes_in_one_chunk_with_a_field() {
 }
 
 #[tokio::test]
-async fn p11_a_file_whose_name_cannot_be_read_is_a_file_all_the_same() {
+async fn p11_file_with_an_unreadable_name_is_a_file() {
     let world = World::new();
     let app = form_app(&world, async |VerifiedMedia(mut form, _): Form| -> Result<String> {
         Ok(format!("{:?}", form.next_file().await?.map(|file| file.name().map(str::to_owned))))
@@ -168,11 +169,11 @@ impl Ownership for PanicsWhenExplaining {
 }
 
 #[tokio::test]
-async fn g16_a_refusal_is_answered_though_its_explanation_panics() {
+async fn g16_refusal_is_answered_if_its_explanation_panics() {
     type Ids = Json<Vec<UnverifiedId>>;
     let world = World::new();
     let media = MediaState::builder(InMemory::new()).ownership(PanicsWhenExplaining).build();
-    let guard = VerifyMediaLayer::<Ids, _>::new(media);
+    let guard = VerifyMediaLayer::<Ids>::new(media);
     let app = Router::new().route("/", post(async |_: VerifiedMedia<Ids>| {}).layer(guard));
 
     let _listening = Log::of("debug");
@@ -180,9 +181,9 @@ async fn g16_a_refusal_is_answered_though_its_explanation_panics() {
     assert_eq!((answer.status.as_u16(), answer.missing()), (404, vec!["m-1".to_owned()]));
 }
 
-/// Each body tries to bring an id in where only one of two readers would look.
+/// Each body hides an id where only one of two parsers would find it.
 #[tokio::test]
-async fn p11_no_trick_with_boundaries_and_heads_brings_an_id_past_the_check() {
+async fn p11_crafted_boundaries_and_heads_do_not_evade_the_check() {
     let world = World::new();
     let bobs = world.upload(&world.bob, "me").await;
     let app = form_app(&world, async |VerifiedMedia(mut form, owned): Form| -> Result<String> {
@@ -220,9 +221,9 @@ async fn p11_no_trick_with_boundaries_and_heads_brings_an_id_past_the_check() {
     }
 }
 
-/// What stands between the guard and the handler sees another request than the guard did.
+/// A layer between the guard and the handler changes the request.
 #[tokio::test]
-async fn g07_a_request_that_is_changed_behind_the_guard_changes_nothing_of_what_was_checked() {
+async fn g07_request_changed_behind_the_guard_keeps_the_proof() {
     type Ids = (Path<UnverifiedId>, Json<Vec<UnverifiedId>>);
     let world = World::new();
     let (anas, bobs) = (world.upload(&world.ana, "me").await, world.upload(&world.bob, "me").await);
@@ -237,22 +238,21 @@ async fn g07_a_request_that_is_changed_behind_the_guard_changes_nothing_of_what_
         let opened = [&path, &checked[0], &again[0]].map(|id| owned.get(id).cloned());
         Json(opened)
     };
-    let guard = VerifyMediaLayer::<Ids, _>::new(world.media.clone());
+    let guard = VerifyMediaLayer::<Ids>::new(world.media.clone());
     let app = world.app(Router::new().route("/{id}", post(handler).layer((guard, change))));
     let answer = send(&app, post_json(&world.ana, &format!("/{anas}"), &json!([anas]))).await;
     assert_eq!(answer.json(), json!([anas, anas, null]));
 }
 
-/// It fails closed, and the docs say so: nothing in the request tells it from `nest_service`.
+/// It fails closed, as documented, because the request looks the same as with `nest_service`.
 #[tokio::test]
-async fn g02_path_over_the_own_fallback_of_a_nested_router_is_500_and_route_layer_leaves_it_alone()
-{
+async fn g02_path_over_the_fallback_of_a_nested_router_is_500() {
     let world = World::new();
     let routes = || {
         let handler = async |_: VerifiedMedia<Path<UnverifiedId>>| {};
         Router::new().route("/m/{id}", routing::get(handler)).fallback(async || "fallback")
     };
-    let guard = VerifyMediaLayer::<Path<UnverifiedId>, _>::new(world.media.clone());
+    let guard = VerifyMediaLayer::<Path<UnverifiedId>>::new(world.media.clone());
     for (routes, status) in [
         (routes().layer(guard.clone()), StatusCode::INTERNAL_SERVER_ERROR),
         (routes().route_layer(guard), StatusCode::OK),

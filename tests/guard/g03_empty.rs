@@ -1,4 +1,4 @@
-//! G3: a request without ids passes only where the route says so, whatever its source.
+//! G3: a request without ids passes only if the route allows it, for every source.
 
 use axum::{
     Form, Json, Router,
@@ -25,7 +25,7 @@ const MULTIPART: &str = "multipart/form-data; boundary=X";
 type ExtraForm<T> = axum_extra::extract::Form<T>;
 type ExtraQuery<T> = axum_extra::extract::Query<T>;
 
-/// A payload in which every id may be absent.
+/// A payload with optional ids only.
 #[derive(Deserialize, MediaIds)]
 struct Post {
     #[serde(default)]
@@ -33,13 +33,13 @@ struct Post {
     cover: Option<UnverifiedId>,
 }
 
-/// The same where repeated keys are not read into lists.
+/// The same for sources without repeated keys.
 #[derive(Deserialize, MediaIds)]
 struct Cover {
     cover: Option<UnverifiedId>,
 }
 
-/// A request apart from who sends it. `/{album}` is the one route.
+/// A request without its owner. The route is `/{album}`.
 struct Sent {
     uri: &'static str,
     content_type: &'static str,
@@ -54,7 +54,7 @@ fn query(uri: &'static str) -> Sent {
     Sent { uri, content_type: "text/plain", body: String::new() }
 }
 
-/// A form with these fields and a file behind them.
+/// A form with these fields, and a file after them.
 fn multipart(fields: &[(&str, &str)]) -> Sent {
     let mut form = String::new();
     for (name, value) in fields {
@@ -75,7 +75,7 @@ impl Sent {
     }
 }
 
-fn routes<E, M>(guard: VerifyMediaLayer<E, M>) -> Router
+fn routes<E, M>(guard: VerifyMediaLayer<E>) -> Router
 where
     E: MediaIds + GuardedExtractor<(), M>,
     M: 'static,
@@ -86,16 +86,16 @@ where
     Router::new().route("/{album}", any(count::<E>).layer(guard))
 }
 
-/// Without ids it is 422, unless the route allows none: then the proof is empty and nobody is asked.
+/// Asserts 422 without ids by default; if the route allows it, an empty proof without a query.
 async fn assert_empty<E, M>(sent: &[Sent])
 where
     E: MediaIds + GuardedExtractor<(), M>,
     M: 'static,
 {
     let world = World::new();
-    let guard = VerifyMediaLayer::<E, M>::new(world.media.clone());
+    let guard = VerifyMediaLayer::<E>::new(world.media.clone());
     let strict = world.app(routes(guard.clone()));
-    let lenient = world.app(routes(guard.ids(0..=3)));
+    let lenient = world.app(routes(guard.id_count(0..=3)));
     for sent in sent {
         let answer = send(&strict, sent.by_ana(&world)).await;
         assert_eq!(answer.status, 422, "{} {}: {}", sent.uri, sent.body, answer.text());
@@ -115,15 +115,15 @@ where
     assert_eq!(world.backend.questions(), 0);
 }
 
-/// What is no id is the extractor's to refuse, even where the route allows none.
+/// Asserts that the extractor rejects an invalid id, also if the route allows requests without ids.
 async fn assert_malformed<E, M>(status: StatusCode, sent: &[Sent])
 where
     E: MediaIds + GuardedExtractor<(), M>,
     M: 'static,
 {
     let world = World::new();
-    let guard = VerifyMediaLayer::<E, M>::new(world.media.clone());
-    for guard in [guard.clone(), guard.ids(0..=3)] {
+    let guard = VerifyMediaLayer::<E>::new(world.media.clone());
+    for guard in [guard.clone(), guard.id_count(0..=3)] {
         let app = world.app(routes(guard));
         for sent in sent {
             let answer = send(&app, sent.by_ana(&world)).await;
@@ -135,7 +135,7 @@ where
 }
 
 #[tokio::test]
-async fn g03_json_without_ids() {
+async fn g03_json_without_ids_is_refused_by_default() {
     assert_empty::<Json<Post>, _>(&[
         body(JSON, "{}"),
         body(JSON, r#"{"pictures": []}"#),
@@ -151,7 +151,7 @@ async fn g03_json_without_ids() {
 }
 
 #[tokio::test]
-async fn g03_json_with_an_empty_id() {
+async fn g03_json_with_an_empty_id_is_refused() {
     assert_malformed::<Json<Post>, _>(
         StatusCode::UNPROCESSABLE_ENTITY,
         &[
@@ -167,15 +167,15 @@ async fn g03_json_with_an_empty_id() {
 }
 
 #[tokio::test]
-async fn g03_form_without_ids() {
+async fn g03_form_without_ids_is_refused_by_default() {
     assert_empty::<Form<Cover>, _>(&[body(FORM, ""), body(FORM, "other=m-1")]).await;
-    // An input left empty, where an id may be absent, is one that is absent.
+    // An empty input of an optional id is an absent id.
     let sent = [body(FORM, ""), body(FORM, "other=m-1"), body(FORM, "cover=")];
     assert_empty::<ExtraForm<Post>, _>(&sent).await;
 }
 
 #[tokio::test]
-async fn g03_form_with_an_empty_id() {
+async fn g03_form_with_an_empty_id_is_refused() {
     let sent = [body(FORM, "cover="), body(FORM, "cover")];
     assert_malformed::<Form<Cover>, _>(StatusCode::UNPROCESSABLE_ENTITY, &sent).await;
     let sent = [body(FORM, "pictures="), body(FORM, "pictures")];
@@ -183,7 +183,7 @@ async fn g03_form_with_an_empty_id() {
 }
 
 #[tokio::test]
-async fn g03_query_without_ids() {
+async fn g03_query_without_ids_is_refused_by_default() {
     let sent = [query("/album"), query("/album?"), query("/album?other=m-1"), query("/album?&&")];
     assert_empty::<Query<Cover>, _>(&sent).await;
     assert_empty::<ExtraQuery<Post>, _>(&sent).await;
@@ -191,7 +191,7 @@ async fn g03_query_without_ids() {
 }
 
 #[tokio::test]
-async fn g03_query_with_an_empty_id() {
+async fn g03_query_with_an_empty_id_is_refused() {
     let sent = [query("/album?cover="), query("/album?cover")];
     assert_malformed::<Query<Cover>, _>(StatusCode::BAD_REQUEST, &sent).await;
     let sent = [query("/album?pictures="), query("/album?pictures")];
@@ -199,7 +199,7 @@ async fn g03_query_with_an_empty_id() {
 }
 
 #[tokio::test]
-async fn g03_path_without_ids() {
+async fn g03_path_without_ids_is_refused_by_default() {
     #[derive(Deserialize, MediaIds)]
     struct Album {
         #[serde(rename = "album")]
@@ -212,22 +212,22 @@ async fn g03_path_without_ids() {
 }
 
 #[tokio::test]
-async fn g03_path_with_an_empty_id() {
+async fn g03_path_with_an_empty_id_is_refused() {
     let sent = [query("/%20"), query("/%00"), query("/%2F")];
     assert_malformed::<Path<UnverifiedId>, _>(StatusCode::BAD_REQUEST, &sent).await;
-    // No parameter is empty, so no route is found.
+    // A path parameter cannot be empty, so no route matches.
     let sent = [query("/"), query("//")];
     assert_malformed::<Path<UnverifiedId>, _>(StatusCode::NOT_FOUND, &sent).await;
 }
 
 #[tokio::test]
-async fn g03_multipart_form_without_ids() {
+async fn g03_multipart_form_without_ids_is_refused_by_default() {
     let sent = [multipart(&[]), multipart(&[("other", "m-1")])];
     assert_empty::<MultipartForm<Post>, _>(&sent).await;
 }
 
 #[tokio::test]
-async fn g03_multipart_form_with_an_empty_id() {
+async fn g03_multipart_form_with_an_empty_id_is_refused() {
     let sent = [
         multipart(&[("pictures", "")]),
         multipart(&[("pictures", "m-1"), ("pictures", "")]),
@@ -246,7 +246,7 @@ async fn g03_tuple_is_empty_only_if_all_its_members_are() {
 
     let world = World::new();
     let id = world.upload(&world.ana, "me").await;
-    let guard = VerifyMediaLayer::<(Query<Cover>, Json<Post>), _>::new(world.media.clone());
+    let guard = VerifyMediaLayer::<(Query<Cover>, Json<Post>)>::new(world.media.clone());
     let app = world.app(routes(guard));
     for (uri, posted) in [
         (format!("/album?cover={id}"), "{}".to_owned()),
@@ -259,7 +259,7 @@ async fn g03_tuple_is_empty_only_if_all_its_members_are() {
 }
 
 #[tokio::test]
-async fn g03_extraction_that_may_fail_is_empty_when_it_does() {
+async fn g03_failed_optional_extraction_carries_no_ids() {
     let sent = [query("/album?cover="), query("/album")];
     assert_empty::<Result<Query<Cover>, QueryRejection>, _>(&sent).await;
     let sent = [body(JSON, "["), body(JSON, r#"{"cover": ""}"#), body(FORM, "")];
@@ -267,14 +267,14 @@ async fn g03_extraction_that_may_fail_is_empty_when_it_does() {
 }
 
 #[tokio::test]
-async fn g03_closure_that_finds_no_ids() {
+async fn g03_closure_without_ids_is_refused_by_default() {
     type Text = Json<serde_json::Value>;
     async fn count(VerifiedMedia(_, owned): VerifiedMedia<Text>) -> String {
         owned.ids().len().to_string()
     }
     let world = World::new();
-    let guard = VerifyMediaLayer::<Text, _>::new(world.media.clone()).ids_from(|_| Ok(Vec::new()));
-    for (guard, status) in [(guard.clone(), 422), (guard.ids(0..=1), 200)] {
+    let guard = VerifyMediaLayer::<Text>::with_ids(world.media.clone(), |_| Ok(Vec::new()));
+    for (guard, status) in [(guard.clone(), 422), (guard.id_count(0..=1), 200)] {
         let app = world.app(Router::new().route("/{album}", any(count).layer(guard)));
         assert_eq!(send(&app, body(JSON, "{}").by_ana(&world)).await.status, status);
     }
@@ -282,23 +282,25 @@ async fn g03_closure_that_finds_no_ids() {
 }
 
 #[tokio::test]
-async fn g03_route_that_allows_no_ids_refuses_one() {
+async fn g03_route_of_one_optional_id_refuses_two() {
     let world = World::new();
-    let id = world.upload(&world.ana, "me").await;
-    let guard = VerifyMediaLayer::<Json<Post>, _>::new(world.media.clone()).ids(0..=0);
+    let [one, two] = [world.upload(&world.ana, "me").await, world.upload(&world.ana, "me").await];
+    let guard = VerifyMediaLayer::<Json<Post>>::new(world.media.clone()).id_count(0..=1);
     let app = world.app(routes(guard));
     assert_eq!(send(&app, body(JSON, "{}").by_ana(&world)).await.text(), "0");
-    let one = body(JSON, &format!(r#"{{"cover": "{id}"}}"#));
-    assert_eq!(send(&app, one.by_ana(&world)).await.status, 422);
+    let both = body(JSON, &format!(r#"{{"cover": "{one}", "pictures": ["{two}"]}}"#));
+    assert_eq!(send(&app, both.by_ana(&world)).await.status, 422);
     assert_eq!(world.backend.questions(), 0);
+    let cover = body(JSON, &format!(r#"{{"cover": "{one}"}}"#));
+    assert_eq!(send(&app, cover.by_ana(&world)).await.text(), "1");
 }
 
 #[tokio::test]
-async fn g03_more_than_one_id_can_be_demanded_and_repeats_count_once() {
+async fn g03_minimum_above_one_counts_repeats_once() {
     let world = World::new();
     let [one, two] = [world.upload(&world.ana, "me").await, world.upload(&world.ana, "me").await];
-    let guard = VerifyMediaLayer::<Json<Vec<UnverifiedId>>, _>::new(world.media.clone());
-    let app = world.app(routes(guard.ids(2..=3)));
+    let guard = VerifyMediaLayer::<Json<Vec<UnverifiedId>>>::new(world.media.clone());
+    let app = world.app(routes(guard.id_count(2..=3)));
     for (ids, status) in
         [(vec![], 422), (vec![&one], 422), (vec![&one, &one, &one], 422), (vec![&one, &two], 200)]
     {
@@ -308,9 +310,9 @@ async fn g03_more_than_one_id_can_be_demanded_and_repeats_count_once() {
 }
 
 #[tokio::test]
-async fn g03_request_without_ids_needs_an_owner_all_the_same() {
+async fn g03_request_without_ids_needs_an_owner() {
     let world = World::new();
-    let guard = VerifyMediaLayer::<Query<Cover>, _>::new(world.media.clone()).ids(0..=1);
-    let stranger = Request::get("/album").body(Body::empty()).unwrap();
-    assert_eq!(send(&world.app(routes(guard)), stranger).await.status, 401);
+    let guard = VerifyMediaLayer::<Query<Cover>>::new(world.media.clone()).id_count(0..=1);
+    let anonymous = Request::get("/album").body(Body::empty()).unwrap();
+    assert_eq!(send(&world.app(routes(guard)), anonymous).await.status, 401);
 }

@@ -1,6 +1,6 @@
-//! G4: all ids or none, in request order, and repeats change nothing.
+//! G4: all ids or none, in the order of the request; repeats have no effect.
 //!
-//! The properties run 256 cases, or as many as `PROPTEST_CASES` says.
+//! The properties run 256 cases by default; set another number with `PROPTEST_CASES`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use tower_media::{
 
 use super::support::{Answer, World, post_json, send};
 
-/// What an id of a request is to the caller, who is Ana and asks in the scope `me`.
+/// The relation of an id to the caller, Ana, in the scope `me`.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Owned,
@@ -28,7 +28,7 @@ enum Kind {
 const NOT_OWNED: [Kind; 5] =
     [Kind::Foreign, Kind::Absent, Kind::Removed, Kind::WrongScope, Kind::OtherTenant];
 
-/// A world, and who owns what in it where, as this test knows it.
+/// A world, and the test's own model of its owners and scopes.
 struct Modelled {
     world: World,
     model: BTreeMap<String, (Owner, &'static str)>,
@@ -71,7 +71,7 @@ impl Modelled {
 
 type Ids = Json<Vec<UnverifiedId>>;
 
-/// Answers with the proof, and with what each id of the request opens.
+/// Responds with the proof, and with the result of `OwnedMedia::get` for each id of the request.
 async fn handler(
     VerifiedMedia(Json(request), owned): VerifiedMedia<Ids>,
 ) -> Json<(Vec<MediaId>, Vec<MediaId>)> {
@@ -80,8 +80,9 @@ async fn handler(
 }
 
 async fn ask(media: &MediaState, world: &World, cap: usize, ids: &[String]) -> Answer {
-    let layer = VerifyMediaLayer::<Ids, _>::new(media.clone()).scopes(["me"]).ids(1..=cap);
-    let app = world.app(Router::new().route("/", post(handler).layer(layer)));
+    let layer = VerifyMediaLayer::<Ids>::new(media.clone()).scopes(["me"]).id_count(1..=cap);
+    let routes = Router::new().route("/", post(handler).layer(layer));
+    let app = world.app(routes.layer(media.layer()));
     send(&app, post_json(&world.ana, "/", &json!(ids))).await
 }
 
@@ -91,7 +92,7 @@ fn distinct(ids: &[String]) -> Vec<&String> {
 }
 
 impl Modelled {
-    /// Sends `ids` to a route for 1 to `cap` of them, and holds the answer against the model.
+    /// Sends `ids` to a route for 1 to `cap` of them, and compares the response with the model.
     async fn answers(&self, cap: usize, ids: &[String]) {
         let distinct = distinct(ids);
         let missing: Vec<_> = distinct.iter().filter(|id| !self.owns(id)).collect();
@@ -122,9 +123,9 @@ fn kinds(max: usize) -> impl Strategy<Value = Vec<Kind>> {
     prop_oneof![vec(Just(Kind::Owned), 0..=max), vec(any, 0..=max)]
 }
 
-/// A number of ids allowed, ids of some kinds, and which of them come again where.
+/// The maximum number of ids, the kinds of the ids, and the positions of their repeats.
 fn request() -> impl Strategy<Value = (usize, Vec<Kind>, Vec<(Index, Index)>)> {
-    // On both sides of 16, where a set of ids turns from a list into a table.
+    // On both sides of 16, where the id set changes from a linear scan to an index.
     prop::sample::select(vec![1, 2, 15, 16, 17, 20])
         .prop_flat_map(|cap| (Just(cap), kinds(cap + 2), vec(any::<(Index, Index)>(), 0..8)))
 }
@@ -152,7 +153,7 @@ proptest! {
 }
 
 #[tokio::test]
-async fn g04_every_bound_holds_on_both_of_its_sides() {
+async fn g04_every_bound_is_exact() {
     for cap in [1, 16, 17, 100] {
         for count in [0, 1, 15, 16, 17, cap - 1, cap, cap + 1] {
             let (world, ids) = Modelled::with(&vec![Kind::Owned; count]).await;
@@ -163,7 +164,7 @@ async fn g04_every_bound_holds_on_both_of_its_sides() {
 }
 
 #[tokio::test]
-async fn g04_one_id_that_is_not_owned_refuses_all_wherever_it_stands() {
+async fn g04_one_unowned_id_at_any_position_refuses_all() {
     for kind in NOT_OWNED {
         for count in [1, 16, 17] {
             for place in [0, count / 2, count - 1] {
@@ -177,7 +178,7 @@ async fn g04_one_id_that_is_not_owned_refuses_all_wherever_it_stands() {
     }
 }
 
-/// Answers last things first and says them twice, as an index scan with a join may.
+/// Answers in reverse order and with repeats, as an index scan with a join can.
 #[derive(Debug)]
 struct Backwards(InMemory);
 
@@ -189,7 +190,7 @@ impl Ownership for Backwards {
 }
 
 #[tokio::test]
-async fn g04_the_order_of_the_answer_means_nothing() {
+async fn g04_order_of_the_answer_has_no_effect() {
     for count in [2, 16, 17] {
         let (Modelled { world, .. }, ids) = Modelled::with(&vec![Kind::Owned; count]).await;
         let backend = world.backend.get_ref().clone();

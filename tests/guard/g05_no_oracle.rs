@@ -1,4 +1,4 @@
-//! G5: whoever asks about an id that is not theirs learns nothing of it.
+//! G5: a refusal reveals nothing about an id of another owner.
 
 use axum::{
     Form, Json, Router,
@@ -24,7 +24,7 @@ where
     E: GuardedExtractor<(), M> + MediaIds,
     M: Send + Sync + 'static,
 {
-    let layer = VerifyMediaLayer::<E, M>::new(media.clone()).scopes(["me"]);
+    let layer = VerifyMediaLayer::<E>::new(media.clone()).scopes(["me"]);
     any(|| async { StatusCode::NO_CONTENT }).layer(layer)
 }
 
@@ -41,7 +41,7 @@ fn app(world: &World) -> Router {
     )
 }
 
-/// Where a request holds an id: its URI, its content type, its body.
+/// The place of an id in a request: URI, content type, and body.
 const SOURCES: [[&str; 3]; 7] = [
     ["/json", "application/json", r#"{"id": "ID"}"#],
     ["/path/ID", "text/plain", ""],
@@ -56,7 +56,7 @@ const SOURCES: [[&str; 3]; 7] = [
     ["/both/OWNED", "application/json", r#"{"id": "ID"}"#],
 ];
 
-/// All that a client sees and all that it costs, with `ID` in the place of the id sent.
+/// The whole response and the number of queries, with `ID` for the id of the request.
 #[derive(Debug, PartialEq)]
 struct Seen {
     status: StatusCode,
@@ -88,7 +88,7 @@ async fn removed(world: &World, owner: &Owner) -> String {
 }
 
 #[tokio::test]
-async fn g05_why_an_id_is_refused_cannot_be_seen() {
+async fn g05_reason_of_a_refused_id_is_not_visible() {
     let world = World::new();
     let (ana, bob) = (&world.ana, &world.bob);
     let owned = world.upload(ana, "me").await;
@@ -116,7 +116,7 @@ async fn upload(world: &World, owner: &Owner, name: &str, scope: &str) -> Media 
     world.media.upload(owner, upload).await.unwrap()
 }
 
-/// What a handler may answer of an upload, but for the id and the time, which always differ.
+/// The response to an upload, without the id and the time, which always differ.
 fn shown(media: &Media) -> String {
     let text = serde_json::to_string(&media.for_owner()).unwrap();
     let mut shown: serde_json::Value =
@@ -126,7 +126,7 @@ fn shown(media: &Media) -> String {
 }
 
 #[tokio::test]
-async fn g05_an_upload_tells_nothing_of_another_owner_of_the_same_bytes() {
+async fn g05_upload_reveals_no_other_owner_of_the_same_bytes() {
     let alone = World::new();
     let expected = upload(&alone, &alone.bob, "bob.txt", "me").await;
 
@@ -138,7 +138,7 @@ async fn g05_an_upload_tells_nothing_of_another_owner_of_the_same_bytes() {
     assert_eq!(shown(&second), shown(&expected));
     assert!(second.created_at >= between);
 
-    // Nor does the first see the second, nor either what the other does later.
+    // The first owner does not see the second, and neither sees later changes of the other.
     let again = upload(&world, &world.ana, "ana.txt", "diary").await;
     assert_eq!(again, first);
     assert!(world.media.delete(&world.ana, &first.id).await.unwrap());

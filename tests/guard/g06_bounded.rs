@@ -1,6 +1,6 @@
-//! G6: what is too much is refused before anybody is asked, and what passes costs one question.
+//! G6: requests beyond a bound are refused without a query, and a passing request costs one query.
 //!
-//! That memory stays flat meanwhile is measured elsewhere.
+//! `tests/allocations.rs` measures that memory stays flat.
 
 use std::{
     convert::Infallible,
@@ -40,7 +40,7 @@ struct Listed {
     id: Vec<UnverifiedId>,
 }
 
-/// Nests as deep as a client likes.
+/// A payload of unbounded nesting.
 #[derive(Deserialize, MediaIds)]
 #[serde(untagged)]
 enum Tree {
@@ -53,7 +53,7 @@ where
     E: GuardedExtractor<(), M> + MediaIds,
     M: Send + Sync + 'static,
 {
-    let layer = VerifyMediaLayer::<E, M>::new(world.media.clone()).ids(1..=CAP);
+    let layer = VerifyMediaLayer::<E>::new(world.media.clone()).id_count(1..=CAP);
     any(|| async { StatusCode::NO_CONTENT }).layer(layer)
 }
 
@@ -85,7 +85,7 @@ fn parts(ids: &[String]) -> String {
     ids.iter().map(part).collect::<String>() + "--b--\r\n"
 }
 
-/// The same ids by each way in that takes several.
+/// The same ids in every source that accepts several.
 fn requests(world: &World, ids: &[String]) -> [Request; 5] {
     [
         post_json(&world.ana, "/json", &json!(ids)),
@@ -101,7 +101,7 @@ async fn status(world: &World, request: Request) -> StatusCode {
 }
 
 #[tokio::test]
-async fn g06_ids_beyond_the_bound_are_refused_without_a_question() {
+async fn g06_ids_beyond_the_bound_are_refused_without_a_query() {
     let world = World::new();
     let ids: Vec<_> = (0..=CAP).map(|number| format!("m-{number}")).collect();
     for request in requests(&world, &ids) {
@@ -113,9 +113,9 @@ async fn g06_ids_beyond_the_bound_are_refused_without_a_question() {
 }
 
 #[tokio::test]
-async fn g06_a_hundred_ids_are_the_bound_unless_the_route_says_otherwise() {
+async fn g06_default_bound_is_100_ids() {
     let world = World::new();
-    let layer = VerifyMediaLayer::<Json<Vec<UnverifiedId>>, _>::new(world.media.clone());
+    let layer = VerifyMediaLayer::<Json<Vec<UnverifiedId>>>::new(world.media.clone());
     let app = world.app(Router::new().route("/", any(|| async {}).layer(layer)));
     for (count, status, questions) in [
         (100, StatusCode::NOT_FOUND, 1),
@@ -130,7 +130,7 @@ async fn g06_a_hundred_ids_are_the_bound_unless_the_route_says_otherwise() {
 }
 
 #[tokio::test]
-async fn g06_a_million_ids_are_refused_without_a_question() {
+async fn g06_a_million_ids_are_refused_without_a_query() {
     let world = World::new();
     let app = app(&world).layer(DefaultBodyLimit::disable());
     let ids: Vec<_> = (0..1_000_000).map(|number| format!("m-{number}")).collect();
@@ -140,7 +140,7 @@ async fn g06_a_million_ids_are_refused_without_a_question() {
 }
 
 #[tokio::test]
-async fn g06_a_passing_request_costs_one_question_however_often_it_repeats_itself() {
+async fn g06_passing_request_with_repeats_costs_one_query() {
     let world = World::new();
     let mut ids = Vec::new();
     for _ in 0..CAP {
@@ -153,7 +153,7 @@ async fn g06_a_passing_request_costs_one_question_however_often_it_repeats_itsel
     }
 }
 
-/// A body without an end, and how many bytes of it were taken.
+/// An endless body, and the number of bytes that were read from it.
 fn endless(chunk: &'static str) -> (Body, Arc<AtomicUsize>) {
     let taken = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&taken);
@@ -192,7 +192,7 @@ async fn g06_an_endless_body_is_refused_at_the_body_limit() {
 }
 
 #[tokio::test]
-async fn g06_deep_nesting_is_refused_without_a_question() {
+async fn g06_deep_nesting_is_refused_without_a_query() {
     let world = World::new();
     for depth in [1_000, 10_000, 100_000] {
         let closed = format!("{}\"m-1\"{}", "[".repeat(depth), "]".repeat(depth));

@@ -1,6 +1,6 @@
 //! G7: what was checked is what is used, and a body is replayed byte for byte.
 //!
-//! The fuzzing runs 256 cases, or as many as the environment variable `PROPTEST_CASES` says.
+//! The fuzzing runs 256 cases by default; set another number with `PROPTEST_CASES`.
 
 mod raw;
 mod two_ways;
@@ -43,13 +43,13 @@ struct One {
     id: UnverifiedId,
 }
 
-/// Answers with the value that the handler got, and the body that is left for it.
+/// Responds with the handler's value, and with the restored body.
 fn replayed<E, M>(world: &World) -> MethodRouter
 where
     E: GuardedExtractor<(), M> + MediaIds + Debug,
     M: Send + Sync + 'static,
 {
-    let layer = VerifyMediaLayer::<E, M>::new(world.media.clone());
+    let layer = VerifyMediaLayer::<E>::new(world.media.clone());
     let handler = async |VerifiedMedia(value, _): VerifiedMedia<E>, request: Request| {
         let body = request.into_body().collect().await.unwrap();
         let trailers = body.trailers().map(|trailers| format!("{trailers:?}"));
@@ -78,7 +78,7 @@ async fn ask(world: &World, method: &str, uri: &str, content: &[&str], body: Bod
     send(&app(world), request.body(body).unwrap()).await
 }
 
-/// The handler's value as it must have been: with this one id.
+/// The expected value of the handler: with this one id.
 fn one(id: &str) -> String {
     format!("One {{ id: UnverifiedId({id:?}) }}")
 }
@@ -90,7 +90,7 @@ fn got(answer: &Answer) -> &str {
     value.strip_suffix(')').unwrap()
 }
 
-/// Reads another id each time it is run, like a parser that can be told apart by running it twice.
+/// Extracts another id each time it runs, so that a second extraction is noticed.
 struct Fickle(UnverifiedId);
 
 impl MediaIds for Fickle {
@@ -112,12 +112,12 @@ impl<S: Sync> FromRequestParts<S> for Fickle {
 }
 
 #[tokio::test]
-async fn g07_nothing_is_extracted_a_second_time() {
+async fn g07_value_is_extracted_once() {
     let world = World::new();
     let anas = world.upload(&world.ana, "me").await;
     let bobs = world.upload(&world.bob, "me").await;
     let ids = [&anas, &bobs].map(|id| UnverifiedId::parse(id).unwrap());
-    let layer = VerifyMediaLayer::<Fickle, _>::new(world.media.clone());
+    let layer = VerifyMediaLayer::<Fickle>::new(world.media.clone());
     let handler =
         async |VerifiedMedia(Fickle(id), owned): VerifiedMedia<Fickle>| Json(owned[&id].clone());
     let spellings = Spellings(Arc::new(ids), Arc::default());
@@ -126,7 +126,7 @@ async fn g07_nothing_is_extracted_a_second_time() {
     assert_eq!(send(&world.app(routes), request).await.json(), json!(anas));
 }
 
-/// A body of many small pieces, with a trailer behind.
+/// A body of many small chunks, with trailers.
 fn pieces(body: &[u8], size: usize) -> Body {
     let chunks: Vec<_> = body.chunks(size).map(Bytes::copy_from_slice).collect();
     let body = Body::from_stream(stream::iter(chunks.into_iter().map(Ok::<_, Infallible>)));
@@ -157,7 +157,7 @@ async fn g07_a_body_and_its_trailers_are_replayed_byte_for_byte() {
     }
 }
 
-/// Speaks HTTP by hand: sends the head, waits for leave to go on, sends the body.
+/// Speaks HTTP by hand: sends the head, waits for `100 Continue`, sends the body.
 fn converse(address: SocketAddr, head: &str, body: &str) -> (String, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.write_all(head.as_bytes()).unwrap();
@@ -170,7 +170,7 @@ fn converse(address: SocketAddr, head: &str, body: &str) -> (String, String) {
 }
 
 #[tokio::test]
-async fn g07_a_body_that_waits_for_leave_and_comes_in_chunks_is_replayed() {
+async fn g07_chunked_body_after_expect_100_continue_is_replayed() {
     let world = World::new();
     let id = world.upload(&world.ana, "me").await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -198,7 +198,7 @@ async fn g07_a_body_that_waits_for_leave_and_comes_in_chunks_is_replayed() {
 }
 
 #[tokio::test]
-async fn g07_of_two_content_types_the_one_that_axum_reads_is_the_one_that_counts() {
+async fn g07_the_content_type_that_axum_reads_counts() {
     let world = World::new();
     let anas = world.upload(&world.ana, "me").await;
     let json = format!(r#"{{"id": "{anas}"}}"#);

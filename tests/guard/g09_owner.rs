@@ -1,4 +1,4 @@
-//! G9: who is asking comes from authentication, whatever a request says of itself.
+//! G9: the owner comes from authentication only, not from other data of the request.
 
 use axum::{
     Extension, Json, Router,
@@ -16,7 +16,7 @@ use tower_media::{
 
 use super::support::{World, send};
 
-/// Takes every claim that follows, as a handler might that believes its clients.
+/// Reads every claim below, as a handler that trusts its clients would.
 #[derive(Deserialize, MediaIds)]
 struct Payload {
     id: UnverifiedId,
@@ -44,18 +44,18 @@ impl Who {
     }
 }
 
-/// Answers with the owner in the proof.
+/// Responds with the owner of the proof.
 fn guarded<E, M>(world: &World) -> MethodRouter
 where
     E: GuardedExtractor<(), M> + MediaIds,
     M: Send + Sync + 'static,
 {
-    let layer = VerifyMediaLayer::<E, M>::new(world.media.clone());
+    let layer = VerifyMediaLayer::<E>::new(world.media.clone());
     any(|VerifiedMedia(_, owned): VerifiedMedia<E>| async move { Json(Who::of(owned.owner())) })
         .layer(layer)
 }
 
-/// The routes, with `caller` signed in.
+/// The routes, with `caller` as the authenticated owner.
 fn app(world: &World, caller: &Owner) -> Router {
     let caller = caller.clone();
     Router::new()
@@ -69,7 +69,7 @@ fn app(world: &World, caller: &Owner) -> Router {
         }))
 }
 
-/// Requests for `id` that name somebody everywhere a request can.
+/// Requests for `id` with an owner in the query, body, headers and cookies.
 fn requests(id: &str, claimed: &str) -> [Request; 4] {
     let mut pairs = form_urlencoded::Serializer::new(String::new());
     pairs.append_pair("id", id).extend_pairs(CLAIMS.map(|claim| (claim, claimed)));
@@ -102,7 +102,7 @@ fn requests(id: &str, claimed: &str) -> [Request; 4] {
 }
 
 #[tokio::test]
-async fn g09_a_claim_in_the_request_does_not_make_its_sender_somebody_else() {
+async fn g09_claim_in_the_request_does_not_change_the_owner() {
     let world = World::new();
     let acme = world.ana.clone().with_tenant("acme").unwrap();
     for (owner, caller, claimed) in [
@@ -121,7 +121,7 @@ async fn g09_a_claim_in_the_request_does_not_make_its_sender_somebody_else() {
 }
 
 #[tokio::test]
-async fn g09_the_proof_names_whom_authentication_named() {
+async fn g09_proof_names_the_authenticated_owner() {
     let world = World::new();
     let acme = world.ana.clone().with_tenant("acme").unwrap();
     for caller in [&world.ana, &acme] {
@@ -136,25 +136,25 @@ async fn g09_the_proof_names_whom_authentication_named() {
 }
 
 #[tokio::test]
-async fn g09_a_claim_in_the_request_signs_nobody_in() {
+async fn g09_claim_in_the_request_does_not_authenticate() {
     let world = World::new();
     let id = world.upload(&world.ana, "me").await;
-    let layer = VerifyMediaLayer::<Json<Payload>, _>::new(world.media.clone());
+    let layer = VerifyMediaLayer::<Json<Payload>>::new(world.media.clone());
     let app = Router::new().route("/json", any(|| async {}).layer(layer));
     let [request, ..] = requests(&id, "ana");
     assert_eq!(send(&app, request).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(world.backend.questions(), 0);
 }
 
-/// What a login of another kind than the default leaves in a request.
+/// The extension of an authentication other than the default.
 #[derive(Clone)]
 struct Session(&'static str);
 
 #[tokio::test]
-async fn g09_only_the_source_that_the_layer_names_counts() {
+async fn g09_only_the_configured_owner_source_counts() {
     let world = World::new();
     let id = world.upload(&world.ana, "me").await;
-    let layer = VerifyMediaLayer::<Json<Payload>, _>::new(world.media.clone())
+    let layer = VerifyMediaLayer::<Json<Payload>>::new(world.media.clone())
         .owner_from::<Extension<Session>>(|Extension(session)| Owner::new(session.0));
     let route = Router::new().route("/json", any(|| async {}).layer(layer));
     for (subject, status) in

@@ -1,4 +1,4 @@
-//! G10: an id has one spelling, and everything else is refused before it is looked up.
+//! G10: an id has one spelling; any other text is refused before a query.
 
 use axum::{
     Form, Json, Router,
@@ -33,16 +33,16 @@ fn app(world: &World) -> Router {
         owned.ids().iter().map(MediaId::as_str).collect()
     }
     let media = || world.media.clone();
-    let by_path = VerifyMediaLayer::<Path<UnverifiedId>, _>::new(media());
+    let by_path = VerifyMediaLayer::<Path<UnverifiedId>>::new(media());
     let routes = Router::new()
-        .route("/json", post(proven).layer(VerifyMediaLayer::<Json<Avatar>, _>::new(media())))
-        .route("/form", post(proven).layer(VerifyMediaLayer::<Form<Avatar>, _>::new(media())))
-        .route("/query", get(proven).layer(VerifyMediaLayer::<Query<Avatar>, _>::new(media())))
+        .route("/json", post(proven).layer(VerifyMediaLayer::<Json<Avatar>>::new(media())))
+        .route("/form", post(proven).layer(VerifyMediaLayer::<Form<Avatar>>::new(media())))
+        .route("/query", get(proven).layer(VerifyMediaLayer::<Query<Avatar>>::new(media())))
         .route("/path/{id}", get(proven).layer(by_path));
     world.app(routes)
 }
 
-/// Where an id can stand in a request.
+/// The place of an id in a request.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Source {
     Json,
@@ -54,7 +54,7 @@ enum Source {
 impl Source {
     const ALL: [Self; 4] = [Self::Json, Self::Form, Self::Query, Self::Path];
 
-    /// A request of Ana with this text for an id, encoded as the source asks for it.
+    /// A request of Ana with this text as an id, encoded as the source requires.
     fn request(self, world: &World, text: &str) -> Request {
         match self {
             Self::Json => post_json(&world.ana, "/json", &json!({ "id": text })),
@@ -62,7 +62,7 @@ impl Source {
         }
     }
 
-    /// A request of Ana with text that is sent as it is.
+    /// A request of Ana with this text, not encoded.
     fn encoded(self, world: &World, text: &str) -> Request {
         let (request, body) = match self {
             Self::Json => (Request::post("/json"), format!(r#"{{"id": {text}}}"#)),
@@ -80,7 +80,7 @@ impl Source {
             .unwrap()
     }
 
-    /// What axum answers where a value does not deserialise.
+    /// axum's status for a value that does not deserialise.
     fn refusal(self) -> StatusCode {
         match self {
             Self::Json | Self::Form => StatusCode::UNPROCESSABLE_ENTITY,
@@ -89,12 +89,12 @@ impl Source {
     }
 }
 
-/// Every byte as a browser's `%XX`, letters and digits included: encoding is the URL's business.
+/// Percent-encodes every byte, letters and digits included.
 fn percent_encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
-/// Texts that are no ids, most of them close to the real one.
+/// Invalid ids, most of them similar to the valid one.
 fn no_ids(id: &str) -> Vec<String> {
     let full_width = id.replace(|c: char| c.is_ascii_digit(), "\u{ff11}");
     let mut texts = vec![
@@ -142,7 +142,7 @@ async fn assert_refused(world: &World, app: &Router, source: Source, request: Re
 }
 
 #[tokio::test]
-async fn g10_what_is_no_id_is_refused_by_every_source_and_told_the_grammar() {
+async fn g10_invalid_id_is_refused_by_every_source_with_the_grammar() {
     let world = World::new();
     let app = app(&world);
     let id = world.upload(&world.ana, "me").await;
@@ -156,7 +156,7 @@ async fn g10_what_is_no_id_is_refused_by_every_source_and_told_the_grammar() {
 }
 
 #[tokio::test]
-async fn g10_no_text_at_all_is_refused() {
+async fn g10_empty_text_is_refused() {
     let world = World::new();
     let app = app(&world);
     for source in [Source::Json, Source::Form, Source::Query] {
@@ -169,7 +169,7 @@ async fn g10_no_text_at_all_is_refused() {
 }
 
 #[tokio::test]
-async fn g10_bytes_that_are_no_text_are_refused() {
+async fn g10_bytes_that_are_not_utf8_are_refused() {
     let world = World::new();
     let app = app(&world);
     for source in [Source::Form, Source::Query, Source::Path] {
@@ -248,7 +248,7 @@ async fn g10_two_ids_that_differ_in_case_stay_two_ids() {
     assert_ne!(upper, UnverifiedId::parse(owned).unwrap());
 }
 
-/// The grammar, told in another way than the crate tells it.
+/// The grammar, implemented independently of the crate.
 fn is_id(text: &str) -> bool {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:~";
     let count = text.chars().count();
@@ -269,7 +269,7 @@ fn assert_agrees_with_the_grammar(text: &str) {
 }
 
 #[test]
-fn g10_of_all_characters_exactly_those_of_the_grammar_are_accepted() {
+fn g10_exactly_the_characters_of_the_grammar_are_accepted() {
     let mut buffer = [0; 4];
     for c in '\0'..=char::MAX {
         let text: &str = c.encode_utf8(&mut buffer);

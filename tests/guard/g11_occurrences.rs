@@ -1,4 +1,4 @@
-//! G11: every occurrence of an id counts, or it is not in what the handler gets.
+//! G11: every occurrence of an id in the handler's value counts.
 
 use axum::{
     Form, Json, Router,
@@ -26,13 +26,13 @@ struct Many {
     id: Vec<UnverifiedId>,
 }
 
-/// Answers with what the handler got, as `Debug` shows it.
+/// Responds with the `Debug` text of the handler's value.
 fn guarded<E, M>(world: &World) -> MethodRouter
 where
     E: GuardedExtractor<(), M> + MediaIds + std::fmt::Debug,
     M: Send + Sync + 'static,
 {
-    let layer = VerifyMediaLayer::<E, M>::new(world.media.clone());
+    let layer = VerifyMediaLayer::<E>::new(world.media.clone());
     any(|VerifiedMedia(value, _): VerifiedMedia<E>| async move { format!("{value:?}") })
         .layer(layer)
 }
@@ -79,7 +79,7 @@ fn parts(ids: [&str; 2]) -> String {
     ids.map(part).concat() + "--b--\r\n"
 }
 
-/// Sends `ids` twice under one name, by every way that can hold them.
+/// Sends two `ids` under one name, in every source with repeated names.
 async fn twice(world: &World, takes: &str, ids: [&str; 2]) -> [Answer; 3] {
     let [a, b] = ids;
     let pairs = format!("id={a}&id={b}");
@@ -95,7 +95,7 @@ fn debug(ids: &[&str]) -> String {
     format!("{ids:?}")
 }
 
-/// One id of each person.
+/// One id of each owner.
 async fn one_each(world: &World) -> (String, String) {
     (world.upload(&world.ana, "me").await, world.upload(&world.bob, "me").await)
 }
@@ -119,7 +119,7 @@ async fn g11_each_value_of_a_repeated_key_is_verified() {
 }
 
 #[tokio::test]
-async fn g11_where_one_value_is_taken_a_second_one_is_refused() {
+async fn g11_second_value_of_a_single_key_is_refused() {
     let world = World::new();
     let (anas, bobs) = one_each(&world).await;
     for ids in [[&*anas, &*bobs], [&*bobs, &*anas], [&*anas, &*anas]] {
@@ -150,7 +150,7 @@ async fn g11_path_parameters_of_one_name_in_nested_routers_all_count() {
 }
 
 #[tokio::test]
-async fn g11_an_id_counts_wherever_it_stands_in_the_request() {
+async fn g11_id_counts_at_any_place_of_the_request() {
     let world = World::new();
     let (anas, bobs) = one_each(&world).await;
     for foreign in 0..4 {
@@ -170,7 +170,7 @@ async fn g11_an_id_counts_wherever_it_stands_in_the_request() {
 }
 
 #[tokio::test]
-async fn g11_a_cached_extractor_is_verified_like_what_it_caches() {
+async fn g11_cached_extractor_is_verified_like_its_content() {
     let world = World::new();
     let (anas, bobs) = one_each(&world).await;
     for (uri, missing) in [

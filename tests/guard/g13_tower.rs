@@ -1,4 +1,4 @@
-//! G13: the guard keeps to what tower asks of a middleware.
+//! G13: the guard meets tower's requirements on a middleware.
 
 use std::{
     cell::Cell,
@@ -31,7 +31,6 @@ use tower::{
 use tower_media::{
     IdCollector, MediaIds, MediaState, OwnedMedia, Owner, UnverifiedId, VerifiedMedia,
     VerifyMediaLayer,
-    extract::{ViaBody, ViaParts, ViaStream},
     testkit::Fault,
     verify::{ResponseFuture, VerifyMedia},
 };
@@ -41,11 +40,11 @@ use super::support::{World, get as get_request, post_json, send};
 
 type Posted = Json<Vec<UnverifiedId>>;
 
-fn guard(world: &World) -> VerifyMediaLayer<Posted, ViaBody> {
+fn guard(world: &World) -> VerifyMediaLayer<Posted> {
     VerifyMediaLayer::new(world.media.clone())
 }
 
-/// Ana refers to `id`, without an application round the guard that would find out who she is.
+/// A request of Ana with `id`, for a guard without an application around it.
 fn post_id(world: &World, id: &str) -> Request {
     let mut request = post_json(&world.ana, "/", &json!([id]));
     request.extensions_mut().insert(world.ana.clone());
@@ -76,7 +75,7 @@ async fn g13_instance_that_was_ready_is_the_one_called() {
     handle.allow(1);
     for _ in 0..2 {
         assert!(guarded.poll_ready().is_ready());
-        // A clone that was never asked panics when it is called.
+        // A clone that was not polled for readiness panics when it is called.
         let response = guarded.call(post_id(&world, &id));
         let respond = async {
             let (_, respond) = handle.next_request().await.unwrap();
@@ -94,14 +93,16 @@ async fn g13_refusal_does_not_use_the_inner_service() {
     let world = World::new();
     let (mut guarded, mut handle) = mock::spawn_layer::<Request, Response, _>(guard(&world));
     assert!(guarded.poll_ready().is_ready());
-    let refusal =
-        guarded.call(post_id(&world, "absent")).now_or_never().expect("nobody to wait for");
+    let refusal = guarded
+        .call(post_id(&world, "absent"))
+        .now_or_never()
+        .expect("the refusal is ready at once");
     assert_eq!(refusal.unwrap().status(), 404);
     assert!(handle.next_request().now_or_never().is_none());
 }
 
 #[tokio::test]
-async fn g13_strict_inner_service_is_called_again_and_again() {
+async fn g13_strict_inner_service_is_called_repeatedly() {
     let (world, id) = world_with_one_id().await;
     let mut guarded = ServiceBuilder::new()
         .layer(guard(&world))
@@ -133,7 +134,7 @@ async fn g13_error_is_that_of_the_inner_service() {
         guard(&world).layer(service_fn(async |_: Request| Err::<Response, _>(OutOfOrder)));
     let failed: Result<Response, OutOfOrder> = guarded.clone().oneshot(post_id(&world, &id)).await;
     assert_eq!(failed.unwrap_err(), OutOfOrder);
-    // A refusal is a response, whatever the inner service's error is.
+    // A refusal is a response, also if the inner service has another error type.
     assert_eq!(guarded.oneshot(post_id(&world, "absent")).await.unwrap().status(), 404);
 }
 
@@ -183,7 +184,7 @@ async fn g13_guard_fits_a_router_together_with_other_layers() {
 
 // Cancellation.
 
-/// Stops for ever at the place that a request's header names.
+/// Never returns if the request's header names this place.
 async fn stop_at(place: &str, headers: &HeaderMap) {
     if headers.get("x-stop-at").is_some_and(|stop| stop == place) {
         pending().await
@@ -218,7 +219,7 @@ async fn g13_request_dropped_at_any_await_leaves_nothing() {
     let (world, id) = world_with_one_id().await;
     let calls = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&calls);
-    let guard = VerifyMediaLayer::<(Slow, Posted), _>::new(world.media.clone())
+    let guard = VerifyMediaLayer::<(Slow, Posted)>::new(world.media.clone())
         .owner_from::<Claims>(|Claims(owner)| Ok(owner));
     let mut guarded = ServiceBuilder::new()
         .layer(guard)
@@ -275,17 +276,15 @@ async fn g13_future_that_is_never_polled_does_nothing() {
 // Types.
 
 #[test]
-fn g13_types_are_clone_send_and_sync_whatever_the_extractor_is() {
-    /// Nothing that can be had of a type.
+fn g13_types_are_clone_send_and_sync_for_any_extractor() {
+    /// A type without auto traits.
     struct Nothing(#[expect(dead_code, reason = "for its type")] Rc<*mut u8>);
 
     fn is_all<T: Clone + Debug + Send + Sync + Unpin + 'static>() {}
     fn is_send<T: Send + 'static>() {}
 
-    is_all::<VerifyMediaLayer<Nothing, ViaParts>>();
-    is_all::<VerifyMediaLayer<Nothing, ViaBody>>();
-    is_all::<VerifyMediaLayer<Nothing, ViaStream>>();
-    is_all::<VerifyMedia<Router, Nothing, ViaBody>>();
+    is_all::<VerifyMediaLayer<Nothing>>();
+    is_all::<VerifyMedia<Router, Nothing>>();
     is_all::<OwnedMedia>();
     is_all::<MediaState>();
     is_send::<ResponseFuture<Router>>();
@@ -315,7 +314,7 @@ async fn g13_extraction_need_be_neither_clone_nor_sync() {
         format!("{} {}", count.get(), owned[&id])
     }
     let (world, id) = world_with_one_id().await;
-    let guard = VerifyMediaLayer::<Counted, _>::new(world.media.clone());
+    let guard = VerifyMediaLayer::<Counted>::new(world.media.clone());
     let app = world.app(Router::new().route("/", get(handler).layer(guard)));
     let answer = send(&app, get_request(&world.ana, &format!("/?{id}"))).await;
     assert_eq!(answer.text(), format!("8 {id}"));

@@ -1,4 +1,4 @@
-//! G14: what is refused first tells a stranger nothing, and costs nobody a lookup.
+//! G14: the first refusals reveal nothing to an anonymous client, and cost no query.
 
 use std::{convert::Infallible, task::Poll};
 
@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tower_media::{
     MediaIds, Owner, UnverifiedId, VerifiedMedia, VerifyMediaLayer,
-    extract::{GuardedExtractor, MultipartForm, OwnerSource, VerifyMediaRejection},
+    extract::{GuardedExtractor, MultipartForm, VerifyMediaRejection},
 };
 
 use super::support::{Answer, World, send};
@@ -31,7 +31,7 @@ struct Refs {
     id: UnverifiedId,
 }
 
-/// A body that nobody may look at.
+/// A body that panics when it is polled.
 fn unread() -> Body {
     Body::from_stream(unreadable())
 }
@@ -40,17 +40,16 @@ fn unreadable() -> impl Stream<Item = Result<Bytes, Infallible>> {
     stream::poll_fn(|_| -> Poll<Option<_>> { panic!("the body was read") })
 }
 
-fn guard<E, M>(world: &World) -> VerifyMediaLayer<E, M> {
-    VerifyMediaLayer::new(world.media.clone()).ids(1..=2)
-}
-
-/// A guarded route for bodies of at most 1,000 bytes, with a handler that must not run.
-fn app<E, M, O>(world: &World, guard: VerifyMediaLayer<E, M, (), O>) -> Router
+fn guard<E, M>(world: &World) -> VerifyMediaLayer<E>
 where
     E: MediaIds + GuardedExtractor<(), M>,
     M: 'static,
-    O: OwnerSource<()>,
 {
+    VerifyMediaLayer::new(world.media.clone()).id_count(1..=2)
+}
+
+/// A guarded route for bodies of at most 1,000 bytes, with a handler that must not run.
+fn app<E: Send + 'static>(world: &World, guard: VerifyMediaLayer<E>) -> Router {
     async fn handler<E>(_: VerifiedMedia<E>) {
         panic!("the handler ran");
     }
@@ -70,7 +69,7 @@ fn by_ana(mut request: Request) -> Request {
 // Before the body is read.
 
 #[tokio::test]
-async fn g14_stranger_is_401_before_the_body_is_read() {
+async fn g14_anonymous_is_401_before_the_body_is_read() {
     async fn check<E, M>(content_type: &str)
     where
         E: MediaIds + GuardedExtractor<(), M>,
@@ -91,7 +90,7 @@ async fn g14_stranger_is_401_before_the_body_is_read() {
     check::<Path<Refs>, _>(JSON).await;
 }
 
-/// An application's own login: a header that says who it is, or a refusal of its own.
+/// Authentication of an application: a header with the subject, or a rejection of its own.
 struct Claims(String);
 
 impl<S: Sync> FromRequestParts<S> for Claims {
@@ -105,7 +104,7 @@ impl<S: Sync> FromRequestParts<S> for Claims {
 }
 
 #[tokio::test]
-async fn g14_rejection_of_the_owners_extractor_comes_before_the_body_is_read() {
+async fn g14_owner_extractor_rejects_before_the_body_is_read() {
     let world = World::new();
     let guard = guard::<Posted, _>(&world).owner_from::<Claims>(|Claims(sub)| Owner::new(sub));
     let answer = send(&app(&world, guard), by_ana(request("/m-1", JSON, unread()))).await;
@@ -115,12 +114,12 @@ async fn g14_rejection_of_the_owners_extractor_comes_before_the_body_is_read() {
 }
 
 #[tokio::test]
-async fn g14_owner_that_cannot_be_is_401_before_the_body_is_read() {
+async fn g14_invalid_owner_is_401_before_the_body_is_read() {
     let world = World::new();
     let guard = guard::<Posted, _>(&world).owner_from::<Claims>(|Claims(sub)| Owner::new(sub));
-    let mut nobody = request("/m-1", JSON, unread());
-    nobody.headers_mut().insert(header::AUTHORIZATION, "".parse().unwrap());
-    assert_eq!(send(&app(&world, guard), nobody).await.status, 401);
+    let mut anonymous = request("/m-1", JSON, unread());
+    anonymous.headers_mut().insert(header::AUTHORIZATION, "".parse().unwrap());
+    assert_eq!(send(&app(&world, guard), anonymous).await.status, 401);
 }
 
 #[tokio::test]
@@ -143,7 +142,7 @@ async fn g14_extractor_beside_a_form_refuses_before_the_form_is_read() {
 
 // Before any lookup.
 
-/// What Ana sends is refused without a question to anybody.
+/// Asserts that a request of Ana is refused without a query.
 async fn assert_unasked<E, M>(sent: Vec<Request>, status: u16) -> Vec<Answer>
 where
     E: MediaIds + GuardedExtractor<(), M>,
@@ -165,7 +164,7 @@ fn text_field(value: &str) -> String {
     format!("--X\r\nContent-Disposition: form-data; name=\"id\"\r\n\r\n{value}\r\n--X--\r\n")
 }
 
-/// As many bytes as the limit allows and one more, and nothing that may be read behind them.
+/// One byte more than the limit, then a body that panics when it is polled.
 fn one_too_many() -> Body {
     let bytes = Bytes::from(vec![b' '; 1_001]);
     Body::from_stream(stream::once(async { Ok(bytes) }).chain(unreadable()))
@@ -199,7 +198,7 @@ async fn g14_large_body_is_413_before_any_lookup() {
 }
 
 #[tokio::test]
-async fn g14_body_that_breaks_off_is_400_before_any_lookup() {
+async fn g14_truncated_body_is_400_before_any_lookup() {
     let broken = stream::iter([Ok(Bytes::from("[\"m-1\"]")), Err("connection reset")]);
     let answers =
         assert_unasked::<Posted, _>(vec![request("/m-1", JSON, Body::from_stream(broken))], 400)
@@ -244,7 +243,7 @@ async fn g14_rejection_of_the_extractor_comes_before_any_lookup() {
 // Before the owner is known.
 
 #[tokio::test]
-async fn g14_stranger_is_told_the_same_whatever_is_sent() {
+async fn g14_anonymous_gets_one_response_for_any_request() {
     let world = World::new();
     let id = world.upload(&world.ana, "me").await;
     let posts = app(&world, guard::<Posted, _>(&world));

@@ -1,4 +1,4 @@
-//! G15: nothing but the guard makes a proof. What must not even compile is in `tests/ui`.
+//! G15: only the guard makes a proof. The compile-fail tests are in `tests/ui`.
 
 use std::{
     borrow::Borrow,
@@ -30,17 +30,17 @@ struct Avatar {
     id: UnverifiedId,
 }
 
-/// Answers with whose proof it got, and of what.
+/// Responds with the owner and the ids of the proof.
 async fn proven(VerifiedMedia((), owned): VerifiedMedia) -> String {
     let ids = owned.ids().iter().map(MediaId::as_str).collect::<Vec<_>>();
     format!("{} owns {}", owned.owner().subject(), ids.join(" "))
 }
 
-fn guard(world: &World) -> VerifyMediaLayer<Json<Avatar>, tower_media::extract::ViaBody> {
+fn guard(world: &World) -> VerifyMediaLayer<Json<Avatar>> {
     VerifyMediaLayer::new(world.media.clone())
 }
 
-/// Names under which a proof or an owner might be believed.
+/// Header names that could be trusted as a proof or an owner.
 const HEADERS: [&str; 12] = [
     "x-verified-media",
     "x-media-verified",
@@ -65,7 +65,7 @@ fn with_headers(mut request: Request, value: &str) -> Request {
 }
 
 #[tokio::test]
-async fn g15_headers_do_not_stand_in_for_the_layer() {
+async fn g15_headers_do_not_replace_the_layer() {
     let world = World::new();
     let id = world.upload(&world.ana, "me").await;
     let app = world.app(Router::new().route("/", get(proven)));
@@ -85,12 +85,12 @@ async fn g15_headers_do_not_name_the_owner() {
     let bob = with_headers(post_json(&world.bob, "/", &body), "ana");
     assert_eq!(send(&app, bob).await.status, StatusCode::NOT_FOUND);
 
-    let mut nobody = with_headers(post_json(&world.bob, "/", &body), "ana");
-    nobody.headers_mut().remove("x-user");
-    assert_eq!(send(&app, nobody).await.status, StatusCode::UNAUTHORIZED);
+    let mut anonymous = with_headers(post_json(&world.bob, "/", &body), "ana");
+    anonymous.headers_mut().remove("x-user");
+    assert_eq!(send(&app, anonymous).await.status, StatusCode::UNAUTHORIZED);
 }
 
-/// A layer that puts everything into the request that looks like a proof of Ana's.
+/// A layer that inserts everything that resembles a proof of Ana's ownership.
 async fn forge(mut request: Request, next: Next) -> Response {
     let id = MediaId::from_trusted("forged").unwrap();
     let unverified = UnverifiedId::parse("forged").unwrap();
@@ -113,7 +113,7 @@ async fn forge(mut request: Request, next: Next) -> Response {
 }
 
 #[tokio::test]
-async fn g15_look_alikes_in_the_extensions_do_not_stand_in_for_the_layer() {
+async fn g15_look_alikes_in_the_extensions_do_not_replace_the_layer() {
     async fn with_value(_: VerifiedMedia<Json<Avatar>>) {}
     async fn optional(proof: Option<VerifiedMedia>) -> String {
         format!("{proof:?}")
@@ -133,7 +133,7 @@ async fn g15_look_alikes_in_the_extensions_do_not_stand_in_for_the_layer() {
 }
 
 #[tokio::test]
-async fn g15_look_alikes_in_the_extensions_change_nothing_of_the_proof() {
+async fn g15_look_alikes_in_the_extensions_do_not_change_the_proof() {
     async fn with_value(VerifiedMedia(Json(avatar), owned): VerifiedMedia<Json<Avatar>>) -> String {
         format!("{} owns {}", owned.owner().subject(), owned[&avatar.id])
     }
@@ -155,8 +155,8 @@ async fn g15_look_alikes_in_the_extensions_change_nothing_of_the_proof() {
 }
 
 #[tokio::test]
-async fn g15_an_owner_counts_only_where_authentication_puts_it() {
-    // In other wrappings, and in a layer that the request reaches after the guard.
+async fn g15_owner_counts_only_in_its_extension() {
+    // In other wrapper types, and in a layer behind the guard.
     async fn wrapped(mut request: Request, next: Next) -> Response {
         let ana = owner("ana");
         let extensions = request.extensions_mut();
@@ -176,9 +176,9 @@ async fn g15_an_owner_counts_only_where_authentication_puts_it() {
         .layer(from_fn(wrapped));
     let app = world.app(routes);
 
-    let mut nobody = post_json(&world.ana, "/", &json!({ "id": of_ana }));
-    nobody.headers_mut().remove("x-user");
-    let answer = send(&app, nobody).await;
+    let mut anonymous = post_json(&world.ana, "/", &json!({ "id": of_ana }));
+    anonymous.headers_mut().remove("x-user");
+    let answer = send(&app, anonymous).await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
     let reason = answer.extensions.get();
     assert!(matches!(reason, Some(VerifyMediaRejection::MissingOwner(_))), "{reason:?}");
@@ -190,14 +190,14 @@ async fn g15_an_owner_counts_only_where_authentication_puts_it() {
 }
 
 #[tokio::test]
-async fn g15_a_proof_is_not_seen_under_another_extractor() {
+async fn g15_proof_is_not_visible_to_another_extractor() {
     #[derive(Clone, Deserialize, MediaIds)]
     struct Twin {
         id: UnverifiedId,
     }
     let world = World::new();
     let id = world.upload(&world.ana, "me").await;
-    let guarded = || VerifyMediaLayer::<Query<Avatar>, _>::new(world.media.clone());
+    let guarded = || VerifyMediaLayer::<Query<Avatar>>::new(world.media.clone());
     let routes = Router::new()
         .route("/same", get(async |_: VerifiedMedia<Query<Avatar>>| ()).layer(guarded()))
         .route("/wrapper", get(async |_: VerifiedMedia<Json<Avatar>>| ()).layer(guarded()))
@@ -227,7 +227,7 @@ async fn g15_a_proof_does_not_outlive_its_request() {
     let passed = send(&app, post_json(&world.ana, "/guarded", &json!({ "id": id }))).await;
     assert_eq!(passed.status, StatusCode::OK);
 
-    // Neither the answer nor the app keeps it for somebody to come by.
+    // Neither the response nor the application keeps it for a later request.
     let mut replayed = get_request(&world.ana, "/bare");
     *replayed.extensions_mut() = passed.extensions;
     for request in [replayed, get_request(&world.ana, "/bare")] {
@@ -235,7 +235,7 @@ async fn g15_a_proof_does_not_outlive_its_request() {
     }
 }
 
-/// Whether a type implements a trait, as a value: an inherent constant goes before that of a trait.
+/// Evaluates whether a type implements a trait: an inherent constant shadows that of a trait.
 macro_rules! implements {
     ($type:ty: $($bound:tt)+) => {{
         struct Probe<T: ?Sized>(std::marker::PhantomData<T>);
@@ -253,7 +253,7 @@ macro_rules! implements {
 }
 
 #[test]
-fn g15_a_proof_comes_from_no_conversion() {
+fn g15_no_conversion_makes_a_proof() {
     assert!(
         implements!(String: DeserializeOwned + Default + From<&'static str>),
         "the probe works"
@@ -270,7 +270,7 @@ fn g15_a_proof_comes_from_no_conversion() {
 }
 
 #[test]
-fn g15_a_media_id_comes_from_no_text() {
+fn g15_no_conversion_of_text_makes_a_media_id() {
     assert!(!implements!(MediaId: Default));
     assert!(!implements!(MediaId: DeserializeOwned));
     assert!(!implements!(MediaId: FromStr));

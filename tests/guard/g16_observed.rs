@@ -1,5 +1,5 @@
-//! G16: refusals can be shaped by the application, are documented in OpenAPI, counted, and explained
-//! to the operator but not to the client; logs and metrics carry nothing that is secret or unbounded.
+//! G16: refusals can be replaced by the application, are documented in OpenAPI, counted, and explained
+//! to the operator but not to the client; logs and metrics carry no secrets and no unbounded labels.
 
 use axum::{
     Json, Router,
@@ -24,23 +24,23 @@ type Ids = Json<Vec<UnverifiedId>>;
 async fn handler(_: VerifiedMedia<Ids>) {}
 
 fn guard(media: &MediaState) -> VerifyMediaLayer<Ids> {
-    VerifyMediaLayer::new(media.clone()).scopes(["me"]).ids(1..=3)
+    VerifyMediaLayer::new(media.clone()).scopes(["me"]).id_count(1..=3)
 }
 
 fn routes(media: &MediaState) -> Router {
     Router::new().route("/", post(handler).layer(guard(media)))
 }
 
-/// One request for each way to be refused, and what it is refused with.
+/// One request for each rejection, with its label.
 async fn refusals(world: &World, app: &Router) -> Vec<(&'static str, Answer)> {
     let own = world.upload(&world.ana, "me").await;
     let foreign = world.upload(&world.bob, "me").await;
     let elsewhere = world.upload(&world.ana, "elsewhere").await;
     let ids = |ids: Value| post_json(&world.ana, "/", &ids);
-    let mut nobody = ids(json!([own]));
-    nobody.headers_mut().remove("x-user");
+    let mut anonymous = ids(json!([own]));
+    anonymous.headers_mut().remove("x-user");
     let mut answers = vec![
-        ("missing_owner", send(app, nobody).await),
+        ("missing_owner", send(app, anonymous).await),
         ("extractor_refused", send(app, ids(json!(["a b"]))).await),
         ("too_few_ids", send(app, ids(json!([]))).await),
         ("too_many_ids", send(app, ids(json!(["1", "2", "3", "4"]))).await),
@@ -54,7 +54,7 @@ async fn refusals(world: &World, app: &Router) -> Vec<(&'static str, Answer)> {
 }
 
 #[tokio::test]
-async fn g16_on_reject_shapes_the_guards_refusals_and_no_others() {
+async fn g16_on_reject_shapes_only_the_guards_refusals() {
     let world = World::new();
     let guard = guard(&world.media).on_reject(|rejection| match rejection {
         VerifyMediaRejection::MediaNotOwned(not_owned) => {
@@ -76,7 +76,7 @@ async fn g16_on_reject_shapes_the_guards_refusals_and_no_others() {
 }
 
 #[tokio::test]
-async fn g16_the_typed_reason_is_in_the_response_whoever_made_its_body() {
+async fn g16_typed_reason_is_in_every_refusals_extensions() {
     let world = World::new();
     let guard = guard(&world.media).on_reject(|_| StatusCode::IM_A_TEAPOT);
     let app = world.app(Router::new().route("/", post(handler).layer(guard)));
@@ -94,7 +94,7 @@ async fn g16_the_typed_reason_is_in_the_response_whoever_made_its_body() {
 }
 
 #[tokio::test]
-async fn g16_problems_say_what_to_do_word_for_word() {
+async fn g16_problem_texts_are_exact() {
     let world = World::new();
     let app = world.app(routes(&world.media));
 
@@ -152,7 +152,7 @@ fn g16_every_outcome_is_counted_once_under_a_bounded_label() {
 }
 
 #[tokio::test]
-async fn g16_the_operator_is_told_why_and_the_client_is_not() {
+async fn g16_explanation_is_logged_and_not_sent() {
     let world = World::new();
     let app = world.app(routes(&world.media));
     let foreign = world.upload(&world.bob, "me").await;
@@ -176,7 +176,7 @@ async fn g16_the_operator_is_told_why_and_the_client_is_not() {
 }
 
 #[tokio::test]
-async fn g16_nobody_asks_why_unless_the_operator_listens() {
+async fn g16_explanation_is_queried_only_if_its_target_is_enabled() {
     let world = World::new();
     let app = world.app(routes(&world.media));
     let request = post_json(&world.ana, "/", &json!(["no-such-id"]));

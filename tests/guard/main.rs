@@ -1,4 +1,4 @@
-//! What the guard promises, one file for each number of the contract.
+//! The promises of the guard, one file for each number of the contract.
 
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "tests")]
 
@@ -23,5 +23,8 @@ mod g13_tower;
 mod g14_order;
 mod g15_unforgeable;
 mod g16_observed;
+mod g17_one_owner;
+mod g19_built;
 mod p11_multipart;
 mod replay;
+mod shapes;

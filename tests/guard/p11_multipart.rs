@@ -19,7 +19,7 @@ use axum::{
     routing::post,
 };
 use bytes::Bytes;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tower_media::{
@@ -40,7 +40,7 @@ struct Collage {
 
 type Form = VerifiedMedia<MultipartForm<Collage>>;
 
-/// What `store` answers: the ids, the note, and the record of each file.
+/// The response of `store`: the ids, the note, and the record of each file.
 #[derive(Serialize)]
 struct Stored {
     references: Vec<MediaId>,
@@ -59,7 +59,8 @@ async fn store(VerifiedMedia(mut form, owned): Form, media: MediaState) -> Resul
 }
 
 fn app<H: Handler<T, ()>, T: 'static>(world: &World, handler: H) -> Router {
-    let layer = VerifyMediaLayer::<MultipartForm<Collage>, _>::new(world.media.clone()).ids(0..=8);
+    let layer =
+        VerifyMediaLayer::<MultipartForm<Collage>>::new(world.media.clone()).id_count(0..=8);
     world.app(Router::new().route("/", post(handler).layer(layer)))
 }
 
@@ -89,7 +90,7 @@ async fn submit(world: &World, body: impl Into<Body>) -> Answer {
     send(&app(world, store), form(world, body)).await
 }
 
-/// A body that is always ready, and how many bytes of it were taken.
+/// A body that is always ready, and the number of bytes that were read from it.
 fn counted<I>(chunks: I) -> (Body, Arc<AtomicUsize>)
 where
     I: IntoIterator<Item = Bytes, IntoIter: Send + 'static>,
@@ -108,7 +109,7 @@ async fn is_empty(world: &World) -> bool {
 }
 
 #[tokio::test]
-async fn p11_files_are_stored_whole_however_the_body_is_cut() {
+async fn p11_files_are_stored_whole_for_any_chunking_of_the_body() {
     let world = World::new();
     let id = world.upload(&world.ana, "me").await;
     let contents = ["first\r\n--not the boundary\r\n", "", "third\r\n\r\n--", "\r\n"];
@@ -164,7 +165,7 @@ async fn p11_the_file_of_a_refused_form_is_not_read() {
 }
 
 #[tokio::test]
-async fn p11_many_fields_do_not_draw_the_file_in() {
+async fn p11_many_fields_do_not_read_the_file() {
     let world = World::new();
     let bobs = world.upload(&world.bob, "me").await;
     let fields = field("references", &bobs) + &field("other", "x").repeat(900);
@@ -181,7 +182,7 @@ async fn p11_no_file_is_read_while_the_check_is_under_way() {
     let id = world.upload(&world.ana, "me").await;
     let (body, taken) = counted(large(field("references", &id), 16));
 
-    // Only the check is held up: the upload comes later.
+    // Only the check is delayed; the upload comes later.
     world.backend.set(Fault::Late);
     let (app, request) = (app(&world, store), form(&world, body));
     let answer = tokio::spawn(async move { send(&app, request).await });
@@ -211,7 +212,7 @@ async fn p11_a_file_is_read_into_memory_within_a_limit() {
 }
 
 #[tokio::test]
-async fn p11_a_field_behind_a_file_is_refused_and_says_why() {
+async fn p11_field_after_a_file_is_refused_with_a_reason() {
     let world = World::new();
     for ids in [world.upload(&world.ana, "me").await, world.upload(&world.bob, "me").await] {
         let body = file("file", "a.txt", "a") + &field("references", &ids) + END;
@@ -226,14 +227,14 @@ async fn p11_a_field_behind_a_file_is_refused_and_says_why() {
 }
 
 #[tokio::test]
-async fn p11_a_field_that_is_missed_may_stand_behind_a_file_and_the_answer_says_so() {
+async fn p11_missing_field_hints_at_fields_after_a_file() {
     #[derive(Deserialize, MediaIds)]
     struct Note {
         note: String,
     }
 
     let world = World::new();
-    let layer = VerifyMediaLayer::<MultipartForm<Note>, _>::new(world.media.clone()).ids(0..=8);
+    let layer = VerifyMediaLayer::<MultipartForm<Note>>::new(world.media.clone()).id_count(0..=8);
     let app = world.app(Router::new().route("/", post(async || {}).layer(layer)));
     let behind = file("file", "a.txt", "a") + &field("note", "x") + END;
     for (body, hint) in [(behind, "; put all fields before the first file"), (END.to_owned(), "")] {
@@ -245,7 +246,7 @@ async fn p11_a_field_that_is_missed_may_stand_behind_a_file_and_the_answer_says_
 }
 
 #[tokio::test]
-async fn p11_an_id_behind_a_file_cannot_be_opened() {
+async fn p11_id_after_a_file_cannot_be_opened() {
     let world = World::new();
     let (first, second) =
         (world.upload(&world.ana, "me").await, world.upload(&world.ana, "me").await);
@@ -264,7 +265,7 @@ async fn p11_an_id_behind_a_file_cannot_be_opened() {
 }
 
 #[tokio::test]
-async fn p11_a_part_with_a_file_name_is_a_file_whatever_it_is_called() {
+async fn p11_part_with_any_file_name_is_a_file() {
     let world = World::new();
     let bobs = world.upload(&world.bob, "me").await;
     for name in ["a.txt", ""] {
@@ -275,9 +276,98 @@ async fn p11_a_part_with_a_file_name_is_a_file_whatever_it_is_called() {
     assert_eq!(world.backend.questions(), 0);
 }
 
-/// Answers what a file says of itself.
+/// Describes a file by its getters.
 fn described(file: &FilePart) -> String {
     format!("{:?}", [file.name(), file.file_name(), file.content_type()])
+}
+
+/// The part that Chromium and Firefox send for a file input without a file.
+fn no_file(name: &str) -> String {
+    format!(
+        "--b\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"\"\r\n\
+         Content-Type: application/octet-stream\r\n\r\n\r\n"
+    )
+}
+
+#[tokio::test]
+async fn p11_empty_file_input_is_not_a_file() {
+    let world = World::new();
+    let id = world.upload(&world.ana, "me").await;
+    for body in [
+        no_file("photo") + &field("references", &id) + END,
+        field("references", &id) + &no_file("photo") + &no_file("other") + END,
+        no_file("photo")
+            + &field("references", &id)
+            + &no_file("other")
+            + &field("note", "x")
+            + END,
+    ] {
+        let answer = submit(&world, body).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(answer.json()["references"], json!([id]));
+        assert_eq!(answer.json()["files"], json!([]));
+    }
+    let body = no_file("a") + &file("b", "b.txt", "b") + &no_file("c") + &file("d", "", "d") + END;
+    let files = submit(&world, body).await.json()["files"].as_array().unwrap().len();
+    assert_eq!(files, 2);
+}
+
+#[tokio::test]
+async fn p11_id_after_an_empty_file_input_is_verified() {
+    let world = World::new();
+    let id = world.upload(&world.bob, "me").await;
+    let answer = submit(&world, no_file("photo") + &field("references", &id) + END).await;
+    assert_eq!((answer.status.as_u16(), answer.missing()), (404, vec![id]));
+}
+
+#[tokio::test]
+async fn p11_empty_file_with_a_name_is_a_file() {
+    let world = World::new();
+    let files = submit(&world, file("a", "a.txt", "") + END).await.json()["files"].clone();
+    assert_eq!(files.as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn p11_file_without_a_name_survives_a_dropped_future() {
+    async fn read(VerifiedMedia(mut form, _): Form) -> Result<String> {
+        drop(form.next_file().await?);
+        let mut drops = 0;
+        let file = loop {
+            // Polls once, then drops.
+            match form.next_file().now_or_never() {
+                Some(file) => break file?.unwrap(),
+                None => drops += 1,
+            }
+            tokio::task::yield_now().await;
+        };
+        let bytes = file.bytes(100).await?;
+        Ok(format!("{} {}", drops > 0, String::from_utf8_lossy(&bytes)))
+    }
+    let world = World::new();
+    let body = file("one", "1.txt", "1") + &file("two", "", "hello") + END;
+    let mut late = false;
+    let mut bytes = body.into_bytes().into_iter();
+    let body = Body::from_stream(stream::poll_fn(move |cx| {
+        late = !late;
+        if late {
+            cx.waker().wake_by_ref();
+            return std::task::Poll::Pending;
+        }
+        std::task::Poll::Ready(
+            bytes.next().map(|byte| Ok::<_, Infallible>(Bytes::from(vec![byte]))),
+        )
+    }));
+    assert_eq!(send(&app(&world, read), form(&world, body)).await.text(), "true hello");
+}
+
+#[tokio::test]
+async fn p11_many_empty_file_inputs_are_bounded() {
+    let world = World::new();
+    for (count, status) in [(1_000, 200), (1_001, 422)] {
+        let body = no_file("photo").repeat(count) + &field("note", "x") + END;
+        let answer = submit(&world, body).await;
+        assert_eq!(answer.status, status, "{count} inputs: {}", answer.text());
+    }
 }
 
 #[tokio::test]
@@ -302,7 +392,7 @@ async fn p11_a_handler_may_leave_a_file_half_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn p11_asking_for_the_next_file_while_one_is_held_is_an_error_and_no_deadlock() {
+async fn p11_next_file_while_one_is_held_is_an_error() {
     let world = World::new();
     let handler = async |VerifiedMedia(mut form, _): Form| {
         let held = form.next_file().await.unwrap().unwrap();
@@ -321,7 +411,7 @@ async fn p11_asking_for_the_next_file_while_one_is_held_is_an_error_and_no_deadl
 
 const CHUNK: usize = 64 << 10;
 
-/// The chunks of a form with these fields and one file of so many chunks.
+/// The chunks of a form with these fields, and one file of `count` chunks.
 fn large(fields: String, count: usize) -> impl Iterator<Item = Bytes> + Send + 'static {
     let content = iter::repeat_n(Bytes::from(vec![b'x'; CHUNK]), count);
     iter::once(Bytes::from(fields + &file_head("file", "a.txt")))
@@ -330,7 +420,7 @@ fn large(fields: String, count: usize) -> impl Iterator<Item = Bytes> + Send + '
 }
 
 #[tokio::test]
-async fn p11_a_body_that_is_always_ready_is_taken_only_as_fast_as_the_handler_reads() {
+async fn p11_body_is_read_only_as_fast_as_the_handler_reads() {
     let world = World::new();
     let count = 1024;
     let (body, taken) = counted(large(String::new(), count));
@@ -351,7 +441,7 @@ async fn p11_a_body_that_is_always_ready_is_taken_only_as_fast_as_the_handler_re
 }
 
 #[tokio::test]
-async fn p11_what_the_handler_does_not_read_is_not_received() {
+async fn p11_unread_body_is_not_received() {
     let world = World::new();
     let (body, taken) = counted(large(String::new(), 1024));
     let app = app(&world, async |_: Form| {}).layer(DefaultBodyLimit::disable());
@@ -391,9 +481,9 @@ async fn p11_text_fields_are_bounded_in_number_and_size() {
     }
 }
 
-/// Neither what precedes the first part nor the head of a part has an end that a client must keep.
+/// A client can send a preamble and a head of any length.
 #[tokio::test]
-async fn p11_what_is_neither_field_nor_file_is_bounded_too() {
+async fn p11_preamble_and_heads_are_bounded() {
     let world = World::new();
     let app = app(&world, store).layer(DefaultBodyLimit::disable());
     for begin in ["", "--b\r\nContent-Disposition: form-data; name=\""] {
@@ -406,7 +496,7 @@ async fn p11_what_is_neither_field_nor_file_is_bounded_too() {
 }
 
 #[tokio::test]
-async fn p11_a_request_that_is_no_form_is_the_clients_fault() {
+async fn p11_request_without_a_form_is_a_client_error() {
     let world = World::new();
     let body = field("note", "hello") + END;
     for content_type in [
@@ -430,7 +520,7 @@ async fn p11_a_request_that_is_no_form_is_the_clients_fault() {
 }
 
 #[tokio::test]
-async fn p11_a_form_cut_short_is_the_clients_fault_and_leaves_nothing() {
+async fn p11_truncated_form_is_a_client_error_and_leaves_nothing() {
     let world = World::new();
     let body = field("note", "hello") + &file("file", "a.txt", "content") + "--b--";
     for end in 0..body.len() {
@@ -444,7 +534,7 @@ async fn p11_a_form_cut_short_is_the_clients_fault_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn p11_text_that_is_not_utf8_or_not_an_id_is_the_clients_fault() {
+async fn p11_field_that_is_not_utf8_or_not_an_id_is_a_client_error() {
     let world = World::new();
     let body = field("NAME", "VALUE") + END;
     for (name, value) in [

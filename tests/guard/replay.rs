@@ -1,4 +1,4 @@
-//! The replay harness: it passes over an application that is guarded, and finds each way not to be.
+//! The replay harness: it accepts a guarded application, and finds each missing guard.
 
 use axum::{
     Json, Router,
@@ -27,29 +27,29 @@ fn post_ids(ids: &[&str]) -> http::Result<Request> {
 }
 
 fn guarded(media: &MediaState) -> VerifyMediaLayer<Ids> {
-    VerifyMediaLayer::new(media.clone()).scopes(["me", "wardrobe"]).ids(1..=8)
+    VerifyMediaLayer::new(media.clone()).scopes(["me", "wardrobe"]).id_count(1..=8)
 }
 
 async fn replay_posts(app: Router, media: MediaState) -> Report {
     Replay::new(app, media).route("posts", post_ids).run().await
 }
 
-/// The cases in which something was found, in order.
+/// The cases with a finding, in order.
 fn cases(report: &Report) -> Vec<&str> {
     report.findings().iter().map(|finding| finding.case()).collect()
 }
 
 #[tokio::test]
-async fn an_application_that_is_guarded_is_clean() {
+async fn replay_of_a_guarded_application_finds_nothing() {
     #[derive(serde::Deserialize, tower_media::MediaIds)]
     struct One {
         id: UnverifiedId,
     }
 
     let media = MediaState::in_memory();
-    let path = VerifyMediaLayer::<Path<UnverifiedId>, _>::new(media.clone()).scopes(["me"]);
-    let query = VerifyMediaLayer::<Query<One>, _>::new(media.clone()).ids(1..=1);
-    let outer = VerifyMediaLayer::<Ids, _>::new(media.clone()).scopes(["comic"]).ids(2..=20);
+    let path = VerifyMediaLayer::<Path<UnverifiedId>>::new(media.clone()).scopes(["me"]);
+    let query = VerifyMediaLayer::<Query<One>>::new(media.clone()).id_count(1..=1);
+    let outer = VerifyMediaLayer::<Ids>::new(media.clone()).scopes(["comic"]).id_count(2..=20);
     let app = Router::new()
         .route("/posts", post(handler).layer(guarded(&media)))
         .route("/pictures/{id}", get(handler).layer(path))
@@ -79,7 +79,7 @@ async fn an_application_that_is_guarded_is_clean() {
 }
 
 #[tokio::test]
-async fn a_route_without_a_guard_is_found() {
+async fn replay_finds_a_route_without_a_guard() {
     let media = MediaState::in_memory();
     let app = Router::new().route("/posts", post(|_: Ids| async {}));
     let report = replay_posts(app, media).await;
@@ -88,9 +88,9 @@ async fn a_route_without_a_guard_is_found() {
 }
 
 #[tokio::test]
-async fn a_guard_that_no_route_led_to_is_found() {
+async fn replay_finds_a_guard_without_a_route() {
     let media = MediaState::in_memory();
-    let other = VerifyMediaLayer::<Path<UnverifiedId>, _>::new(media.clone());
+    let other = VerifyMediaLayer::<Path<UnverifiedId>>::new(media.clone());
     let app = Router::new()
         .route("/posts", post(handler).layer(guarded(&media)))
         .route("/pictures/{id}", get(handler).layer(other));
@@ -99,7 +99,7 @@ async fn a_guard_that_no_route_led_to_is_found() {
 }
 
 #[tokio::test]
-async fn a_guard_of_another_state_is_found() {
+async fn replay_finds_a_guard_of_another_state() {
     let others = MediaState::in_memory();
     let app = Router::new().route("/posts", post(handler).layer(guarded(&others)));
     let report = replay_posts(app, MediaState::in_memory()).await;
@@ -108,14 +108,14 @@ async fn a_guard_of_another_state_is_found() {
 }
 
 #[tokio::test]
-async fn a_login_that_does_not_work_is_found() {
+async fn replay_finds_broken_authentication() {
     let media = MediaState::in_memory();
     let app = Router::new().route("/posts", post(handler).layer(guarded(&media)));
     let report = Replay::new(app, media).sign_in(|_, _| {}).route("posts", post_ids).run().await;
     assert_eq!(cases(&report), ["the caller's own ids"]);
 }
 
-/// An ownership with a mistake in it.
+/// An ownership with a defect.
 #[derive(Debug)]
 struct Mistaken(InMemory, Mistake);
 
@@ -135,13 +135,13 @@ impl Ownership for Mistaken {
             (Mistake::RemovedIsStillOwned, OwnershipStatus::Absent) => true,
             (mistake, _) => mistake == Mistake::EverybodyOwnsEverything,
         };
-        let ids = question.ids().iter().zip(standings).filter(|(_, standing)| owned(*standing));
-        Ok(ids.map(|(id, _)| id.clone()).collect())
+        let mut standings = standings.into_iter();
+        Ok(question.select(|_| standings.next().is_some_and(owned)))
     }
 }
 
 #[tokio::test]
-async fn an_ownership_that_says_yes_too_often_is_found() {
+async fn replay_finds_an_ownership_that_grants_too_much() {
     for (mistake, found) in [
         (
             Mistake::EverybodyOwnsEverything,
@@ -166,14 +166,13 @@ async fn an_ownership_that_says_yes_too_often_is_found() {
 }
 
 #[tokio::test]
-async fn a_closure_that_overlooks_ids_is_found() {
+async fn replay_finds_a_closure_that_misses_ids() {
     let media = MediaState::in_memory();
-    let guard = VerifyMediaLayer::<Json<Value>, _>::new(media.clone()).ids(1..=8).ids_from(
-        |Json(ids): &Json<Value>| {
-            let first = ids.get(0).and_then(Value::as_str).unwrap_or_default();
-            Ok(vec![UnverifiedId::parse(first)?])
-        },
-    );
+    let guard = VerifyMediaLayer::<Json<Value>>::with_ids(media.clone(), |Json(ids)| {
+        let first = ids.get(0).and_then(Value::as_str).unwrap_or_default();
+        Ok(vec![UnverifiedId::parse(first)?])
+    })
+    .id_count(1..=8);
     let app = Router::new().route("/posts", post(handler).layer(guard));
     let report = replay_posts(app, media).await;
     assert_eq!(
@@ -183,7 +182,7 @@ async fn a_closure_that_overlooks_ids_is_found() {
 }
 
 #[tokio::test]
-async fn an_answer_that_tells_foreign_from_unknown_is_found() {
+async fn replay_finds_a_response_that_separates_foreign_ids() {
     let backend = InMemory::new();
     let media = MediaState::new(backend.clone());
     let guard = guarded(&media).on_reject(move |rejection| {
@@ -204,7 +203,7 @@ async fn an_answer_that_tells_foreign_from_unknown_is_found() {
 }
 
 #[tokio::test]
-async fn media_can_be_supplied_in_the_applications_own_way() {
+async fn replay_accepts_media_of_the_application() {
     let media = MediaState::in_memory();
     let app = Router::new().route("/posts", post(handler).layer(guarded(&media)));
     let uploads = media.clone();
@@ -231,7 +230,7 @@ async fn media_can_be_supplied_in_the_applications_own_way() {
 
 #[tokio::test]
 #[should_panic(expected = "posts: the caller's own ids: no guard was met")]
-async fn findings_fail_the_test() {
+async fn replay_findings_fail_the_test() {
     let app = Router::new().route("/posts", post(|_: Ids| async {}));
     replay_posts(app, MediaState::in_memory()).await.assert_clean();
 }

@@ -1,4 +1,4 @@
-//! Two people with media, and a client that reads whole answers.
+//! Two owners with media, and a client that reads whole responses.
 
 use axum::{
     Router,
@@ -12,7 +12,7 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 use tower_media::{InMemory, MediaState, Owner, Upload, testkit::Faulty};
 
-/// A state over a backend that can be told to fail, and two owners.
+/// A state over a backend with injectable faults, and two owners.
 pub struct World {
     pub media: MediaState,
     pub backend: Faulty<InMemory>,
@@ -27,7 +27,7 @@ impl World {
         Self { media, backend, ana: owner("ana"), bob: owner("bob") }
     }
 
-    /// Uploads something that nobody else has and returns its id as a client would know it.
+    /// Uploads unique content and returns its id as text.
     pub async fn upload(&self, owner: &Owner, scope: &str) -> String {
         static COUNT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
         let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -35,8 +35,8 @@ impl World {
         self.media.upload(owner, upload).await.unwrap().id.to_string()
     }
 
-    /// What an application adds round its routes: the state, and a login. The login is the header
-    /// `x-user`, which stands for whatever an application trusts.
+    /// Adds the layers of an application: the state and authentication. Authentication is the header
+    /// `x-user`, in place of an application's own.
     pub fn app(&self, routes: Router) -> Router {
         routes.layer(self.media.layer()).layer(from_fn(login))
     }
@@ -54,7 +54,7 @@ pub async fn login(mut request: Request, next: Next) -> axum::response::Response
     next.run(request).await
 }
 
-/// An answer, read to its end.
+/// A response with its whole body.
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,
@@ -72,7 +72,7 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    /// The ids that a refusal names as missing.
+    /// Returns the ids in `missing` of a refusal.
     pub fn missing(&self) -> Vec<String> {
         serde_json::from_value(self.json()["missing"].clone()).unwrap_or_default()
     }

@@ -240,7 +240,7 @@ async fn handler(VerifiedMedia(Json(body), owned): VerifiedMedia<Json<Referring>
 /// A guarded route over this backend, asked by an owner.
 async fn through_guard(remote: &Remote, owner: &Owner, ids: &[MediaId]) -> (StatusCode, String) {
     let media = MediaState::new(remote.clone());
-    let guard = VerifyMediaLayer::<Json<Referring>, _>::new(media.clone()).scopes(["me"]);
+    let guard = VerifyMediaLayer::<Json<Referring>>::new(media.clone()).scopes(["me"]);
     let app: Router = Router::new()
         .route("/", post(handler).layer(guard))
         .layer(media.layer())

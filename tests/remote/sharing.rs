@@ -42,7 +42,7 @@ impl World {
     fn check_in(&self, owner: &Owner, scopes: Scopes, ids: &[MediaId], fresh: bool) -> Check {
         let (remote, owner, ids) = (self.remote.clone(), owner.clone(), ids.to_vec());
         tokio::spawn(async move {
-            remote.owned(&OwnershipQuestion::new(&owner, &scopes, &ids).fresh(fresh)).await
+            remote.owned(&OwnershipQuestion::new(&owner, &scopes, &ids).bypass_cache(fresh)).await
         })
     }
 

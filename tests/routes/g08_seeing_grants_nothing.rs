@@ -7,9 +7,7 @@ use axum::{
     http::StatusCode,
     routing::get,
 };
-use tower_media::{
-    MediaIds, MediaState, Rendition, UnverifiedId, Variant, VerifyMediaLayer, extract::ViaParts,
-};
+use tower_media::{MediaIds, MediaState, Rendition, UnverifiedId, Variant, VerifyMediaLayer};
 
 use super::support::{World, ana, get as fetch, nobody, send, signed_in};
 
@@ -19,8 +17,8 @@ struct Post {
 }
 
 fn guarded(media: &MediaState) -> Router {
-    let by_path = VerifyMediaLayer::<Path<UnverifiedId>, ViaParts>::new(media.clone());
-    let by_query = VerifyMediaLayer::<Query<Post>, ViaParts>::new(media.clone());
+    let by_path = VerifyMediaLayer::<Path<UnverifiedId>>::new(media.clone());
+    let by_query = VerifyMediaLayer::<Query<Post>>::new(media.clone());
     let ok = || async { StatusCode::NO_CONTENT };
     Router::new()
         .route("/pictures/{id}", get(ok).layer(by_path))

@@ -55,12 +55,10 @@ impl FromRequestParts<&'static str> for Claims {
 async fn g09_the_owner_comes_from_where_the_application_says() {
     let world = World::new();
     let policy = UploadPolicy::images().scope("me");
-    let uploads = UploadRoutes::new(world.media.clone(), "/up", policy)
-        .with_state("idp:")
+    let uploads = UploadRoutes::new_with_state(world.media.clone(), "/up", policy, "idp:")
         .owner_from::<Claims>(|claims| Owner::new(claims.0));
-    let delivery = DeliveryRoutes::new(world.media.clone())
-        .owner_from::<Claims>(|claims| Owner::new(claims.0))
-        .with_state("idp:");
+    let delivery = DeliveryRoutes::new_with_state(world.media.clone(), "idp:")
+        .owner_from::<Claims>(|claims| Owner::new(claims.0));
     let app = signed_in(uploads.into_router().merge(delivery.into_router()));
     let form = |token: Option<&str>| {
         let mut request = Form::new().with(file("a.png", &png(200))).by("bob");

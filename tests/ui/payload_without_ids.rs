@@ -7,6 +7,6 @@ struct Post {
 }
 
 fn main() {
-    let guard = VerifyMediaLayer::<Json<Post>, _>::new(MediaState::in_memory());
+    let guard = VerifyMediaLayer::<Json<Post>>::new(MediaState::in_memory());
     let _: Router = Router::new().route("/posts", post(async || ()).layer(guard));
 }

@@ -21,7 +21,10 @@ use serde::de::DeserializeOwned;
 
 use self::reader::invalid;
 pub(crate) use self::reader::{Part, Reader};
-use super::{GuardedExtractor, MediaIds, Refusal, ViaStream, guarded::limited};
+use super::{
+    GuardedExtractor, MediaIds, Refusal,
+    guarded::{ViaStream, limited},
+};
 use crate::{
     error::{Error, ErrorKind, Result},
     media::Upload,
@@ -29,31 +32,33 @@ use crate::{
     util::byte_stream::collect,
 };
 
-/// The most text fields of a form.
+/// The greatest number of text fields, and of file inputs without a file before the first file.
 const MAX_FIELDS: usize = 1_000;
 
-/// The most bytes of all text fields together, names included.
+/// The greatest total size of all text fields in bytes, names included.
 const MAX_FIELD_BYTES: usize = 256 << 10;
 
-/// The longest boundary, in bytes: that of RFC 2046, section 5.1.1. It is looked for in each piece of the
-/// body, so a longer one would let a small request cost much.
+/// The greatest length of a boundary in bytes, by RFC 2046, section 5.1.1. Each chunk of the body is
+/// searched for it, so the cost of a small request would grow with the length.
 const MAX_BOUNDARY: usize = 70;
 
 /// A multipart form: text fields first, read into `T`, then files, which stream.
 ///
-/// Only the guard makes one, so a handler has it as `VerifiedMedia<MultipartForm<T>>`. By then the ids
-/// in `T` are verified, and not a byte of a file has been handed out (promise P11).
+/// Only the guard makes one, so a handler takes it as `VerifiedMedia<MultipartForm<T>>`. The ids in `T` are
+/// verified before the handler can read a byte of a file (promise P11).
 ///
 /// # Behavior
 ///
-/// - A part with a file name is a file; every other part is a text field. **Text fields come before
-///   files**: one behind a file has not been checked, so [`next_file`](Self::next_file) refuses it and
-///   says so. Browsers send a form in the order of its inputs.
-/// - `T` is deserialised like a query string: a `Vec` takes every part of its name.
-/// - At most 1,000 text fields with 256 KiB in total; the whole body is bounded by axum's body limit
-///   (2 MB unless `DefaultBodyLimit` says otherwise, which an upload route will want). A boundary is at
-///   most 70 bytes, as RFC 2046 has it.
-/// - Files are not buffered: the body is read no further than what is asked for needs. The head of a
+/// - A part with a file name is a file; every other part is a text field. A file with an empty name and
+///   no bytes is skipped: browsers send it for a file input without a file.
+/// - **Text fields come before files**: one after a file was not checked, so
+///   [`next_file`](Self::next_file) returns an error for it. Browsers send a form in the order of its
+///   inputs.
+/// - `T` is deserialised like a query string: a `Vec` collects every part with its name.
+/// - A form has at most 1,000 text fields with 256 KiB in total. The whole body is bounded by axum's body
+///   limit: 2 MB by default, so an upload route sets another `DefaultBodyLimit`. A boundary is at most 70
+///   bytes long (RFC 2046).
+/// - Files are not buffered: backpressure stops the body at the part that is being read. The head of a
 ///   part is at most 16 KiB.
 ///
 /// # Example
@@ -84,7 +89,7 @@ const MAX_BOUNDARY: usize = 70;
 /// let media = MediaState::in_memory();
 /// let app: Router = Router::new()
 ///     .route("/collage", post(collage).layer(
-///         VerifyMediaLayer::<MultipartForm<Collage>, _>::new(media.clone()).ids(1..=8),
+///         VerifyMediaLayer::<MultipartForm<Collage>>::new(media.clone()).id_count(1..=8),
 ///     ))
 ///     .layer(media.layer());
 /// ```
@@ -92,38 +97,46 @@ pub struct MultipartForm<T> {
     /// The text fields.
     pub fields: T,
     reader: Reader,
-    // The file at which reading the fields stopped.
-    first_file: Option<Part>,
+    // A file whose head was read, and that was not handed out: that after the fields, or one that a dropped
+    // future left.
+    next_file: Option<Part>,
 }
 
 impl<T> MultipartForm<T> {
-    /// Returns the next file, or `None` behind the last. What was not read of the one before is
-    /// skipped; it must have been dropped.
+    /// Returns the next file, or `None` after the last. The unread rest of the previous file is skipped;
+    /// that file must have been dropped.
     ///
     /// # Cancellation safety
     ///
-    /// A dropped future loses nothing: the next call goes on from where it was.
+    /// A dropped future loses nothing: the next call continues where it stopped.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] if the form is malformed or has a text field behind a file,
+    /// [`ErrorKind::InvalidInput`] if the form is malformed or has a text field after a file,
     /// [`ErrorKind::TooLarge`] beyond the body limit, [`ErrorKind::Internal`] if the previous file
     /// is still held.
     pub async fn next_file(&mut self) -> Result<Option<FilePart>> {
-        if let Some(file) = self.first_file.take() {
-            return Ok(Some(FilePart(file)));
-        }
-        let Some(part) = self.reader.next().await? else { return Ok(None) };
-        match part.head() {
-            Some(head) if !is_file(head) => {
-                let name = head.name().unwrap_or_default();
-                let what = format!(
-                    "the form field {name:?} comes after a file, where its media ids can no longer \
-                     be checked: put all fields before the first file"
-                );
-                Err(invalid(what))
+        loop {
+            // Kept in `self` while its first byte is awaited, so that a dropped future does not skip it.
+            if let Some(file) = &mut self.next_file {
+                let absent = if is_unnamed(file) { file.is_empty().await } else { Ok(false) };
+                let file = self.next_file.take();
+                if !absent? {
+                    return Ok(file.map(FilePart));
+                }
             }
-            _ => Ok(Some(FilePart(part))),
+            let Some(part) = self.reader.next().await? else { return Ok(None) };
+            match part.head() {
+                Some(head) if !is_file(head) => {
+                    let name = head.name().unwrap_or_default();
+                    let what = format!(
+                        "the form field {name:?} comes after a file, where its media ids can no longer \
+                         be checked: put all fields before the first file"
+                    );
+                    return Err(invalid(what));
+                }
+                _ => self.next_file = Some(part),
+            }
         }
     }
 }
@@ -142,24 +155,23 @@ impl<T: MediaIds> MediaIds for MultipartForm<T> {
 
 /// A file of a [`MultipartForm`]: a stream of its bytes, which can be read once.
 ///
-/// `Upload::from(file)` takes it as it is, with its name and what the client says of its type.
+/// `Upload::from(file)` takes the stream, the file name, and the type that the client declared.
 ///
-/// What was sent of it in the form is known until the file has been read to its end, and `None`
-/// afterwards.
+/// The getters return `None` after the file was read to its end.
 pub struct FilePart(Part);
 
 impl FilePart {
-    /// Returns the name of the form's input.
+    /// Returns the name of the form field.
     pub fn name(&self) -> Option<&str> {
         self.0.head()?.name()
     }
 
-    /// Returns the file's name as the client sent it: not safe as a path. Nothing if it is not in UTF-8.
+    /// Returns the file name that the client sent, which is not safe as a path. `None` if it is not UTF-8.
     pub fn file_name(&self) -> Option<&str> {
         self.0.head()?.file_name()
     }
 
-    /// Returns what the client says the type is.
+    /// Returns the content type that the client declared.
     pub fn content_type(&self) -> Option<&str> {
         self.0.head()?.content_type().map(AsRef::as_ref)
     }
@@ -170,7 +182,7 @@ impl FilePart {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::TooLarge`] beyond the limit, [`ErrorKind::InvalidInput`] if the form breaks off.
+    /// [`ErrorKind::TooLarge`] beyond the limit, [`ErrorKind::InvalidInput`] if the form ends early.
     pub async fn bytes(self, limit: usize) -> Result<Bytes> {
         collect(self.boxed(), limit).await
     }
@@ -217,7 +229,7 @@ where
     }
 }
 
-/// Path, query or headers beside a form. More than one go into a tuple of their own:
+/// Path, query or headers with a form. Put several of them into an inner tuple:
 /// `((Path<A>, Query<B>), MultipartForm<T>)`.
 impl<S, P, T> GuardedExtractor<S, ViaStream> for (P, MultipartForm<T>)
 where
@@ -232,8 +244,8 @@ where
     }
 }
 
-/// Whether a part has a file name, be it one that multer cannot read: not in UTF-8, `filename*`, or cut
-/// short. Otherwise a file would be taken for text, and a field that nobody asks for is not missed.
+/// Returns whether a part has a file name, including one that multer cannot read: not UTF-8, `filename*`,
+/// or cut short. Otherwise such a file would be read as a text field, and an unknown field is ignored.
 pub(crate) fn is_file(head: &Field<'static>) -> bool {
     let disposition = head.headers().get(header::CONTENT_DISPOSITION);
     let mut parameters =
@@ -246,7 +258,13 @@ pub(crate) fn is_file(head: &Field<'static>) -> bool {
         })
 }
 
-/// Reads a body as the form that the headers say it is.
+/// Returns whether a file has an empty name. Without a byte it is then the file input of a browser in which
+/// no file was chosen (HTML, "constructing the entry list").
+fn is_unnamed(file: &Part) -> bool {
+    file.head().is_some_and(|head| head.file_name() == Some(""))
+}
+
+/// Reads a body as the form that the headers declare.
 pub(crate) fn reader(headers: &HeaderMap, body: Body) -> Result<Reader> {
     let content_type = headers.get(header::CONTENT_TYPE);
     let boundary = content_type
@@ -268,11 +286,15 @@ async fn read_fields<T: DeserializeOwned>(
     let mut reader = reader(&parts.headers, body)?;
 
     let mut pairs = Vec::new();
-    let mut size = 0;
-    let first_file = loop {
+    let (mut size, mut absent_files) = (0, 0);
+    let next_file = loop {
         let Some(mut part) = reader.next().await? else { break None };
-        let head = part.head().expect("nothing of it has been read");
+        let head = part.head().expect("no part of it was read");
         if is_file(head) {
+            if absent_files < MAX_FIELDS && is_unnamed(&part) && part.is_empty().await? {
+                absent_files += 1;
+                continue;
+            }
             break Some(part);
         }
         let name = head.name().ok_or_else(|| invalid("a form field has no name"))?.to_owned();
@@ -296,9 +318,9 @@ async fn read_fields<T: DeserializeOwned>(
         pairs.push((name, value));
     };
     let text = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
-    // A field that is missed may stand behind the file, which has been read no further.
-    let hint = if first_file.is_some() { "; put all fields before the first file" } else { "" };
+    // A missing field may be after the file, which was not read.
+    let hint = if next_file.is_some() { "; put all fields before the first file" } else { "" };
     let fields = serde_html_form::from_str(&text)
         .map_err(|error| invalid(format!("the form cannot be read: {error}{hint}")))?;
-    Ok(MultipartForm { fields, reader, first_file })
+    Ok(MultipartForm { fields, reader, next_file })
 }

@@ -1,9 +1,9 @@
-//! A multipart body that is read no further than the part in hand needs.
+//! Backpressure for a multipart body: it is read no further than the current part needs.
 //!
-//! multer takes in whatever a body has ready each time it is polled, and keeps a part's head, and
-//! what stands before the first part, until it is whole. Here the body is behind a tap that lets one
-//! piece through at a time, and only once multer cannot go on with what it has. A piece is never large,
-//! whatever the body's chunks are: what multer waits in is searched again for each piece that comes.
+//! multer reads every chunk that a body has ready each time it is polled, and buffers the preamble and the
+//! head of a part until they are complete. Here a gate before the body lets one chunk through at a time,
+//! and only if multer cannot continue with the bytes that it has. Chunks are split to a small size, because
+//! multer searches its whole buffer again for each chunk.
 
 use std::{
     future::poll_fn,
@@ -22,43 +22,43 @@ use crate::{
     extract::guarded::is_over_limit,
 };
 
-/// The most bytes, beside what one piece has left over, that the head of a part may take.
+/// The greatest size of the head of a part in bytes, without the rest of the previous chunk.
 const MAX_HEAD: usize = 16 << 10;
 
-/// The most bytes that the tap lets through at a time.
-const MAX_PIECE: usize = 16 << 10;
+/// The greatest size of a chunk that the gate lets through, in bytes.
+const MAX_CHUNK: usize = 16 << 10;
 
-/// Reads the parts of a form, one after the other.
+/// Reads the parts of a form in order.
 pub(crate) struct Reader {
     parts: multer::Multipart<'static>,
-    tap: Tap,
+    gate: Gate,
     unread: Unread,
 }
 
-/// Where a part is put that was dropped before its end, so that its rest can be skipped.
+/// A part that was dropped before its end, whose rest must be skipped.
 type Unread = Arc<Mutex<Option<Field<'static>>>>;
 
 impl Reader {
     pub(super) fn new(body: BodyDataStream, boundary: String) -> Self {
-        let tap = Tap::default();
-        let body = Tapped { body, chunk: Bytes::new(), tap: tap.clone() };
-        Self { parts: multer::Multipart::new(body, boundary), tap, unread: Unread::default() }
+        let gate = Gate::default();
+        let body = GatedBody { body, chunk: Bytes::new(), gate: gate.clone() };
+        Self { parts: multer::Multipart::new(body, boundary), gate, unread: Unread::default() }
     }
 
-    /// Goes on to the next part, which skips what is left of the one before.
+    /// Returns the next part. Skips the unread rest of the previous one.
     pub(crate) async fn next(&mut self) -> Result<Option<Part>> {
         let unread = lock(&self.unread).take();
         if let Some(field) = unread {
-            // As a part, so that it is put back if this future is dropped.
+            // As a `Part`, whose `Drop` stores it again if this future is dropped.
             let mut part = self.part(field);
             while part.try_next().await?.is_some() {}
         }
-        let begin = lock(&self.tap.0).drawn;
-        let (parts, tap) = (&mut self.parts, &self.tap);
+        let begin = lock(&self.gate.0).drawn;
+        let (parts, gate) = (&mut self.parts, &self.gate);
         let field = poll_fn(|cx| {
-            tap.poll(cx, |cx| {
+            gate.poll(cx, |cx| {
                 let field = parts.poll_next_field(cx);
-                if field.is_pending() && lock(&tap.0).drawn - begin > MAX_HEAD {
+                if field.is_pending() && lock(&gate.0).drawn - begin > MAX_HEAD {
                     let what = format!("the head of a form's part is larger than {MAX_HEAD} bytes");
                     return Poll::Ready(Err(Error::new(ErrorKind::TooLarge, what)));
                 }
@@ -70,20 +70,40 @@ impl Reader {
     }
 
     fn part(&self, field: Field<'static>) -> Part {
-        Part { field: Some(field), tap: self.tap.clone(), unread: Arc::clone(&self.unread) }
+        Part {
+            field: Some(field),
+            peeked: None,
+            gate: self.gate.clone(),
+            unread: Arc::clone(&self.unread),
+        }
     }
 }
 
-/// One part: what its head says, and a stream of its bytes.
+/// A part of a form: its head, and a stream of its bytes.
 pub(crate) struct Part {
-    // Until its end.
+    // `None` after its end.
     field: Option<Field<'static>>,
-    tap: Tap,
+    // A chunk that was read ahead.
+    peeked: Option<Bytes>,
+    gate: Gate,
     unread: Unread,
 }
 
 impl Part {
-    /// Returns the head, while the part has not been read to its end.
+    /// Reads ahead to the first byte, and returns `true` if the part has no bytes. A dropped future loses
+    /// nothing.
+    pub(crate) async fn is_empty(&mut self) -> Result<bool> {
+        while self.peeked.is_none() {
+            match self.try_next().await? {
+                None => return Ok(true),
+                Some(chunk) if chunk.is_empty() => {}
+                Some(chunk) => self.peeked = Some(chunk),
+            }
+        }
+        Ok(false)
+    }
+
+    /// Returns the head, or `None` after the part was read to its end.
     pub(crate) fn head(&self) -> Option<&Field<'static>> {
         self.field.as_ref()
     }
@@ -94,8 +114,11 @@ impl Stream for Part {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let part = &mut *self;
+        if let Some(chunk) = part.peeked.take() {
+            return Poll::Ready(Some(Ok(chunk)));
+        }
         let Some(field) = &mut part.field else { return Poll::Ready(None) };
-        let chunk = ready!(part.tap.poll(cx, |cx| {
+        let chunk = ready!(part.gate.poll(cx, |cx| {
             field.poll_next_unpin(cx).map(|chunk| chunk.transpose()).map_err(multipart_error)
         }));
         let chunk = chunk.transpose();
@@ -108,26 +131,26 @@ impl Stream for Part {
 
 impl Drop for Part {
     fn drop(&mut self) {
-        // One that was read to its end says nothing of a later one, which may be waiting already.
+        // A part that was read to its end must not replace a later one that is stored already.
         if let Some(field) = self.field.take() {
             *lock(&self.unread) = Some(field);
         }
     }
 }
 
-/// Lets pieces of the body through, one each time it is opened.
+/// A gate before the body, which lets one chunk through each time it is opened.
 #[derive(Clone, Default)]
-struct Tap(Arc<Mutex<Flow>>);
+struct Gate(Arc<Mutex<GateState>>);
 
 #[derive(Default)]
-struct Flow {
+struct GateState {
     open: bool,
     ended: bool,
     drawn: usize,
 }
 
-impl Tap {
-    /// Polls with what has been drawn already, and with one piece more as long as that is not enough.
+impl Gate {
+    /// Polls with the chunks that multer has, and lets one more chunk through while that is not enough.
     fn poll<T>(
         &self,
         cx: &mut Context<'_>,
@@ -135,7 +158,7 @@ impl Tap {
     ) -> Poll<Result<T>> {
         let mut result = poll(cx);
         while result.is_pending() {
-            let Flow { ended, drawn, .. } = *lock(&self.0);
+            let GateState { ended, drawn, .. } = *lock(&self.0);
             if ended {
                 return Poll::Ready(Err(invalid("the form ends too early")));
             }
@@ -144,7 +167,7 @@ impl Tap {
             lock(&self.0).open = false;
             let flow = lock(&self.0);
             if result.is_pending() && flow.drawn == drawn && !flow.ended {
-                // Nothing came: the body itself will wake the task.
+                // The body had no chunk ready and will wake the task.
                 return Poll::Pending;
             }
         }
@@ -152,38 +175,38 @@ impl Tap {
     }
 }
 
-/// The body behind the tap.
-struct Tapped {
+/// The body behind the gate.
+struct GatedBody {
     body: BodyDataStream,
-    // What has not been let through yet of the body's latest chunk.
+    // The rest of the body's last chunk.
     chunk: Bytes,
-    tap: Tap,
+    gate: Gate,
 }
 
-impl Stream for Tapped {
+impl Stream for GatedBody {
     type Item = Result<Bytes, axum::Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Self { body, chunk, tap } = self.get_mut();
-        if !lock(&tap.0).open {
+        let Self { body, chunk, gate } = self.get_mut();
+        if !lock(&gate.0).open {
             return Poll::Pending;
         }
         if chunk.is_empty() {
             match ready!(body.poll_next_unpin(cx)) {
                 Some(Ok(next)) => *chunk = next,
                 end => {
-                    let mut flow = lock(&tap.0);
+                    let mut flow = lock(&gate.0);
                     (flow.ended, flow.open) = (true, false);
                     return Poll::Ready(end);
                 }
             }
         }
-        let piece = chunk.split_to(chunk.len().min(MAX_PIECE));
-        let mut flow = lock(&tap.0);
-        flow.drawn += piece.len();
-        // An empty chunk is no reason to think that nothing came.
-        flow.open = piece.is_empty();
-        Poll::Ready(Some(Ok(piece)))
+        let first = chunk.split_to(chunk.len().min(MAX_CHUNK));
+        let mut flow = lock(&gate.0);
+        flow.drawn += first.len();
+        // After an empty chunk the gate stays open, because multer cannot continue with it.
+        flow.open = first.is_empty();
+        Poll::Ready(Some(Ok(first)))
     }
 }
 

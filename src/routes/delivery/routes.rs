@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use axum::{Router, middleware::from_fn_with_state, routing::get};
+use axum::{Router, extract::FromRequestParts, middleware::from_fn_with_state, routing::get};
 
 use super::{
     address::Address,
@@ -10,7 +10,6 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    extract::{OwnerExtension, OwnerFrom, OwnerSource, ViaParts},
     media::Transform,
     owner::{InvalidOwner, InvalidScope, Owner, Scope},
     state::MediaState,
@@ -46,8 +45,8 @@ use crate::{
 /// # Ok::<_, tower_media::Error>(())
 /// ```
 #[must_use = "the routes are made by `into_router`"]
-pub struct DeliveryRoutes<S = (), O = OwnerExtension> {
-    guard: VerifyMediaLayer<Address, ViaParts, S, O>,
+pub struct DeliveryRoutes<S = ()> {
+    guard: VerifyMediaLayer<Address, S>,
     delivery: Delivery,
 }
 
@@ -67,8 +66,19 @@ pub enum ResourcePolicy {
 impl DeliveryRoutes {
     /// Begins with the defaults.
     pub fn new(media: MediaState) -> Self {
+        Self::new_with_state(media, ())
+    }
+}
+
+impl<S> DeliveryRoutes<S> {
+    /// Begins with the defaults, and with the state that the extractor of
+    /// [`owner_from`](Self::owner_from) needs.
+    pub fn new_with_state(media: MediaState, state: S) -> Self
+    where
+        S: Send + Sync + 'static,
+    {
         Self {
-            guard: VerifyMediaLayer::new(media.clone()).ids(1..=1),
+            guard: VerifyMediaLayer::new_with_state(media.clone(), state).id_count(1..=1),
             delivery: Delivery {
                 media,
                 transforms: BTreeMap::new(),
@@ -76,9 +86,7 @@ impl DeliveryRoutes {
             },
         }
     }
-}
 
-impl<S, O> DeliveryRoutes<S, O> {
     /// Delivers a transform under a name, so that owners can ask for it without a signature.
     ///
     /// # Errors
@@ -102,7 +110,10 @@ impl<S, O> DeliveryRoutes<S, O> {
 
     /// Sets the scopes that count for owners: media must be owned in one of them. Links are not asked.
     ///
-    /// A text that is no scope, and an empty list, make the routes answer 500 and say so.
+    /// # Panics
+    ///
+    /// If the list is empty, or contains text that is not a scope.
+    #[track_caller]
     pub fn scopes<I>(mut self, scopes: I) -> Self
     where
         I: IntoIterator,
@@ -119,18 +130,18 @@ impl<S, O> DeliveryRoutes<S, O> {
         self
     }
 
-    /// Gives the extractor of [`owner_from`](Self::owner_from) the state that it needs.
-    pub fn with_state<S2>(self, state: S2) -> DeliveryRoutes<S2, O> {
-        DeliveryRoutes { guard: self.guard.with_state(state), delivery: self.delivery }
-    }
-
     /// Takes the owner from the extractor `X`, like
     /// [`VerifyMediaLayer::owner_from`](crate::VerifyMediaLayer::owner_from).
     pub fn owner_from<X>(
-        self,
+        mut self,
         owner: impl Fn(X) -> Result<Owner, InvalidOwner> + Send + Sync + 'static,
-    ) -> DeliveryRoutes<S, OwnerFrom<X>> {
-        DeliveryRoutes { guard: self.guard.owner_from(owner), delivery: self.delivery }
+    ) -> Self
+    where
+        X: FromRequestParts<S> + 'static,
+        S: Sync,
+    {
+        self.guard = self.guard.owner_from(owner);
+        self
     }
 
     /// Makes the routes, for a router of any state.
@@ -138,7 +149,6 @@ impl<S, O> DeliveryRoutes<S, O> {
     where
         T: Clone + Send + Sync + 'static,
         S: Clone + Send + Sync + 'static,
-        O: OwnerSource<S>,
     {
         let delivery = Arc::new(self.delivery);
         let link = |naming| from_fn_with_state((Arc::clone(&delivery), naming), by_link);
@@ -152,7 +162,7 @@ impl<S, O> DeliveryRoutes<S, O> {
     }
 }
 
-impl<S, O: fmt::Debug> fmt::Debug for DeliveryRoutes<S, O> {
+impl<S> fmt::Debug for DeliveryRoutes<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DeliveryRoutes")
             .field("guard", &self.guard)

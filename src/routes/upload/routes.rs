@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use axum::{
     Json, Router,
-    extract::{Request, State},
+    extract::{FromRequestParts, Request, State},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
     routing::post,
@@ -13,7 +13,7 @@ use axum::{
 use super::{UploadPolicy, UploadRejection, Uploads, observe};
 use crate::{
     error::Result,
-    extract::{OwnerExtension, OwnerFrom, OwnerSource, Refusal},
+    extract::{OwnerSource, Refusal},
     media::{Media, OwnerView, make_safe},
     owner::{InvalidOwner, Owner},
     state::MediaState,
@@ -36,28 +36,39 @@ use crate::{
 /// let app: axum::Router = UploadRoutes::new(media, "/me-images", policy).quota(1 << 30).into_router();
 /// ```
 #[must_use = "the route is made by `into_router`"]
-pub struct UploadRoutes<S = (), O = OwnerExtension> {
+pub struct UploadRoutes<S = ()> {
     path: String,
-    intake: Intake<S, O>,
+    intake: Intake<S>,
 }
 
-struct Intake<S, O> {
+struct Intake<S> {
     media: MediaState,
     policy: UploadPolicy,
     quota: Option<u64>,
-    owner: O,
+    owner: OwnerSource<S>,
     state: S,
 }
 
 impl UploadRoutes {
     /// Begins with the defaults.
     pub fn new(media: MediaState, path: impl Into<String>, policy: UploadPolicy) -> Self {
-        let intake = Intake { media, policy, quota: None, owner: OwnerExtension, state: () };
-        Self { path: path.into(), intake }
+        Self::new_with_state(media, path, policy, ())
     }
 }
 
-impl<S, O> UploadRoutes<S, O> {
+impl<S> UploadRoutes<S> {
+    /// Begins with the defaults, and with the state that the extractor of
+    /// [`owner_from`](Self::owner_from) needs.
+    pub fn new_with_state(
+        media: MediaState,
+        path: impl Into<String>,
+        policy: UploadPolicy,
+        state: S,
+    ) -> Self {
+        let owner = OwnerSource::Extension;
+        Self { path: path.into(), intake: Intake { media, policy, quota: None, owner, state } }
+    }
+
     /// Sets how many bytes an owner may store in all, by [`MediaState::stats`], which is asked before each
     /// file. Uploads that are under way at the same time can exceed it together, at most by the files that
     /// the policy lets an owner send at once.
@@ -66,21 +77,18 @@ impl<S, O> UploadRoutes<S, O> {
         self
     }
 
-    /// Gives the extractor of [`owner_from`](Self::owner_from) the state that it needs.
-    pub fn with_state<S2>(self, state: S2) -> UploadRoutes<S2, O> {
-        let Intake { media, policy, quota, owner, .. } = self.intake;
-        UploadRoutes { path: self.path, intake: Intake { media, policy, quota, owner, state } }
-    }
-
     /// Takes the owner from the extractor `X`, like
     /// [`VerifyMediaLayer::owner_from`](crate::VerifyMediaLayer::owner_from).
     pub fn owner_from<X>(
-        self,
+        mut self,
         owner: impl Fn(X) -> Result<Owner, InvalidOwner> + Send + Sync + 'static,
-    ) -> UploadRoutes<S, OwnerFrom<X>> {
-        let Intake { media, policy, quota, state, .. } = self.intake;
-        let owner = OwnerFrom::new(owner);
-        UploadRoutes { path: self.path, intake: Intake { media, policy, quota, owner, state } }
+    ) -> Self
+    where
+        X: FromRequestParts<S> + 'static,
+        S: Sync,
+    {
+        self.intake.owner = OwnerSource::from_extractor(owner);
+        self
     }
 
     /// Makes the route, for a router of any state.
@@ -88,13 +96,12 @@ impl<S, O> UploadRoutes<S, O> {
     where
         T: Clone + Send + Sync + 'static,
         S: Send + Sync + 'static,
-        O: OwnerSource<S>,
     {
-        Router::new().route(&self.path, post(take::<S, O>)).with_state(Arc::new(self.intake))
+        Router::new().route(&self.path, post(take::<S>)).with_state(Arc::new(self.intake))
     }
 }
 
-impl<S, O: fmt::Debug> fmt::Debug for UploadRoutes<S, O> {
+impl<S> fmt::Debug for UploadRoutes<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UploadRoutes")
             .field("path", &self.path)
@@ -105,7 +112,7 @@ impl<S, O: fmt::Debug> fmt::Debug for UploadRoutes<S, O> {
     }
 }
 
-impl<S, O> Intake<S, O> {
+impl<S> Intake<S> {
     async fn store(&self, mut uploads: Uploads) -> Result<Vec<Media>, UploadRejection> {
         let mut stored = Vec::new();
         loop {
@@ -140,10 +147,9 @@ impl<S, O> Intake<S, O> {
 }
 
 /// Takes an upload. Who is asking comes first, before a byte of the body is read (promise G14).
-async fn take<S, O>(State(intake): State<Arc<Intake<S, O>>>, request: Request) -> Response
+async fn take<S>(State(intake): State<Arc<Intake<S>>>, request: Request) -> Response
 where
     S: Send + Sync + 'static,
-    O: OwnerSource<S>,
 {
     let (mut parts, body) = request.into_parts();
     let mut response = match intake.owner.owner(&mut parts, &intake.state).await {

@@ -41,10 +41,10 @@ use crate::{
 /// fn app(media: &MediaState) -> Router {
 ///     Router::new()
 ///         .route("/posts", post(|_: VerifiedMedia| async {}).layer(
-///             VerifyMediaLayer::<Json<Vec<UnverifiedId>>, _>::new(media.clone()).scopes(["me"]).ids(1..=8),
+///             VerifyMediaLayer::<Json<Vec<UnverifiedId>>>::new(media.clone()).scopes(["me"]).id_count(1..=8),
 ///         ))
 ///         .route("/pictures/{id}", get(|_: VerifiedMedia| async {}).layer(
-///             VerifyMediaLayer::<Path<UnverifiedId>, _>::new(media.clone()),
+///             VerifyMediaLayer::<Path<UnverifiedId>>::new(media.clone()),
 ///         ))
 /// }
 ///
@@ -176,7 +176,7 @@ impl Replay {
                     scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(", ")
                 });
                 let what = format!(
-                    "no route led to `VerifyMediaLayer::<{}, _>` with {:?} ids in {scopes}",
+                    "no route led to `VerifyMediaLayer::<{}>` with {:?} ids in {scopes}",
                     guard.extractor, guard.ids
                 );
                 report.find("(none)", "every guard is reached", what);

@@ -1,4 +1,4 @@
-//! Requests as a stranger may make them: mostly sensible, then mangled.
+//! Requests of an untrusted client: mostly valid, then mutated.
 
 use axum::{extract::Request, http::header};
 use proptest::{
@@ -14,7 +14,7 @@ const MULTIPART: &str = "multipart/form-data; boundary=b";
 /// The ids that the caller owns.
 pub(super) const MINE: [&str; 4] = ["mine-0", "mine-1", "mine-2", "mine-3"];
 
-/// A request as a stranger may make it.
+/// A request of an untrusted client.
 #[derive(Debug, Clone)]
 pub(super) struct Raw {
     method: &'static str,
@@ -25,7 +25,7 @@ pub(super) struct Raw {
 }
 
 impl Raw {
-    /// None if nothing could send it.
+    /// Returns `None` if it is not a valid HTTP request.
     pub(super) fn request(&self) -> Option<Request> {
         let uri = format!("{}?{}", self.path, self.query);
         let mut request = Request::builder().method(self.method).uri(uri);
@@ -45,7 +45,7 @@ fn id() -> impl Strategy<Value = &'static str> {
     ]
 }
 
-/// An id in JSON, sometimes spelled with an escape.
+/// An id in JSON, sometimes with an escape sequence.
 fn json_id() -> impl Strategy<Value = String> {
     let escaped = id().prop_map(|id| format!("\"{}\"", id.replacen('i', "\\u0069", 1)));
     prop_oneof![4 => id().prop_map(|id| format!("{id:?}")), 1 => escaped]
@@ -146,7 +146,7 @@ fn source() -> impl Strategy<Value = (&'static str, &'static str, String)> {
     ]
 }
 
-/// Something cut out, said twice, or put in.
+/// A deletion, a repetition, or an insertion.
 #[derive(Debug, Clone)]
 enum Change {
     Cut(Index, Index),

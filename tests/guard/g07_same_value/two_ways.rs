@@ -1,4 +1,4 @@
-//! Random requests, sent two ways: to handlers with axum's extractors alone, and to guarded ones.
+//! Differential fuzzing: random requests to handlers with axum's extractors alone, and to guarded ones.
 
 use std::{
     cell::Cell,
@@ -26,28 +26,27 @@ use super::{
     raw::{MINE, Raw, raw},
 };
 
-/// Who owns which id, as the fuzzing knows it.
+/// The owner of each id, in the model of the fuzzing.
 #[derive(Debug)]
 struct Model;
 
 impl Ownership for Model {
     async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
-        let mine = |id: &&MediaId| MINE.contains(&id.as_str());
-        Ok(question.ids().iter().filter(mine).cloned().collect())
+        Ok(question.select(|id| MINE.contains(&id)))
     }
 }
 
-/// Lets everything pass, to see what an extractor makes of a request that axum alone has no way for.
+/// Lets every request pass, to run an extractor that works behind the guard only.
 #[derive(Debug)]
 struct Everything;
 
 impl Ownership for Everything {
     async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
-        Ok(question.ids().to_vec())
+        Ok(question.select(|_| true))
     }
 }
 
-/// What a handler got: its value as `Debug` shows it, and the proof if there was one.
+/// The `Debug` text of a handler's value, and the proof, if any.
 #[derive(Debug, Clone, PartialEq)]
 struct Seen {
     value: String,
@@ -55,7 +54,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// The ids in the value, found in another way than `MediaIds` does.
+    /// The ids in the value, found independently of `MediaIds`.
     fn ids(&self) -> BTreeSet<String> {
         let ids = self.value.split("UnverifiedId(\"").skip(1);
         ids.map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
@@ -87,7 +86,7 @@ impl TwoWays {
         self.with::<E, M>(path, handler)
     }
 
-    /// For what axum has no extractor for.
+    /// For an extractor that works behind the guard only.
     fn route_of_the_guard<E, M>(self, path: &str) -> Self
     where
         E: GuardedExtractor<(), M> + MediaIds + Debug,
@@ -108,7 +107,7 @@ impl TwoWays {
         self
     }
 
-    /// Sends a request both ways. Returns what the handlers got, if they ran.
+    /// Sends a request to both applications. Returns the values of the handlers that ran.
     async fn send(&self, raw: &Raw) -> Option<[Option<Seen>; 2]> {
         let mut seen = [None, None];
         for ((router, slot), seen) in [&self.plain, &self.guarded].into_iter().zip(&mut seen) {
@@ -131,7 +130,7 @@ where
         let proof = owned.ids().iter().map(ToString::to_string).collect();
         *slot.lock().unwrap() = Some(Seen { value: format!("{value:?}"), proof });
     })
-    .layer(VerifyMediaLayer::<E, M>::new(media).ids(0..=cap))
+    .layer(VerifyMediaLayer::<E>::new(media).id_count(0..=cap))
 }
 
 #[derive(Debug, Deserialize, MediaIds)]
@@ -181,7 +180,7 @@ enum Loose {
     Nothing(()),
 }
 
-/// For sources that know only texts, each key once.
+/// For sources with text values, each key once.
 #[derive(Debug, Deserialize, MediaIds)]
 struct Flat {
     #[serde(alias = "thumb")]
@@ -190,7 +189,7 @@ struct Flat {
     rest: BTreeMap<String, Loose>,
 }
 
-/// For sources that know only texts, with repeats.
+/// For sources with text values and repeated keys.
 #[derive(Debug, Deserialize, MediaIds)]
 struct Many {
     #[serde(default)]
@@ -221,7 +220,7 @@ fn two_ways() -> TwoWays {
 }
 
 #[test]
-fn g07_whatever_a_request_is_the_handler_runs_just_when_it_holds_verified_ids_only() {
+fn g07_handler_runs_exactly_if_all_its_ids_are_verified() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let two_ways = two_ways();
     let (passed, refused) = (Cell::new(0), Cell::new(0));
@@ -248,7 +247,7 @@ fn g07_whatever_a_request_is_the_handler_runs_just_when_it_holds_verified_ids_on
     if let Err(error) = outcome {
         panic!("{error}");
     }
-    // Otherwise the requests are such that this shows nothing.
+    // Otherwise too few requests test the property.
     let (passed, refused, cases) = (passed.get(), refused.get(), runner.config().cases);
     assert!(passed > cases / 20 && refused > cases / 20, "{passed}, {refused} of {cases}");
 }

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tower_media::{
     Media, MediaIds, MediaState, OwnedMedia, Rendition, Result, UnverifiedId, VerifiedMedia,
-    VerifyMediaLayer, extract::VerifyMediaRejection,
+    VerifyMediaLayer,
+    extract::{GuardedExtractor, VerifyMediaRejection},
 };
 
 use crate::{
@@ -130,30 +131,33 @@ fn in_html(rejection: VerifyMediaRejection) -> Response {
     }
 }
 
-pub fn routes(state: AppState) -> Router {
-    let media = || state.media.clone();
+/// A guard of any extractor for whoever is in the session.
+fn guard_of<E, M>((media, state): (MediaState, AppState)) -> VerifyMediaLayer<E, AppState>
+where
+    E: GuardedExtractor<AppState, M> + MediaIds,
+    M: 'static,
+{
+    VerifyMediaLayer::new_with_state(media, state)
+        .owner_from::<Session>(|session| session.owner())
+}
 
-    let published = VerifyMediaLayer::<(MaxText, Json<Envelope<Post>>), _>::new(media())
-        .with_state(state.clone())
+pub fn routes(state: AppState) -> Router {
+    let with_state = || (state.media.clone(), state.clone());
+
+    let (media, app) = with_state();
+    let published = VerifyMediaLayer::<(MaxText, Json<Envelope<Post>>)>::new_with_state(media, app)
         .owner_from::<Session>(|session| session.owner())
         .scopes(["post", "me"])
-        .ids(0..=20);
-    let shown = VerifyMediaLayer::<(Path<Place>, Query<Comparison>), _>::new(media())
-        .owner_from::<Session>(|session| session.owner())
-        .with_state(state.clone());
-    let removed = VerifyMediaLayer::<Lines, _>::new(media())
-        .owner_from::<Session>(|session| session.owner())
-        .with_state(state.clone())
-        .fresh()
-        .on_reject(in_html);
-    let imported = VerifyMediaLayer::<Json<Value>, _>::new(media())
-        .ids_from(|Json(body): &Json<Value>| {
-            let lists = ["references", "masks"].map(|key| body[key].as_array());
-            let ids = lists.into_iter().flatten().flatten();
-            ids.map(|id| UnverifiedId::parse(id.as_str().unwrap_or_default())).collect()
-        })
-        .owner_from::<Session>(|session| session.owner())
-        .with_state(state.clone());
+        .id_count(0..=20);
+    let shown = guard_of::<(Path<Place>, Query<Comparison>), _>(with_state());
+    let removed = guard_of::<Lines, _>(with_state()).bypass_cache().on_reject(in_html);
+    let (media, app) = with_state();
+    let imported = VerifyMediaLayer::with_ids_and_state(media, app, |Json(body): &Json<Value>| {
+        let lists = ["references", "masks"].map(|key| body[key].as_array());
+        let ids = lists.into_iter().flatten().flatten();
+        ids.map(|id| UnverifiedId::parse(id.as_str().unwrap_or_default())).collect()
+    })
+    .owner_from::<Session>(|session| session.owner());
 
     Router::new()
         .route("/posts", post(publish).layer(published))

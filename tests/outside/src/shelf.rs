@@ -62,11 +62,10 @@ fn mime_type(bytes: &[u8]) -> &'static str {
 impl Ownership for Shelf {
     async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
         let items = self.items();
-        let owned = |id: &&MediaId| {
-            let item = items.by_id.get(*id);
+        Ok(question.select(|id| {
+            let item = items.by_id.get(id);
             item.is_some_and(|item| item.counts(question.owner(), question.scopes()))
-        };
-        Ok(question.ids().iter().filter(owned).cloned().collect())
+        }))
     }
 }
 

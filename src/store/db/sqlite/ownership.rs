@@ -59,7 +59,7 @@ pub(super) async fn owned(
     let owner = question.owner();
     let scopes = scope_list(question.scopes());
     let mut owned = Vec::new();
-    for ids in question.ids().chunks(CHUNK) {
+    for ids in question.candidates().chunks(CHUNK) {
         let statement = query(if scopes.is_some() { OWNED_IN_SCOPES } else { OWNED })
             .bind(tenant(owner).to_owned())
             .bind(owner.subject().to_owned())
@@ -81,8 +81,8 @@ pub(super) async fn explain(
 ) -> Result<Vec<OwnershipStatus>> {
     let owner = question.owner();
     let scopes = scope_list(question.scopes());
-    let mut standings = Vec::with_capacity(question.ids().len());
-    for ids in question.ids().chunks(CHUNK) {
+    let mut standings = Vec::with_capacity(question.candidates().len());
+    for ids in question.candidates().chunks(CHUNK) {
         let statement = query(EXPLAIN)
             .bind(tenant(owner).to_owned())
             .bind(owner.subject().to_owned())
