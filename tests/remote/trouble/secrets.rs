@@ -94,7 +94,7 @@ async fn g16_neither_errors_nor_logs_tell_keys_or_people() {
     assert!(log.contains("the log is heard") && log.contains("asked again"), "{log}");
     // One span for each call and check, with what came of it.
     for span in [
-        r#"media.check{ids=1 fresh=false failed=Unavailable}: "#,
+        r#"media.check{ids=1 bypass_cache=false failed=Unavailable}: "#,
         r#"media.remote{operation="owned" attempts=2 error=Unavailable}: "#,
         r#"media.remote{operation="owned" attempts=2 status=503}: "#,
         r#"media.remote{operation="list" attempts=1 status=401}: "#,
