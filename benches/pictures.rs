@@ -22,7 +22,12 @@ use std::{fs, path::Path, process::Command, time::Duration};
 use bytes::Bytes;
 use criterion::Criterion;
 use tokio::runtime::Runtime;
-use tower_media::{ImageLimits, Rendition, Transform, Variant, testkit::Darkroom};
+use tower_media::{
+    Rendition,
+    backend::ImageLimits,
+    media::{Transform, Variant},
+    testkit::Images,
+};
 
 use sharp::Sharp;
 
@@ -44,7 +49,7 @@ fn main() {
     }
 
     let runtime = Runtime::new().unwrap();
-    let darkroom = Darkroom::new(ImageLimits::new());
+    let images = Images::new(ImageLimits::new());
     let bytes = Bytes::from(fs::read(&picture).unwrap());
     let mut sharp = Sharp::start(&picture);
     let mut criterion = Criterion::default()
@@ -57,7 +62,7 @@ fn main() {
         group.bench_function("tower-media", |bencher| {
             bencher
                 .to_async(&runtime)
-                .iter(|| async { darkroom.make(bytes.clone(), &renditions).await.unwrap() });
+                .iter(|| async { images.make(bytes.clone(), &renditions).await.unwrap() });
         });
         if let Some(sharp) = &mut sharp {
             group.bench_function("sharp", |bencher| {
@@ -65,7 +70,7 @@ fn main() {
             });
         }
         group.finish();
-        let made = runtime.block_on(darkroom.make(bytes.clone(), &renditions)).unwrap();
+        let made = runtime.block_on(images.make(bytes.clone(), &renditions)).unwrap();
         let names = if job == "variants" { vec!["thumb", "medium", "large"] } else { vec![job] };
         for (name, rendition) in names.iter().zip(made) {
             fs::write(folder.join(format!("ours-{name}.webp")), rendition).unwrap();
@@ -91,11 +96,11 @@ fn memory(picture: &Path, folder: &Path) {
 
 fn peak(picture: &Path, job: &str) {
     let (_, renditions) = jobs().into_iter().find(|(name, _)| *name == job).unwrap();
-    let darkroom = Darkroom::new(ImageLimits::new());
+    let images = Images::new(ImageLimits::new());
     let bytes = Bytes::from(fs::read(picture).unwrap());
     let runtime = Runtime::new().unwrap();
     for _ in 0..10 {
-        runtime.block_on(darkroom.make(bytes.clone(), &renditions)).unwrap();
+        runtime.block_on(images.make(bytes.clone(), &renditions)).unwrap();
     }
     println!("{}", high_water(std::process::id()));
 }

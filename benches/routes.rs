@@ -26,7 +26,7 @@ use axum::{Extension, Router};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tokio::{net::TcpListener, runtime::Runtime};
 use tower_http::services::ServeDir;
-use tower_media::{MediaState, Owner, Rendition, Store, Upload, UrlSigner, Variant};
+use tower_media::{MediaState, Owner, Rendition, Store, Upload, media::Variant, routes::UrlSigner};
 
 use self::connection::Connection;
 

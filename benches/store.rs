@@ -26,8 +26,8 @@ use tokio::{
     runtime::Runtime,
 };
 use tower_media::{
-    MediaBackend, MediaId, Owner, Ownership, OwnershipQuestion, Rendition, Scopes, Store,
-    Transform, Upload,
+    MediaId, Owner, Ownership, OwnershipQuestion, Rendition, Scopes, Store, Upload,
+    backend::MediaBackend, media::Transform,
 };
 
 const PICTURE: usize = 200 << 10;

@@ -23,7 +23,7 @@ use axum::{
 };
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
-use tower_media::{ContentHash, MediaId, MediaState, Owner, Remote, Rendition, Upload};
+use tower_media::{MediaId, MediaState, Owner, Remote, Rendition, Upload, media::ContentHash};
 
 const ROLE: &str = "TOWER_MEDIA_BENCH_ROLE";
 const URL: &str = "TOWER_MEDIA_BENCH_URL";

@@ -31,8 +31,8 @@ use axum::{
 };
 use axum_login::{AuthManagerLayerBuilder, AuthUser, AuthnBackend};
 use tower_media::{
-    Download, InvalidOwner, MediaState, Owner, Rendition, Result, UnverifiedId, Upload,
-    VerifiedMedia, VerifyMediaLayer,
+    MediaState, Owner, Rendition, Result, UnverifiedId, Upload, VerifiedMedia, VerifyMediaLayer,
+    error::InvalidOwner, media::Download,
 };
 use tower_sessions::{MemoryStore, SessionManagerLayer};
 

@@ -9,8 +9,8 @@ use std::{env, error::Error as StdError, fs, path::Path};
 
 use image::{DynamicImage, Rgba, RgbaImage, imageops};
 use tower_media::{
-    Error, ErrorKind, Fit, Format, Media, MediaState, Owner, Rendition, Result, Store, Transform,
-    Upload, Variant,
+    Error, ErrorKind, Media, MediaState, Owner, Rendition, Result, Store, Upload,
+    media::{Fit, Format, Transform, Variant},
 };
 
 const CELL: u32 = 160;

@@ -35,8 +35,8 @@ use jsonwebtoken::{
 };
 use serde_json::Value;
 use tower_media::{
-    Download, MediaState, Owner, Rendition, Result, UnverifiedId, Upload, VerifiedMedia,
-    VerifyMediaLayer,
+    MediaState, Owner, Rendition, Result, UnverifiedId, Upload, VerifiedMedia, VerifyMediaLayer,
+    media::Download,
 };
 
 /// This application's name in tokens.

@@ -22,8 +22,8 @@ use axum::{
     routing::{get, post},
 };
 use tower_media::{
-    Download, MediaId, MediaIds, MediaState, Owner, Problem, Rendition, Result, UnverifiedId,
-    Upload, VerifiedMedia, VerifyMediaLayer, extract::VerifyMediaRejection,
+    MediaId, MediaIds, MediaState, Owner, Rendition, Result, UnverifiedId, Upload, VerifiedMedia,
+    VerifyMediaLayer, error::Problem, extract::VerifyMediaRejection, media::Download,
 };
 use utoipa::{
     Modify, OpenApi, ToSchema,

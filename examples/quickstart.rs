@@ -14,8 +14,9 @@ use axum::{
     routing::{get, post},
 };
 use tower_media::{
-    Download, Media, MediaIds, MediaState, Owner, Result, UnverifiedId, Upload, Variant,
-    VerifiedMedia, VerifyMediaLayer,
+    Media, MediaIds, MediaState, Owner, Result, UnverifiedId, Upload, VerifiedMedia,
+    VerifyMediaLayer,
+    media::{Download, Variant},
 };
 
 /// What a client sends. A new field that holds ids is verified as well, or does not compile.

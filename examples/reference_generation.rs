@@ -21,8 +21,8 @@ use reqwest::{Client, multipart};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tower_media::{
-    DownloadedMedia, ErrorKind, Media, MediaIds, MediaState, Owner, Rendition, Result,
-    UnverifiedId, Upload, VerifiedMedia, VerifyMediaLayer,
+    ErrorKind, Media, MediaIds, MediaState, Owner, Rendition, Result, UnverifiedId, Upload,
+    VerifiedMedia, VerifyMediaLayer, backend::DownloadedMedia,
 };
 
 #[derive(serde::Deserialize, MediaIds)]

@@ -6,8 +6,8 @@
 use std::{env, error::Error, path::Path};
 
 use tower_media::{
-    ErrorKind, ListOptions, Media, MediaState, Owner, Remote, RemoteBuilder, Scopes, UnverifiedId,
-    Upload,
+    ErrorKind, Media, MediaState, Owner, Remote, Scopes, UnverifiedId, Upload, media::ListOptions,
+    remote::RemoteBuilder,
 };
 
 const SCOPE: &str = "tower-media-example";

@@ -15,9 +15,9 @@ use axum::{
     routing::get,
 };
 use tower_media::{
-    Fit, MediaState, Owner, Result, Store, Transform, UnverifiedId, UrlSigner, VerifiedMedia,
-    VerifyMediaLayer,
-    routes::{DeliveryRoutes, UploadPolicy},
+    MediaState, Owner, Result, Store, UnverifiedId, VerifiedMedia, VerifyMediaLayer,
+    media::{Fit, Transform},
+    routes::{DeliveryRoutes, UploadPolicy, UrlSigner},
 };
 
 /// Gives the owner of a picture a link for others, to a version of it that is good for sharing.

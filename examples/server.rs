@@ -33,8 +33,9 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use tokio::{net::TcpListener, signal};
 use tower_http::cors::CorsLayer;
 use tower_media::{
-    MakeVariants, MediaState, Store,
+    MediaState, Store,
     routes::{ServiceKeys, ServiceRoutes},
+    store::MakeVariants,
 };
 use tracing_subscriber::EnvFilter;
 

@@ -28,8 +28,8 @@ use axum::{
     routing::{delete, get, post},
 };
 use tower_media::{
-    Download, MediaState, Owner, Rendition, Result, UnverifiedId, Upload, VerifiedMedia,
-    VerifyMediaLayer,
+    MediaState, Owner, Rendition, Result, UnverifiedId, Upload, VerifiedMedia, VerifyMediaLayer,
+    media::Download,
 };
 use tower_sessions::{MemoryStore, Session, SessionManagerLayer, session};
 

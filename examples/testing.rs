@@ -19,8 +19,9 @@ use axum::{
     routing::{get, post},
 };
 use tower_media::{
-    Download, MediaId, MediaIds, MediaState, Owner, Rendition, Result, UnverifiedId, VerifiedMedia,
+    MediaId, MediaIds, MediaState, Owner, Rendition, Result, UnverifiedId, VerifiedMedia,
     VerifyMediaLayer,
+    media::Download,
     testkit::{Replay, Report},
 };
 

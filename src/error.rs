@@ -1,5 +1,11 @@
 //! What can go wrong, to what, and what a caller may do about it.
 
+pub use crate::{
+    id::{InvalidContentHash, InvalidMediaId},
+    owner::{InvalidOwner, InvalidScope},
+    problem::Problem,
+};
+
 use std::{borrow::Cow, error::Error as StdError, fmt, time::Duration};
 
 use axum::{
@@ -7,11 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::{
-    id::{InvalidMediaId, UnverifiedId},
-    owner::{InvalidOwner, InvalidScope},
-    problem::Problem,
-};
+use crate::id::UnverifiedId;
 
 /// The crate's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -146,7 +146,7 @@ impl MediaId {
     ///
     /// let avatar = MediaId::from_trusted("01f1903a-390d-41fe-8146-d3b7c842ed42")?;
     /// assert_eq!(avatar.to_string(), "01f1903a-390d-41fe-8146-d3b7c842ed42");
-    /// # Ok::<_, tower_media::InvalidMediaId>(())
+    /// # Ok::<_, tower_media::error::InvalidMediaId>(())
     /// ```
     pub fn from_trusted(text: impl AsRef<str>) -> Result<Self, InvalidMediaId> {
         let text = text.as_ref();
@@ -204,7 +204,7 @@ impl ContentHash {
     /// Hashes `bytes`.
     ///
     /// ```
-    /// use tower_media::ContentHash;
+    /// use tower_media::media::ContentHash;
     ///
     /// let hash = ContentHash::of(b"");
     /// assert!(hash.to_string().starts_with("e3b0c44298fc1c14"));

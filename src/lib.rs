@@ -3,10 +3,9 @@
 
 pub mod backend;
 mod docs;
-mod error;
+pub mod error;
 pub mod extract;
 mod id;
-#[cfg(feature = "store")]
 mod image;
 pub mod media;
 mod owner;
@@ -18,7 +17,7 @@ mod protocol;
 pub mod remote;
 #[cfg(feature = "routes")]
 pub mod routes;
-mod state;
+pub mod state;
 #[cfg(feature = "store")]
 pub mod store;
 #[cfg(feature = "testkit")]
@@ -26,44 +25,28 @@ pub mod testkit;
 mod util;
 pub mod verify;
 
-#[cfg(doc)]
-pub use self::docs::guide;
-pub use self::docs::promises;
-
-#[cfg(feature = "remote")]
-#[doc(inline)]
-pub use self::remote::{Remote, RemoteBuilder};
-#[cfg(feature = "routes")]
-pub use self::routes::{LinkOptions, UrlSigner};
-#[cfg(feature = "testkit")]
-pub use self::testkit::conformance;
-#[cfg(feature = "store")]
-#[doc(inline)]
-pub use self::{
-    image::ImageLimits,
-    store::{MakeVariants, Store, StoreBuilder},
-};
 #[cfg(feature = "derive")]
 pub use tower_media_derive::MediaIds;
 
+#[cfg(doc)]
+pub use self::docs::guide;
+pub use self::docs::promises;
+#[cfg(feature = "remote")]
+#[doc(inline)]
+pub use self::remote::Remote;
+#[cfg(feature = "store")]
+#[doc(inline)]
+pub use self::store::Store;
 #[doc(inline)]
 pub use self::{
-    backend::{DownloadedMedia, InMemory, MediaBackend, MediaBackendExt},
+    backend::InMemory,
     error::{Error, ErrorKind, Result},
     extract::{MediaIds, VerifiedMedia},
-    id::{ContentHash, InvalidContentHash, InvalidMediaId, MediaId, UnverifiedId},
-    media::{
-        ByteRange, ContentRange, Download, DownloadOptions, Exif, Fit, Format, ListOptions, Media,
-        MediaStats, MediaStatus, MediaUrls, Metadata, OwnerView, Page, ParseVariantError,
-        Rendition, SearchOptions, SearchPage, SortBy, Transform, Upload, UploadBody, UploadParts,
-        Variant, is_raster_image,
-    },
-    owner::{InvalidOwner, InvalidScope, Owner, Scope, Scopes},
-    ownership::{
-        DynOwnership, IdCollector, OwnedMedia, Ownership, OwnershipQuestion, OwnershipStatus,
-    },
-    problem::Problem,
-    state::{Admin, MediaState, MediaStateBuilder},
+    id::{MediaId, UnverifiedId},
+    media::{Media, Rendition, Upload},
+    owner::{Owner, Scope, Scopes},
+    ownership::{OwnedMedia, Ownership, OwnershipQuestion},
+    state::MediaState,
     verify::VerifyMediaLayer,
 };
 

@@ -35,7 +35,7 @@ pub struct InvalidOwner;
 /// assert_eq!((ana.subject(), ana.tenant()), ("ana", Some("acme")));
 /// assert_ne!(ana, Owner::new("ana")?);
 /// assert!(Owner::new("").is_err());
-/// # Ok::<_, tower_media::InvalidOwner>(())
+/// # Ok::<_, tower_media::error::InvalidOwner>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Owner {
@@ -186,7 +186,7 @@ impl TryFrom<String> for Scope {
 /// assert!(!scopes.contains(&Scope::new("comic")?));
 /// assert!(Scopes::any().contains(&Scope::new("comic")?));
 /// assert!(Scopes::of(Vec::<Scope>::new()).is_err());
-/// # Ok::<_, tower_media::InvalidScope>(())
+/// # Ok::<_, tower_media::error::InvalidScope>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Scopes(Option<Arc<[Scope]>>);

@@ -23,8 +23,8 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, Stats, StatsAlloc};
 use tokio::runtime;
 use tower::ServiceExt as _;
 use tower_media::{
-    IdCollector, InMemory, MediaId, MediaIds, MediaState, Owner, Ownership, OwnershipQuestion,
-    Result, UnverifiedId, VerifiedMedia, VerifyMediaLayer,
+    InMemory, MediaId, MediaIds, MediaState, Owner, Ownership, OwnershipQuestion, Result,
+    UnverifiedId, VerifiedMedia, VerifyMediaLayer, extract::IdCollector,
 };
 
 #[global_allocator]

@@ -4,11 +4,11 @@ use std::rc::Rc;
 
 use axum::{Json, response::Response};
 use tower_media::{
-    Download, Error, InMemory, Media, MediaId, MediaState, OwnedMedia, Owner, Scopes, UnverifiedId,
-    Upload, UrlSigner, VerifyMediaLayer,
-    backend::SharedBackend,
+    Error, InMemory, Media, MediaId, MediaState, OwnedMedia, Owner, Scopes, UnverifiedId, Upload,
+    VerifyMediaLayer,
     extract::{MultipartForm, VerifyMediaRejection},
-    routes::{DeliveryRoutes, UploadPolicy, UploadRejection, UploadRoutes, Uploads},
+    media::Download,
+    routes::{DeliveryRoutes, UploadPolicy, UploadRejection, UploadRoutes, Uploads, UrlSigner},
     verify::{ResponseFuture, VerifyMedia},
 };
 
@@ -31,7 +31,6 @@ fn g13_shared_types_are_send_and_sync() {
     fn shared<T: Send + Sync + 'static>() {}
     fn sent<T: Send + 'static>() {}
     shared::<MediaState>();
-    shared::<SharedBackend>();
     shared::<InMemory>();
     shared::<OwnedMedia>();
     shared::<(Owner, Scopes, MediaId, UnverifiedId, Media)>();

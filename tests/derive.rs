@@ -24,8 +24,8 @@ use proptest::prelude::*;
 use serde::Deserialize;
 use tower::{Layer as _, Service, ServiceExt as _};
 use tower_media::{
-    IdCollector, InMemory, MediaId, MediaIds, MediaState, Owner, Ownership, OwnershipQuestion,
-    UnverifiedId, VerifiedMedia, VerifyMediaLayer,
+    InMemory, MediaId, MediaIds, MediaState, Owner, Ownership, OwnershipQuestion, UnverifiedId,
+    VerifiedMedia, VerifyMediaLayer, extract::IdCollector,
 };
 
 /// Grants everything, so a proof contains exactly the ids that were collected.
@@ -259,15 +259,17 @@ async fn types_made_by_macros_are_collected() {
 fn the_crate_may_have_another_name() {
     // Replaces the crate, so the test shows which path the derive uses.
     mod guarded {
-        pub(super) type IdCollector = Vec<u8>;
+        pub(super) mod extract {
+            pub(crate) type IdCollector = Vec<u8>;
+        }
 
         pub(super) trait MediaIds {
             const READS_PATH: bool = false;
-            fn media_ids(&self, ids: &mut IdCollector);
+            fn media_ids(&self, ids: &mut extract::IdCollector);
         }
 
         impl MediaIds for u8 {
-            fn media_ids(&self, ids: &mut IdCollector) {
+            fn media_ids(&self, ids: &mut extract::IdCollector) {
                 ids.push(*self);
             }
         }

@@ -69,7 +69,7 @@ fn expand(input: DeriveInput) -> Result<Tokens> {
         impl #impl_generics #krate::MediaIds for #name #type_generics #where_clause {
             const READS_PATH: bool = #reads_path;
 
-            fn media_ids(&self, __ids: &mut #krate::IdCollector) {
+            fn media_ids(&self, __ids: &mut #krate::extract::IdCollector) {
                 #body
             }
         }

@@ -20,8 +20,8 @@ use image::{
 };
 use serde::Deserialize;
 use tower_media::{
-    DownloadedMedia, Error, ErrorKind, MediaIds, MediaState, Rendition, Result, UnverifiedId,
-    Upload, VerifiedMedia,
+    Error, ErrorKind, MediaIds, MediaState, Rendition, Result, UnverifiedId, Upload, VerifiedMedia,
+    backend::DownloadedMedia,
 };
 
 /// The side of a tile, and the gap around it, in pixels.

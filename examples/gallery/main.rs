@@ -19,8 +19,9 @@ use axum::{
     routing::{delete, get, post},
 };
 use tower_media::{
-    MakeVariants, MediaState, Store, UnverifiedId, UrlSigner, VerifyMediaLayer,
-    routes::UploadPolicy,
+    MediaState, Store, UnverifiedId, VerifyMediaLayer,
+    routes::{UploadPolicy, UrlSigner},
+    store::MakeVariants,
 };
 use tower_sessions::{MemoryStore, SessionManagerLayer};
 

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
-use tower_media::{ListOptions, MediaId, MediaState, Owner, Result};
+use tower_media::{MediaId, MediaState, Owner, Result, media::ListOptions};
 use tower_sessions::{Session, session};
 
 /// Under which key the session says who it is.

@@ -10,8 +10,8 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use tower_media::{
-    ListOptions, MediaState, Owner, OwnerView, Result, Scopes, Transform, UnverifiedId,
-    VerifiedMedia,
+    MediaState, Owner, Result, Scopes, UnverifiedId, VerifiedMedia,
+    media::{ListOptions, OwnerView, Transform},
 };
 
 /// For how long a link opens at least, and how much longer it may.

@@ -18,7 +18,7 @@ use crate::{
 
 /// [`MediaBackend`] behind a pointer. Implemented for every `MediaBackend`; not to be implemented
 /// by hand.
-pub trait DynMediaBackend: DynOwnership {
+pub(crate) trait DynMediaBackend: DynOwnership {
     /// See [`MediaBackend::upload`].
     fn dyn_upload<'a>(&'a self, owner: &'a Owner, upload: Upload) -> BoxFuture<'a, Result<Media>>;
     /// See [`MediaBackend::get`].
@@ -131,11 +131,11 @@ impl<T: MediaBackend> DynMediaBackend for T {
 
 /// Any backend, its type forgotten: cheap to clone, and a [`MediaBackend`] itself.
 #[derive(Debug, Clone)]
-pub struct SharedBackend(Arc<dyn DynMediaBackend>);
+pub(crate) struct SharedBackend(Arc<dyn DynMediaBackend>);
 
 impl SharedBackend {
     /// Forgets the type of a backend.
-    pub fn new(backend: impl MediaBackend) -> Self {
+    pub(crate) fn new(backend: impl MediaBackend) -> Self {
         Self(Arc::new(backend))
     }
 
@@ -204,5 +204,16 @@ impl MediaBackend for SharedBackend {
 
     fn urls(&self, id: &MediaId) -> MediaUrls {
         self.0.dyn_urls(id)
+    }
+}
+
+#[cfg(all(test, feature = "testkit"))]
+mod tests {
+    use super::*;
+    use crate::{backend::InMemory, testkit::conformance};
+
+    #[tokio::test]
+    async fn erased_backend_conforms() {
+        conformance::run(&SharedBackend::new(InMemory::new())).await;
     }
 }

@@ -14,7 +14,7 @@ use crate::{
 /// Keeps media and answers who owns it.
 ///
 /// The methods are few on purpose; conveniences are in [`MediaBackendExt`]. An implementation is
-/// checked by the conformance suite (`tower_media::conformance`, feature `testkit`), which runs what
+/// checked by the conformance suite (`tower_media::testkit::conformance`, feature `testkit`), which runs what
 /// stands under *Behavior* here.
 ///
 /// A [`MediaId`] is a permission, so `get`, `download` and `urls` do not ask for the owner again.

@@ -7,11 +7,11 @@ use std::{
 
 use bytes::Bytes;
 
-use super::memory_images::{Described, MemoryImages};
 use crate::{
     backend::MediaBackend,
     error::{Error, ErrorKind, Result},
     id::{ContentHash, MediaId},
+    image::{Identity, ImageProcessor, ImageSource},
     media::{
         Download, DownloadOptions, ListOptions, Media, MediaStats, MediaUrls, Page, Upload,
         UploadParts,
@@ -34,7 +34,7 @@ const MAX_UPLOAD: usize = 100 << 20;
 #[derive(Debug, Clone, Default)]
 pub struct InMemory {
     inner: Arc<Mutex<Inner>>,
-    images: MemoryImages,
+    images: ImageProcessor,
 }
 
 #[derive(Default)]
@@ -89,6 +89,14 @@ impl InMemory {
         Self::default()
     }
 
+    /// Sets the limits within which images are decoded.
+    #[cfg(feature = "images")]
+    #[must_use]
+    pub fn with_image_limits(mut self, limits: crate::image::ImageLimits) -> Self {
+        self.images = ImageProcessor::new(limits);
+        self
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // Nothing panics half way through a change, so what a panic elsewhere left is whole.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
@@ -100,10 +108,11 @@ impl Inner {
         &mut self,
         owner: Owner,
         bytes: Bytes,
-        described: Described,
+        identity: Identity,
         (file_name, scope): (Option<String>, Scope),
     ) -> Media {
-        let Described { mime_type, status, metadata, exif } = described;
+        let status = identity.status();
+        let Identity { mime_type, metadata, exif, .. } = identity;
         let hash = ContentHash::of(&bytes);
         let content =
             self.contents.entry(hash).or_insert_with(|| Content { bytes, holders: HashMap::new() });
@@ -213,8 +222,9 @@ impl MediaBackend for InMemory {
     async fn upload(&self, owner: &Owner, upload: Upload) -> Result<Media> {
         let UploadParts { body, file_name, content_type, scope, .. } = upload.into_parts()?;
         let bytes = body.into_bytes(MAX_UPLOAD).await?;
-        let described = self.images.describe(&bytes, content_type.as_deref()).await?;
-        Ok(self.lock().store(owner.clone(), bytes, described, (file_name, scope)))
+        let source = ImageSource::Bytes(bytes.clone());
+        let identity = self.images.identify(source, &bytes, content_type.as_deref()).await?;
+        Ok(self.lock().store(owner.clone(), bytes, identity, (file_name, scope)))
     }
 
     async fn get(&self, id: &MediaId) -> Result<Media> {
@@ -229,7 +239,11 @@ impl MediaBackend for InMemory {
             (media, bytes)
         };
         if let Some(transform) = options.rendition().transform() {
-            return self.images.render(bytes, transform).await;
+            let source = ImageSource::Bytes(bytes);
+            let made = self.images.render(source, &[transform.into()]).await?;
+            let made = made.into_iter().next().expect("one rendition was asked for");
+            let hash = ContentHash::of(&made.bytes);
+            return Ok(Download::from_bytes(made.mime_type, made.bytes).with_hash(hash));
         }
         let download = match options.part_of(media.size)? {
             None => Download::from_bytes(&media.mime_type, bytes).accepting_ranges(),

@@ -4,12 +4,16 @@ mod erased;
 mod ext;
 mod media_backend;
 mod memory;
-mod memory_images;
 mod ownership_only;
 
+#[cfg(feature = "images")]
+pub use crate::image::ImageLimits;
+
 pub(crate) use self::ownership_only::OwnershipOnly;
+pub use crate::ownership::OwnershipStatus;
+
+pub(crate) use self::erased::SharedBackend;
 pub use self::{
-    erased::{DynMediaBackend, SharedBackend},
     ext::{DownloadedMedia, MediaBackendExt},
     media_backend::MediaBackend,
     memory::InMemory,

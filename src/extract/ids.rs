@@ -56,7 +56,7 @@ use crate::{
 /// Implemented by hand, it is one line per id:
 ///
 /// ```
-/// use tower_media::{IdCollector, MediaIds, UnverifiedId};
+/// use tower_media::{extract::IdCollector, MediaIds, UnverifiedId};
 ///
 /// struct Crop(UnverifiedId, [u32; 4]);
 ///

@@ -19,6 +19,8 @@ mod verified;
 
 #[cfg(feature = "routes")]
 pub(crate) use self::multipart::{Part, Reader, is_file, reader};
+pub use crate::ownership::IdCollector;
+
 pub use self::{
     guarded::GuardedExtractor,
     ids::MediaIds,

@@ -18,9 +18,7 @@ use crate::ownership::IdCollector;
 ///
 /// ```
 /// use axum::{Json, Router, extract::Path, routing::put};
-/// use tower_media::{
-///     MediaState, UnverifiedId, VerifiedMedia, VerifyMediaLayer, extract::Skip,
-/// };
+/// use tower_media::{extract::Skip, MediaState, UnverifiedId, VerifiedMedia, VerifyMediaLayer};
 ///
 /// mod shop {
 ///     #[derive(serde::Deserialize)]

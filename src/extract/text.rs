@@ -21,7 +21,12 @@ use crate::{
 /// ```
 /// use axum::{Form, Router, routing::post};
 /// use tower_media::{
-///     MediaIds, MediaState, UnverifiedId, VerifiedMedia, VerifyMediaLayer, extract::empty_as_none,
+///     extract::empty_as_none,
+///     MediaIds,
+///     MediaState,
+///     UnverifiedId,
+///     VerifiedMedia,
+///     VerifyMediaLayer,
 /// };
 ///
 /// #[derive(serde::Deserialize, MediaIds)]
@@ -64,9 +69,7 @@ where
 ///
 /// ```
 /// use axum::{Router, extract::Query, routing::get};
-/// use tower_media::{
-///     MediaIds, MediaState, VerifiedMedia, VerifyMediaLayer, extract::IdList,
-/// };
+/// use tower_media::{extract::IdList, MediaIds, MediaState, VerifiedMedia, VerifyMediaLayer};
 ///
 /// #[derive(serde::Deserialize, MediaIds)]
 /// struct Selection {

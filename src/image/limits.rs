@@ -14,7 +14,7 @@ use std::{num::NonZeroUsize, thread::available_parallelism, time::Duration};
 ///
 /// ```
 /// use std::time::Duration;
-/// use tower_media::ImageLimits;
+/// use tower_media::backend::ImageLimits;
 ///
 /// let limits = ImageLimits::new().with_max_pixels(12_000_000).with_timeout(Duration::from_secs(3));
 /// assert_eq!(limits.max_pixels(), 12_000_000);
@@ -50,7 +50,7 @@ impl ImageLimits {
     }
 
     /// Sets how many pixels a picture may have: width times height as its header says, which is
-    /// judged before memory is taken. The bars of [`Fit::Contain`](crate::Fit::Contain) are held to
+    /// judged before memory is taken. The bars of [`Fit::Contain`](crate::media::Fit::Contain) are held to
     /// it as well.
     #[must_use]
     pub fn with_max_pixels(mut self, pixels: u64) -> Self {

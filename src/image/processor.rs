@@ -1,25 +1,20 @@
 //! The only entry point to decoders: admission, deadline, panic containment.
 
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 
-use super::{ImageLimits, decode, encode, input, resize};
+use super::{
+    ImageLimits, ImageSource, Rendered, decode, encode, identity::Identity, input, resize,
+};
 use super::{
     admission::Admission,
     header::{Header, Kind},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    media::{Exif, Fit, Format, Metadata, Rendition, Transform},
+    media::{Exif, Fit, Format, Metadata, Rendition, Transform, media_type},
 };
-
-/// Where the bytes of a picture are.
-#[derive(Debug, Clone)]
-pub(crate) enum ImageSource {
-    Bytes(Bytes),
-    File(PathBuf),
-}
 
 /// What the header of a picture says.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,20 +23,17 @@ pub(crate) struct Probe {
     pub(crate) exif: Option<Exif>,
 }
 
-/// A rendition that was made. It holds nothing of the original's bytes (promises P5 and P6).
-#[derive(Debug, Clone)]
-pub(crate) struct Rendered {
-    pub(crate) bytes: Bytes,
-    pub(crate) mime_type: &'static str,
-    pub(crate) width: u32,
-    pub(crate) height: u32,
-}
-
 /// The one door through which pictures are read and made.
 #[derive(Debug, Clone)]
 pub(crate) struct ImageProcessor {
     limits: Arc<ImageLimits>,
     admission: Admission,
+}
+
+impl Default for ImageProcessor {
+    fn default() -> Self {
+        Self::new(ImageLimits::default())
+    }
 }
 
 impl ImageProcessor {
@@ -56,6 +48,31 @@ impl ImageProcessor {
     pub(crate) async fn probe(&self, source: ImageSource) -> Result<Option<Probe>> {
         let header = self.header(source).await?;
         Ok(header.map(|header| Probe { metadata: header.metadata(), exif: header.exif }))
+    }
+
+    /// Finds out what bytes are: they decide, their header confirms it, and what the client says is a
+    /// hint where they say nothing (promise P4). `head` are the first of them.
+    pub(crate) async fn identify(
+        &self,
+        source: ImageSource,
+        head: &Bytes,
+        hint: Option<&str>,
+    ) -> Result<Identity> {
+        let probe = match self.probe(source).await {
+            // They begin like a picture and are none: nothing shall show them as one.
+            Err(error) if error.kind() == ErrorKind::Failed => {
+                return Ok(Identity {
+                    mime_type: mime::APPLICATION_OCTET_STREAM.to_string(),
+                    metadata: None,
+                    exif: None,
+                    is_broken: true,
+                });
+            }
+            probe => probe?,
+        };
+        let (metadata, exif) = probe.map(|Probe { metadata, exif }| (metadata, exif)).unzip();
+        let mime_type = media_type(head, hint);
+        Ok(Identity { mime_type, metadata, exif: exif.flatten(), is_broken: false })
     }
 
     /// Makes all `renditions` from one decode: upright, in sRGB, without metadata, never enlarged.

@@ -15,7 +15,7 @@ use crate::{
 /// What to deliver: a rendition, or a part of one.
 ///
 /// ```
-/// use tower_media::{ByteRange, DownloadOptions, Rendition};
+/// use tower_media::{media::{ByteRange, DownloadOptions}, Rendition};
 ///
 /// let preview = DownloadOptions::new(Rendition::Original).with_range(0..=1023);
 /// assert_eq!(preview.range(), Some(ByteRange::Bounded { first: 0, last: 1023 }));
@@ -90,7 +90,7 @@ impl From<Transform> for DownloadOptions {
 ///
 /// ```
 /// use axum::{http::header, response::IntoResponse};
-/// use tower_media::Download;
+/// use tower_media::media::Download;
 ///
 /// let page = Download::from_bytes("text/html", "<script>".into()).with_file_name("page.html");
 /// let response = page.into_response();

@@ -11,11 +11,11 @@ use crate::{media::Media, owner::Scopes};
 /// All scopes, 50 a page, from the newest on.
 ///
 /// ```
-/// use tower_media::{ListOptions, Scopes};
+/// use tower_media::{media::ListOptions, Scopes};
 ///
 /// let options = ListOptions::new().with_scopes(Scopes::of(["me"])?).with_limit(10_000);
 /// assert_eq!(options.limit(), 500);
-/// # Ok::<_, tower_media::InvalidScope>(())
+/// # Ok::<_, tower_media::error::InvalidScope>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListOptions {

@@ -7,7 +7,7 @@
 /// run scripts, and an unknown `image/…` is unknown.
 ///
 /// ```
-/// use tower_media::is_raster_image;
+/// use tower_media::media::is_raster_image;
 ///
 /// assert!(is_raster_image("image/PNG"));
 /// assert!(is_raster_image("image/jpeg; charset=binary"));

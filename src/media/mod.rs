@@ -4,7 +4,7 @@ mod download;
 mod download_response;
 mod exif;
 mod file_name;
-#[cfg(feature = "store")]
+#[cfg(feature = "images")]
 mod fitted;
 mod listing;
 mod mime;
@@ -25,6 +25,8 @@ mod variant;
 pub(crate) use self::download_response::{headers_of, is_http_date, make_safe};
 #[cfg(any(feature = "store", feature = "remote"))]
 pub(crate) use self::upload_file::{length as file_length, read as read_file};
+pub use crate::id::ContentHash;
+
 pub use self::{
     download::{Download, DownloadOptions},
     exif::{Exif, Metadata},

@@ -24,7 +24,7 @@ fn named<T: Copy>(
 /// Reads what [`Variant::as_str`] writes.
 ///
 /// ```
-/// use tower_media::Variant;
+/// use tower_media::media::Variant;
 ///
 /// assert_eq!("thumb".parse(), Ok(Variant::Thumbnail));
 /// let unknown = "huge".parse::<Variant>().unwrap_err();

@@ -9,7 +9,7 @@ use std::{
 /// 14.1.2.
 ///
 /// ```
-/// use tower_media::ByteRange;
+/// use tower_media::media::ByteRange;
 ///
 /// assert_eq!(ByteRange::from(10..=19).resolve(100), Some(10..20));
 /// assert_eq!(ByteRange::from(90..).resolve(100), Some(90..100));

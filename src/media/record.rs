@@ -80,7 +80,7 @@ impl Media {
     /// Returns the view of the owner: the same JSON with `exif` in it.
     ///
     /// ```
-    /// # use tower_media::{ContentHash, Exif, Media, MediaId, MediaStatus, MediaUrls};
+    /// # use tower_media::{media::{ContentHash, Exif, MediaStatus, MediaUrls}, Media, MediaId};
     /// # let id = MediaId::from_trusted("m-1")?;
     /// # let hash = ContentHash::of(b"");
     /// # let mut media = Media::new(id, MediaStatus::Ready, "image/jpeg", 0, hash, MediaUrls::new("/m-1"));

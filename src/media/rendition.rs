@@ -5,7 +5,7 @@ use super::{Format, Transform, Variant};
 /// What to deliver of a piece of media.
 ///
 /// ```
-/// use tower_media::{Format, Rendition, Transform, Variant};
+/// use tower_media::{media::{Format, Transform, Variant}, Rendition};
 ///
 /// assert_eq!(
 ///     Rendition::png(1024),

@@ -19,7 +19,7 @@ use crate::{
 /// All scopes and types, newest first, 50 a page.
 ///
 /// ```
-/// use tower_media::{SearchOptions, SortBy};
+/// use tower_media::media::{SearchOptions, SortBy};
 ///
 /// let largest = SearchOptions::new().with_mime_type("image/*").with_sort(SortBy::Size, false);
 /// assert_eq!((largest.limit(), largest.offset()), (50, 0));

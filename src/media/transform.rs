@@ -87,7 +87,7 @@ impl Format {
 /// Both sides free, [`Fit::Inside`], [`Format::WebP`], quality 85.
 ///
 /// ```
-/// use tower_media::{Fit, Transform};
+/// use tower_media::media::{Fit, Transform};
 ///
 /// let square = Transform::new().with_width(300).with_height(300).with_fit(Fit::Cover).with_quality(1_000);
 /// assert_eq!((square.width(), square.quality()), (Some(300), 100));
@@ -190,7 +190,7 @@ impl Transform {
     /// [`Fit::Fill`] is the exception: with one side free it changes the proportions.
     ///
     /// ```
-    /// use tower_media::{Fit, Format, Transform};
+    /// use tower_media::media::{Fit, Format, Transform};
     ///
     /// let plain = Transform::new().with_width(300).with_format(Format::Png);
     /// let fussy = plain.with_quality(12).with_fit(Fit::Cover);
@@ -213,7 +213,7 @@ impl Transform {
     /// for equal meaning.
     ///
     /// ```
-    /// use tower_media::{Fit, Format, Transform};
+    /// use tower_media::media::{Fit, Format, Transform};
     ///
     /// let cover = Transform::new().with_width(300).with_height(200).with_fit(Fit::Cover);
     /// assert_eq!(cover.key(), "w300-h200-cover-webp-q85");

@@ -12,13 +12,13 @@ use crate::id::MediaId;
 pub struct MediaUrls {
     /// The bytes as they were uploaded.
     pub original: String,
-    /// [`Variant::Thumbnail`](crate::Variant::Thumbnail), where there is one.
+    /// [`Variant::Thumbnail`](crate::media::Variant::Thumbnail), where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thumbnail: Option<String>,
-    /// [`Variant::Medium`](crate::Variant::Medium), where there is one.
+    /// [`Variant::Medium`](crate::media::Variant::Medium), where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub medium: Option<String>,
-    /// [`Variant::Large`](crate::Variant::Large), where there is one.
+    /// [`Variant::Large`](crate::media::Variant::Large), where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub large: Option<String>,
 }

@@ -32,7 +32,7 @@ impl Variant {
     /// Returns the transform that this variant is a name for.
     ///
     /// ```
-    /// use tower_media::Variant;
+    /// use tower_media::media::Variant;
     ///
     /// assert_eq!(Variant::Thumbnail.transform().key(), "w200-h200-cover-webp-q80");
     /// assert_eq!(Variant::Large.transform().key(), "w1920-h1920-inside-webp-q90");

@@ -10,9 +10,10 @@ mod question;
 pub use self::{
     ids::IdCollector,
     proof::OwnedMedia,
-    question::{DynOwnership, Ownership, OwnershipQuestion, OwnershipStatus},
+    question::{Ownership, OwnershipQuestion, OwnershipStatus},
 };
 pub(crate) use self::{
     ids::IdSet,
     proof::{Claim, contained, verify},
+    question::DynOwnership,
 };

@@ -106,7 +106,7 @@ pub enum OwnershipStatus {
 
 /// Answers ownership queries.
 ///
-/// Every [`MediaBackend`](crate::MediaBackend) implements it. Give another implementation to
+/// Every [`MediaBackend`](crate::backend::MediaBackend) implements it. Give another implementation to
 /// [`MediaState`](crate::MediaState) to use the application's own table or an authorization service
 /// instead.
 ///
@@ -168,7 +168,7 @@ pub trait Ownership: fmt::Debug + Send + Sync + 'static {
 }
 
 /// [`Ownership`] behind a pointer. Implemented for every `Ownership`; do not implement it by hand.
-pub trait DynOwnership: fmt::Debug + Send + Sync + 'static {
+pub(crate) trait DynOwnership: fmt::Debug + Send + Sync + 'static {
     /// See [`Ownership::owned`].
     fn dyn_owned<'a>(
         &'a self,

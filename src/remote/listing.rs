@@ -69,7 +69,7 @@ impl Remote {
     /// Goes through [`list_all`](Self::list_all) page by page, from the options' offset on.
     ///
     /// The service gives records with equal sort keys in no defined order, so one may come twice or
-    /// not at all where pages meet; sort by [`SortBy::CreatedAt`](crate::SortBy::CreatedAt), whose ties are rare.
+    /// not at all where pages meet; sort by [`SortBy::CreatedAt`](crate::media::SortBy::CreatedAt), whose ties are rare.
     pub fn pages<'a>(
         &'a self,
         owner: &'a Owner,

@@ -31,7 +31,7 @@ impl MediaState {
     }
 
     /// Returns a URL under which the [delivery routes](DeliveryRoutes) deliver one rendition to whoever
-    /// holds it, for at least `valid_for`. See [`UrlSigner`](crate::UrlSigner).
+    /// holds it, for at least `valid_for`. See [`UrlSigner`](crate::routes::UrlSigner).
     ///
     /// It begins like the [`urls`](Self::urls) of the media. Nothing is asked: not whether the media
     /// exists, nor whether the rendition can be made.
@@ -39,7 +39,7 @@ impl MediaState {
     /// # Errors
     ///
     /// [`ErrorKind::Unsupported`] if the state has no
-    /// [`url_signer`](crate::MediaStateBuilder::url_signer), or if the backend's URLs are not those of
+    /// [`url_signer`](crate::state::MediaStateBuilder::url_signer), or if the backend's URLs are not those of
     /// the delivery routes; [`ErrorKind::InvalidInput`] if no URL may live for so long.
     pub fn signed_url(
         &self,

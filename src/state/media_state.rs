@@ -79,7 +79,7 @@ impl MediaState {
     }
 
     /// Uses the media service at `url`, with the defaults of
-    /// [`RemoteBuilder`](crate::RemoteBuilder).
+    /// [`RemoteBuilder`](crate::remote::RemoteBuilder).
     ///
     /// # Errors
     ///
@@ -222,7 +222,7 @@ impl MediaState {
     /// returns can be returned from a handler.
     ///
     /// ```
-    /// use tower_media::{DownloadOptions, MediaState, Owner, Rendition, Upload};
+    /// use tower_media::{media::DownloadOptions, MediaState, Owner, Rendition, Upload};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> tower_media::Result<()> {
@@ -285,7 +285,7 @@ impl MediaState {
     /// Lists an owner's media that is ready, filtered and in any order.
     ///
     /// ```
-    /// use tower_media::{SearchOptions, MediaState, Owner, SortBy, Upload};
+    /// use tower_media::{media::{SearchOptions, SortBy}, MediaState, Owner, Upload};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> tower_media::Result<()> {

@@ -33,7 +33,7 @@ use crate::{
 ///   nothing tells of the other (promise P15).
 /// - What is read whole is hashed on the way; bytes that are damaged end in
 ///   [`ErrorKind::Integrity`] instead of being delivered (promise R5).
-/// - ImageProcessor get three variants and any [`Transform`](crate::Transform), upright, in sRGB and without
+/// - ImageProcessor get three variants and any [`Transform`](crate::media::Transform), upright, in sRGB and without
 ///   metadata, made once and kept as long as there is room.
 ///
 /// Cloning is cheap; clones share everything. The folder belongs to one process at a time, and is free
@@ -42,7 +42,7 @@ use crate::{
 /// # Example
 ///
 /// ```
-/// use tower_media::{Store, MediaState, Owner, Rendition, Upload};
+/// use tower_media::{MediaState, Owner, Rendition, Store, Upload};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> tower_media::Result<()> {

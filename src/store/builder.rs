@@ -5,22 +5,18 @@ use std::{fmt, path::Path, sync::Arc, time::Duration};
 use object_store::ObjectStore;
 
 use super::{Store, blobs::Blobs, folder::Folder, inner::Inner, quota::Quota};
-use crate::{
-    error::Result,
-    image::{ImageLimits, ImageProcessor},
-    store::db::SqliteDatabase,
-};
+use crate::{error::Result, image::ImageProcessor, store::db::SqliteDatabase};
 
 /// When the three variants of a picture are made. See [`StoreBuilder::variants`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum MakeVariants {
     /// When one of them is first asked for, all from one decoding. A picture is
-    /// [`Ready`](crate::MediaStatus::Ready) once it is uploaded.
+    /// [`Ready`](crate::media::MediaStatus::Ready) once it is uploaded.
     #[default]
     OnRequest,
     /// In the background after each upload. A picture is
-    /// [`Processing`](crate::MediaStatus::Processing) until they are there; what a stopped process left
+    /// [`Processing`](crate::media::MediaStatus::Processing) until they are there; what a stopped process left
     /// undone is taken up when the folder is opened again.
     Ahead,
 }
@@ -33,7 +29,7 @@ pub enum MakeVariants {
 /// 1 GiB of renditions, an hour of grace for removed bytes, and 30 s for what is silent.
 ///
 /// ```
-/// use tower_media::{Store, Owner, Upload};
+/// use tower_media::{Owner, Store, Upload};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> tower_media::Result<()> {
@@ -56,7 +52,8 @@ pub struct StoreBuilder {
     pub(super) max_rendition_bytes: u64,
     pub(super) grace: Duration,
     pub(super) patience: Duration,
-    pub(super) pictures: ImageLimits,
+    #[cfg(feature = "images")]
+    image_limits: crate::image::ImageLimits,
     pub(super) public_url: String,
 }
 
@@ -71,7 +68,8 @@ impl Default for StoreBuilder {
             max_rendition_bytes: 1 << 30,
             grace: Duration::from_secs(60 * 60),
             patience: Duration::from_secs(30),
-            pictures: ImageLimits::default(),
+            #[cfg(feature = "images")]
+            image_limits: Default::default(),
             public_url: String::new(),
         }
     }
@@ -137,9 +135,10 @@ impl StoreBuilder {
         self
     }
 
-    /// Sets the limits within which pictures are decoded.
-    pub fn pictures(mut self, limits: ImageLimits) -> Self {
-        self.pictures = limits;
+    /// Sets the limits within which images are decoded.
+    #[cfg(feature = "images")]
+    pub fn image_limits(mut self, limits: crate::image::ImageLimits) -> Self {
+        self.image_limits = limits;
         self
     }
 
@@ -167,9 +166,12 @@ impl StoreBuilder {
             Some(store) => Blobs::in_store(store.clone(), self.patience),
             None => Blobs::in_folder(&folder, self.patience)?,
         };
-        let pictures = ImageProcessor::new(self.pictures.clone());
+        #[cfg(feature = "images")]
+        let images = ImageProcessor::new(self.image_limits.clone());
+        #[cfg(not(feature = "images"))]
+        let images = ImageProcessor::default();
         let quota = Quota::new(self.quota);
-        Ok(Store::start(Inner::new(self, folder, db, blobs, pictures, quota)))
+        Ok(Store::start(Inner::new(self, folder, db, blobs, images, quota)))
     }
 }
 

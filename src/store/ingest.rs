@@ -39,7 +39,7 @@ impl Inner {
         };
         let spooled = spool.read(parts.body, &mut reservation).await?;
         let hint = parts.content_type.as_deref();
-        let found = self.pictures.identify(source(&spooled.content), &spooled.head, hint).await?;
+        let found = self.images.identify(source(&spooled.content), &spooled.head, hint).await?;
         let ahead = self.settings.variants == MakeVariants::Ahead && !parts.skips_processing;
         let status = match found.is_picture() && ahead {
             true => MediaStatus::Processing,

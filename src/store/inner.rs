@@ -20,7 +20,7 @@ pub(super) struct Inner {
     pub(super) folder: Folder,
     pub(super) db: Arc<dyn Database>,
     pub(super) blobs: Blobs,
-    pub(super) pictures: ImageProcessor,
+    pub(super) images: ImageProcessor,
     pub(super) quota: Quota,
     pub(super) uploads: Semaphore,
     /// Renditions being made: of which media, and whether its variants or which transform.
@@ -38,7 +38,7 @@ impl Inner {
         folder: Folder,
         db: Arc<dyn Database>,
         blobs: Blobs,
-        pictures: ImageProcessor,
+        images: ImageProcessor,
         quota: Quota,
     ) -> Self {
         Self {
@@ -47,7 +47,7 @@ impl Inner {
             folder,
             db,
             blobs,
-            pictures,
+            images,
             quota,
             renditions: SingleFlight::new(),
             tasks: TaskTracker::new(),

@@ -96,7 +96,7 @@ impl Inner {
     async fn render(&self, row: &Row, wanted: &[Transform]) -> Result<Arc<[Rendered]>> {
         let (source, _file) = self.source(row).await?;
         let renditions: Vec<_> = wanted.iter().copied().map(Rendition::from).collect();
-        let made = self.pictures.render(source, &renditions).await?;
+        let made = self.images.render(source, &renditions).await?;
         for (wanted, rendered) in wanted.iter().zip(&made) {
             self.keep_rendition(&row.id, &wanted.key(), rendered).await?;
         }

@@ -1,41 +1,21 @@
-//! Renditions without a store.
+//! Renditions without a backend.
 
 use bytes::Bytes;
 
 use crate::{
-    ImageLimits,
     error::Result,
-    image::{ImageProcessor, ImageSource},
+    image::{ImageLimits, ImageProcessor, ImageSource},
     media::{Exif, Metadata, Rendition},
 };
 
-/// Reads and makes pictures as the embedded store does, through the same door and limits, without
-/// a store: to see what becomes of one's own pictures, and to measure.
+/// The image processor of the backends without a backend: for this crate's own tests and benches.
 ///
-/// Clones share one budget of pixels. A call needs a tokio runtime.
-///
-/// ```
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use tower_media::{ErrorKind, ImageLimits, Rendition, Variant, testkit::Darkroom};
-///
-/// let darkroom = Darkroom::new(ImageLimits::new());
-/// # let pixel = b"GIF89a\x01\0\x01\0\x80\0\0\xff\0\0\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
-/// let read = darkroom.read(&pixel[..]).await?.expect("a picture");
-/// assert_eq!((read.0.width, read.0.height), (1, 1));
-///
-/// let made = darkroom.make(&pixel[..], &[Variant::Thumbnail.into(), Rendition::png(64)]).await?;
-/// assert!(made[0].starts_with(b"RIFF") && made[1].starts_with(b"\x89PNG"));
-///
-/// let refused = darkroom.make("<svg/>", &[Rendition::png(64)]).await.unwrap_err();
-/// assert_eq!(refused.kind(), ErrorKind::Unsupported);
-/// # Ok(())
-/// # }
-/// ```
+/// Clones share one pixel budget. A call needs a tokio runtime.
+#[doc(hidden)]
 #[derive(Debug, Clone)]
-pub struct Darkroom(ImageProcessor);
+pub struct Images(ImageProcessor);
 
-impl Darkroom {
+impl Images {
     /// Begins with an empty budget under these limits.
     pub fn new(limits: ImageLimits) -> Self {
         Self(ImageProcessor::new(limits))

@@ -2,18 +2,18 @@
 //!
 //! - [`Faulty`] wraps any backend and makes it fail, hang, panic, or answer wrongly.
 //! - [`Replay`] sends every guarded route what an attacker would send, and reports what got through.
-//! - `Darkroom` makes renditions of pictures without a store (feature `store`).
 //! - [`OwnedMedia::for_test`](crate::OwnedMedia::for_test) calls a handler without a request.
 
 pub mod conformance;
 mod faulty;
 pub(crate) mod guard_registry;
-#[cfg(feature = "store")]
+#[cfg(feature = "images")]
 mod image_processor;
 mod replay;
 
-#[cfg(feature = "store")]
-pub use self::image_processor::Darkroom;
+#[cfg(feature = "images")]
+#[doc(hidden)]
+pub use self::image_processor::Images;
 pub use self::{
     faulty::{Fault, Faulty},
     replay::{Finding, Replay, Report},

@@ -250,7 +250,12 @@ impl<E, S> VerifyMediaLayer<E, S> {
     ///
     /// ```
     /// use axum::{Json, Router, http::StatusCode, response::IntoResponse, routing::post};
-    /// use tower_media::{MediaState, UnverifiedId, VerifyMediaLayer, extract::VerifyMediaRejection};
+    /// use tower_media::{
+    ///     extract::VerifyMediaRejection,
+    ///     MediaState,
+    ///     UnverifiedId,
+    ///     VerifyMediaLayer,
+    /// };
     ///
     /// let media = MediaState::in_memory();
     /// let layer = VerifyMediaLayer::<Json<Vec<UnverifiedId>>>::new(media).on_reject(

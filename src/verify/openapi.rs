@@ -16,7 +16,7 @@ use crate::{
     problem::Problem,
 };
 
-/// The grammar of an id as a schema: what [`InvalidMediaId`](crate::InvalidMediaId) says in words.
+/// The grammar of an id as a schema: what [`InvalidMediaId`](crate::error::InvalidMediaId) says in words.
 fn id_schema(description: &str) -> RefOr<Schema> {
     ObjectBuilder::new()
         .schema_type(Type::String)

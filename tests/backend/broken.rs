@@ -8,9 +8,13 @@ use std::{
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tower_media::{
-    ContentHash, ContentRange, Download, DownloadOptions, Error, ErrorKind, InMemory, ListOptions,
-    Media, MediaBackend, MediaId, MediaStats, MediaUrls, Owner, Ownership, OwnershipQuestion,
-    OwnershipStatus, Page, Rendition, Result, Scope, Scopes, Upload, UploadBody,
+    Error, ErrorKind, InMemory, Media, MediaId, Owner, Ownership, OwnershipQuestion, Rendition,
+    Result, Scope, Scopes, Upload,
+    backend::{MediaBackend, OwnershipStatus},
+    media::{
+        ContentHash, ContentRange, Download, DownloadOptions, ListOptions, MediaStats, MediaUrls,
+        Page, UploadBody,
+    },
 };
 
 /// What [`Broken`] does wrong.

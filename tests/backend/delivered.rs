@@ -6,8 +6,8 @@ use axum::{Router, body::to_bytes, http::HeaderMap, response::IntoResponse, rout
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use tower_media::{
-    ContentHash, Download, DownloadOptions, Error, ErrorKind, Exif, MediaState, Rendition, Result,
-    Upload,
+    Error, ErrorKind, MediaState, Rendition, Result, Upload,
+    media::{ContentHash, Download, DownloadOptions, Exif},
 };
 
 use super::support::owner;

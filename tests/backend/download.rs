@@ -5,7 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use tower_media::{
-    Download, Error, ErrorKind, MediaId, MediaState, MediaStatus, Rendition, Upload,
+    Error, ErrorKind, MediaId, MediaState, Rendition, Upload,
+    media::{Download, MediaStatus},
 };
 
 use super::support::{Watched, owner, upload_texts};

@@ -4,7 +4,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use tower_media::{
-    ContentHash, Exif, Media, MediaId, MediaStats, MediaStatus, MediaUrls, Metadata, Page,
+    Media, MediaId,
+    media::{ContentHash, Exif, MediaStats, MediaStatus, MediaUrls, Metadata, Page},
 };
 
 const EMPTY_HASH: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";

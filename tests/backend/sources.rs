@@ -13,7 +13,7 @@ use axum::{
 use bytes::Bytes;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use tower::ServiceExt as _;
-use tower_media::{ErrorKind, ListOptions, Media, MediaState, Owner, Rendition, Upload};
+use tower_media::{ErrorKind, Media, MediaState, Owner, Rendition, Upload, media::ListOptions};
 
 use super::support::owner;
 

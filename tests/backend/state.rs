@@ -1,8 +1,9 @@
 //! What clones share, and what the boxed backend passes through.
 
 use tower_media::{
-    ErrorKind, InMemory, ListOptions, MediaBackend as _, MediaId, MediaState, Rendition, Scopes,
-    UnverifiedId, Upload,
+    ErrorKind, InMemory, MediaId, MediaState, Rendition, Scopes, UnverifiedId, Upload,
+    backend::MediaBackend as _,
+    media::ListOptions,
     testkit::{Fault, Faulty},
 };
 

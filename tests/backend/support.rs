@@ -9,9 +9,10 @@ use std::{
 };
 
 use tower_media::{
-    Download, DownloadOptions, InMemory, ListOptions, Media, MediaBackend, MediaId, MediaState,
-    MediaStats, MediaStatus, MediaUrls, Owner, Ownership, OwnershipQuestion, OwnershipStatus, Page,
-    Result, Scopes, UnverifiedId, Upload,
+    InMemory, Media, MediaId, MediaState, Owner, Ownership, OwnershipQuestion, Result, Scopes,
+    UnverifiedId, Upload,
+    backend::{MediaBackend, OwnershipStatus},
+    media::{Download, DownloadOptions, ListOptions, MediaStats, MediaStatus, MediaUrls, Page},
 };
 
 pub fn owner(subject: &str) -> Owner {

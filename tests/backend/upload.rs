@@ -5,7 +5,8 @@ use std::{convert::Infallible, future, io};
 use bytes::Bytes;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use tower_media::{
-    Error, ErrorKind, ListOptions, MediaState, MediaStats, Owner, Rendition, Upload,
+    Error, ErrorKind, MediaState, Owner, Rendition, Upload,
+    media::{ListOptions, MediaStats},
 };
 
 use super::support::owner;

@@ -3,8 +3,9 @@
 use std::{collections::HashSet, time::Duration};
 
 use tower_media::{
-    Error, ErrorKind, InMemory, MediaId, MediaState, Owner, Ownership, OwnershipQuestion,
-    OwnershipStatus, Result, Scopes, UnverifiedId, Upload,
+    Error, ErrorKind, InMemory, MediaId, MediaState, Owner, Ownership, OwnershipQuestion, Result,
+    Scopes, UnverifiedId, Upload,
+    backend::OwnershipStatus,
     testkit::{Fault, Faulty},
 };
 

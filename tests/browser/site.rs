@@ -11,7 +11,7 @@ use std::{
 
 use axum::{Router, extract::RawQuery, response::Html, routing::get};
 use tempfile::TempDir;
-use tower_media::UrlSigner;
+use tower_media::routes::UrlSigner;
 
 use crate::gallery;
 

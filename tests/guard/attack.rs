@@ -16,8 +16,8 @@ use futures_util::{FutureExt as _, TryStreamExt as _, stream};
 use serde::Deserialize;
 use serde_json::json;
 use tower_media::{
-    InMemory, MediaId, MediaIds, MediaState, Ownership, OwnershipQuestion, OwnershipStatus, Result,
-    UnverifiedId, VerifiedMedia, VerifyMediaLayer, extract::MultipartForm,
+    InMemory, MediaId, MediaIds, MediaState, Ownership, OwnershipQuestion, Result, UnverifiedId,
+    VerifiedMedia, VerifyMediaLayer, backend::OwnershipStatus, extract::MultipartForm,
 };
 
 use super::{

@@ -20,8 +20,8 @@ use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 use tower_media::{
-    ErrorKind, MediaId, MediaState, MediaStateBuilder, Ownership, OwnershipQuestion, UnverifiedId,
-    VerifyMediaLayer, extract::VerifyMediaRejection, testkit::Fault,
+    ErrorKind, MediaId, MediaState, Ownership, OwnershipQuestion, UnverifiedId, VerifyMediaLayer,
+    extract::VerifyMediaRejection, state::MediaStateBuilder, testkit::Fault,
 };
 
 use super::support::{Answer, World, post_json, send};

@@ -30,7 +30,8 @@ use http_body_util::BodyExt as _;
 use serde::Deserialize;
 use serde_json::json;
 use tower_media::{
-    IdCollector, MediaIds, UnverifiedId, VerifiedMedia, VerifyMediaLayer, extract::GuardedExtractor,
+    MediaIds, UnverifiedId, VerifiedMedia, VerifyMediaLayer,
+    extract::{GuardedExtractor, IdCollector},
 };
 
 use super::support::{Answer, World, by, send};

@@ -29,8 +29,8 @@ use tower::{
     service_fn,
 };
 use tower_media::{
-    IdCollector, MediaIds, MediaState, OwnedMedia, Owner, UnverifiedId, VerifiedMedia,
-    VerifyMediaLayer,
+    MediaIds, MediaState, OwnedMedia, Owner, UnverifiedId, VerifiedMedia, VerifyMediaLayer,
+    extract::IdCollector,
     testkit::Fault,
     verify::{ResponseFuture, VerifyMedia},
 };

@@ -99,7 +99,7 @@ async fn g17_extractor_of_the_guard_sees_its_owner() {
         }
     }
     impl MediaIds for Asked {
-        fn media_ids(&self, ids: &mut tower_media::IdCollector) {
+        fn media_ids(&self, ids: &mut tower_media::extract::IdCollector) {
             ids.add(&self.1);
         }
     }

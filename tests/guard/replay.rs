@@ -9,8 +9,9 @@ use axum::{
 };
 use serde_json::{Value, json};
 use tower_media::{
-    InMemory, MediaId, MediaState, Owner, Ownership, OwnershipQuestion, OwnershipStatus, Result,
-    UnverifiedId, Upload, VerifiedMedia, VerifyMediaLayer,
+    InMemory, MediaId, MediaState, Owner, Ownership, OwnershipQuestion, Result, UnverifiedId,
+    Upload, VerifiedMedia, VerifyMediaLayer,
+    backend::OwnershipStatus,
     testkit::{Replay, Report},
 };
 
@@ -191,8 +192,10 @@ async fn replay_finds_a_response_that_separates_foreign_ids() {
             tower_media::extract::VerifyMediaRejection::MediaNotOwned(not_owned) => {
                 let missing = not_owned.missing().next().unwrap_or_default().to_owned();
                 let id = MediaId::from_trusted(missing).unwrap();
-                futures_util::FutureExt::now_or_never(tower_media::MediaBackend::get(&backend, &id))
-                    .is_some_and(|media| media.is_ok())
+                futures_util::FutureExt::now_or_never(tower_media::backend::MediaBackend::get(
+                    &backend, &id,
+                ))
+                .is_some_and(|media| media.is_ok())
             }
             _ => false,
         };

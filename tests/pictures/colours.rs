@@ -1,6 +1,6 @@
 //! P6: colours are sRGB with eight bits, whatever the file has.
 
-use tower_media::{Format, Transform};
+use tower_media::media::{Format, Transform};
 
 use crate::{GREEN, QUAD, RED, close, decoded, fixture, made, png, quarters, shown};
 

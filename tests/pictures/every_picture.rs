@@ -1,6 +1,6 @@
 //! What the record says of every picture of the set.
 
-use crate::{darkroom, fixture};
+use crate::{fixture, images};
 
 #[tokio::test]
 async fn the_record_says_size_format_and_transparency() {
@@ -34,7 +34,7 @@ async fn the_record_says_size_format_and_transparency() {
         ("truncated-half.jpg", 1000, 700, "jpeg", false),
         ("truncated.png", 300, 200, "png", true),
     ] {
-        let (metadata, _) = darkroom().read(fixture(name)).await.unwrap().unwrap();
+        let (metadata, _) = images().read(fixture(name)).await.unwrap().unwrap();
         let said =
             (metadata.width, metadata.height, metadata.format.as_deref(), metadata.has_alpha);
         assert_eq!(said, (width, height, Some(format), has_alpha), "{name}");

@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use crate::{
-    darkroom, fixture,
+    fixture, images,
     made::{Container, exif, quad},
 };
 
 async fn read(bytes: impl Into<bytes::Bytes>) -> Value {
-    let (_, exif) = darkroom().read(bytes).await.unwrap().unwrap();
+    let (_, exif) = images().read(bytes).await.unwrap().unwrap();
     serde_json::to_value(exif).unwrap()
 }
 

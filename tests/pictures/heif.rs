@@ -1,8 +1,12 @@
 //! P1 to P6 for HEIC and AVIF, which are read only with the features `heic` and `avif`.
 
-use tower_media::{ErrorKind, Fit, Format, Rendition, Transform, testkit::Darkroom};
+use tower_media::{
+    ErrorKind, Rendition,
+    media::{Fit, Format, Transform},
+    testkit::Images,
+};
 
-use crate::{QUAD, close, darkroom, fixture, made, patient, quarters, shown, size};
+use crate::{QUAD, close, fixture, images, made, patient, quarters, shown, size};
 
 /// A picture of four coloured quarters, and one of the same kind with EXIF.
 const READ: &[(&str, &str)] = &[
@@ -15,10 +19,10 @@ const READ: &[(&str, &str)] = &[
 #[tokio::test]
 async fn p04_heic_and_avif_are_read_like_any_other_picture() {
     for (quad, with_exif) in READ {
-        let (metadata, exif) = darkroom().read(fixture(quad)).await.unwrap().unwrap();
+        let (metadata, exif) = images().read(fixture(quad)).await.unwrap().unwrap();
         assert_eq!((metadata.width, metadata.height, metadata.has_alpha), (320, 240, false));
         assert_eq!((metadata.format.as_deref(), exif), (Some("heif"), None), "{quad}");
-        let (_, exif) = darkroom().read(fixture(with_exif)).await.unwrap().unwrap();
+        let (_, exif) = images().read(fixture(with_exif)).await.unwrap().unwrap();
         assert!(exif.unwrap().camera_model.is_some(), "{with_exif}");
 
         let picture = shown(fixture(quad)).await;
@@ -40,8 +44,8 @@ async fn p02_heic_and_avif_are_held_to_the_limits() {
             patient().with_max_side(319),
             patient().with_max_memory(100_000),
         ] {
-            let darkroom = Darkroom::new(limits);
-            let refused = darkroom.make(fixture(quad), &[Rendition::png(64)]).await.unwrap_err();
+            let images = Images::new(limits);
+            let refused = images.make(fixture(quad), &[Rendition::png(64)]).await.unwrap_err();
             assert_eq!(refused.kind(), ErrorKind::Failed, "{quad}");
         }
     }
@@ -65,7 +69,7 @@ async fn p12_avif_is_made_of_every_kind_of_picture() {
     for name in ["quad-noexif.jpg", "alpha.png", "gray.jpg"] {
         let rendition = made(fixture(name), avif).await.unwrap();
         assert_eq!(&rendition[4..12], b"ftypavif", "{name}");
-        let (metadata, exif) = darkroom().read(rendition.clone()).await.unwrap().unwrap();
+        let (metadata, exif) = images().read(rendition.clone()).await.unwrap().unwrap();
         assert_eq!((metadata.width, exif), (160, None), "{name}");
         assert_eq!(metadata.has_alpha, name == "alpha.png", "{name}");
         let (ours, source) = (shown(rendition).await, shown(fixture(name)).await);

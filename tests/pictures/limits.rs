@@ -2,7 +2,9 @@
 
 use std::{process::Command, time::Duration};
 
-use tower_media::{Error, ErrorKind, ImageLimits, Rendition, Variant, testkit::Darkroom};
+use tower_media::{
+    Error, ErrorKind, Rendition, backend::ImageLimits, media::Variant, testkit::Images,
+};
 
 use crate::{
     fixture, made,
@@ -80,35 +82,35 @@ async fn p02_each_limit_is_a_limit() {
         ("less memory", limits().with_max_memory(2 << 20), Some(ErrorKind::InvalidInput)),
         ("no memory", limits().with_max_memory(1 << 10), Some(ErrorKind::Failed)),
     ] {
-        let made = Darkroom::new(limits).make(picture(), &[Rendition::png(1_000)]).await;
+        let made = Images::new(limits).make(picture(), &[Rendition::png(1_000)]).await;
         assert_eq!(made.err().map(|error| error.kind()), refused, "{what}");
     }
 }
 
 #[tokio::test]
 async fn p02_a_jpeg_needs_little_memory_for_a_thumbnail() {
-    let darkroom = Darkroom::new(patient().with_max_memory(1 << 20));
+    let images = Images::new(patient().with_max_memory(1 << 20));
     let picture = fixture("plain-2400x1600.jpg");
-    darkroom.make(picture.clone(), &[Variant::Thumbnail.into()]).await.unwrap();
-    let large = darkroom.make(picture, &[Variant::Large.into()]).await;
+    images.make(picture.clone(), &[Variant::Thumbnail.into()]).await.unwrap();
+    let large = images.make(picture, &[Variant::Large.into()]).await;
     assert_eq!(large.unwrap_err().kind(), ErrorKind::InvalidInput);
 }
 
 #[tokio::test]
 async fn p02_work_ends_at_the_deadline() {
-    let darkroom = Darkroom::new(ImageLimits::new().with_timeout(Duration::ZERO));
-    let made = darkroom.make(fixture("plain-1000x700.jpg"), &[Rendition::png(64)]).await;
+    let images = Images::new(ImageLimits::new().with_timeout(Duration::ZERO));
+    let made = images.make(fixture("plain-1000x700.jpg"), &[Rendition::png(64)]).await;
     assert_eq!(made.unwrap_err().kind(), ErrorKind::Timeout);
-    let read = darkroom.read(fixture("plain-1000x700.jpg")).await;
+    let read = images.read(fixture("plain-1000x700.jpg")).await;
     assert_eq!(read.unwrap_err().kind(), ErrorKind::Timeout);
 }
 
 #[tokio::test]
 async fn p02_many_at_once_wait_for_each_other() {
     let limits = patient().with_pixel_budget(1_000_000).with_max_waiting(64);
-    let darkroom = Darkroom::new(limits);
+    let images = Images::new(limits);
     let asked = [Variant::Thumbnail.into()];
-    let all = (0..32).map(|_| darkroom.make(fixture("plain-1000x700.jpg"), &asked));
+    let all = (0..32).map(|_| images.make(fixture("plain-1000x700.jpg"), &asked));
     for made in futures_util::future::join_all(all).await {
         made.unwrap();
     }

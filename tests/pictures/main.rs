@@ -18,7 +18,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use image::DynamicImage;
-use tower_media::{Format, ImageLimits, Rendition, Result, Transform, testkit::Darkroom};
+use tower_media::{
+    Rendition, Result,
+    backend::ImageLimits,
+    media::{Format, Transform},
+    testkit::Images,
+};
 
 fn fixture(name: &str) -> Bytes {
     let path = format!("{}/tests/fixtures/images/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -30,13 +35,13 @@ fn patient() -> ImageLimits {
     ImageLimits::new().with_timeout(Duration::from_secs(120))
 }
 
-fn darkroom() -> Darkroom {
-    Darkroom::new(patient())
+fn images() -> Images {
+    Images::new(patient())
 }
 
 /// One rendition.
 async fn made(picture: impl Into<Bytes>, rendition: impl Into<Rendition>) -> Result<Bytes> {
-    Ok(darkroom().make(picture, &[rendition.into()]).await?.remove(0))
+    Ok(images().make(picture, &[rendition.into()]).await?.remove(0))
 }
 
 /// The pixels of a picture as it is shown, of any size.

@@ -1,10 +1,10 @@
 //! P6: a picture is shown upright.
 
 use image::{DynamicImage, imageops};
-use tower_media::{Fit, Format, Transform, Variant};
+use tower_media::media::{Fit, Format, Transform, Variant};
 
 use crate::{
-    QUAD, close, darkroom, decoded, fixture, made,
+    QUAD, close, decoded, fixture, images, made,
     made::{Container, exif, quad},
     quarters, shown, size,
 };
@@ -49,13 +49,13 @@ async fn p06_all_orientations_give_equal_pixels() {
     .map(Into::into);
     for container in [Container::Jpeg, Container::Png, Container::WebP] {
         let file = container.write(&upright, &exif(1));
-        let expected = darkroom().make(file, &renditions).await.unwrap();
+        let expected = images().make(file, &renditions).await.unwrap();
         for orientation in 1..=8 {
             let what = format!("{container:?}, orientation {orientation}");
             let file = container.write(&stored(&upright, orientation), &exif(orientation));
-            let (metadata, _) = darkroom().read(file.clone()).await.unwrap().unwrap();
+            let (metadata, _) = images().read(file.clone()).await.unwrap().unwrap();
             assert_eq!((metadata.width, metadata.height), (96, 64), "{what}");
-            let rendered = darkroom().make(file, &renditions).await.unwrap();
+            let rendered = images().make(file, &renditions).await.unwrap();
             for (rendered, expected) in rendered.iter().zip(&expected) {
                 let (ours, expected) = (decoded(rendered), decoded(expected));
                 assert_eq!(size(&ours), size(&expected), "{what}");

@@ -1,9 +1,12 @@
 //! P4 and P5: what is a picture, and that nothing else is delivered as one.
 
 use bytes::Bytes;
-use tower_media::{ErrorKind, Rendition, Transform, Variant};
+use tower_media::{
+    ErrorKind, Rendition,
+    media::{Transform, Variant},
+};
 
-use crate::{darkroom, fixture, made, shown, size};
+use crate::{fixture, images, made, shown, size};
 
 /// Files that are no pictures, or not of a kind that renditions are made of.
 const NO_PICTURES: &[&str] = &[
@@ -35,7 +38,7 @@ const BROKEN: &[&str] = &[
 #[tokio::test]
 async fn p04_what_is_no_picture_has_no_renditions() {
     for name in NO_PICTURES {
-        assert_eq!(darkroom().read(fixture(name)).await.unwrap(), None, "{name}");
+        assert_eq!(images().read(fixture(name)).await.unwrap(), None, "{name}");
         let made = made(fixture(name), Variant::Thumbnail).await;
         assert_eq!(made.unwrap_err().kind(), ErrorKind::Unsupported, "{name}");
     }
@@ -64,7 +67,7 @@ async fn p04_a_beginning_like_a_pictures_is_not_enough() {
 #[tokio::test]
 async fn p04_the_bytes_decide_and_not_the_name() {
     for (name, format) in [("jpeg-named.png", "jpeg"), ("png-named.jpg", "png")] {
-        let (metadata, _) = darkroom().read(fixture(name)).await.unwrap().unwrap();
+        let (metadata, _) = images().read(fixture(name)).await.unwrap().unwrap();
         assert_eq!(metadata.format.as_deref(), Some(format), "{name}");
         assert_eq!(size(&shown(fixture(name)).await), (200, 150));
     }

@@ -1,8 +1,11 @@
 //! P12: sizes of renditions, and nothing is enlarged.
 
-use tower_media::{ErrorKind, Fit, Format, Rendition, Transform, Variant};
+use tower_media::{
+    ErrorKind, Rendition,
+    media::{Fit, Format, Transform, Variant},
+};
 
-use crate::{darkroom, decoded, fixture, made, png, size};
+use crate::{decoded, fixture, images, made, png, size};
 
 #[tokio::test]
 async fn variants_have_their_sizes() {
@@ -15,7 +18,7 @@ async fn variants_have_their_sizes() {
         ("one-pixel.png", [(1, 1); 3]),
     ] {
         let variants = Variant::ALL.map(Rendition::from);
-        let made = darkroom().make(fixture(name), &variants).await.unwrap();
+        let made = images().make(fixture(name), &variants).await.unwrap();
         let made: Vec<_> = made.iter().map(|made| size(&decoded(made))).collect();
         assert_eq!(made, sizes, "{name}");
     }
@@ -24,7 +27,7 @@ async fn variants_have_their_sizes() {
 #[tokio::test]
 async fn renditions_come_in_the_order_they_were_asked_in() {
     let asked = [50, 400, 10, 1000, 200].map(|width| png().with_width(width).into());
-    let made = darkroom().make(fixture("plain-1000x700.jpg"), &asked).await.unwrap();
+    let made = images().make(fixture("plain-1000x700.jpg"), &asked).await.unwrap();
     let widths: Vec<_> = made.iter().map(|made| decoded(made).width()).collect();
     assert_eq!(widths, [50, 400, 10, 1000, 200]);
 }
@@ -52,10 +55,10 @@ async fn p12_bars_are_held_to_the_limits() {
 #[tokio::test]
 async fn p12_a_picture_wider_than_webp_is_made_to_fit() {
     let limits = crate::patient().with_max_side(20_000);
-    let darkroom = tower_media::testkit::Darkroom::new(limits);
+    let images = tower_media::testkit::Images::new(limits);
     let asked =
         [Transform::new().into(), png().into(), Transform::new().with_format(Format::Jpeg).into()];
-    let made = darkroom.make(fixture("wide-17000x8.png"), &asked).await.unwrap();
+    let made = images.make(fixture("wide-17000x8.png"), &asked).await.unwrap();
     let sizes: Vec<_> = made.iter().map(|made| size(&decoded(made))).collect();
     assert_eq!(sizes, [(16_383, 8), (17_000, 8), (17_000, 8)]);
 }

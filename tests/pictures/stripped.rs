@@ -1,9 +1,12 @@
 //! P6: nothing but pixels is in a rendition.
 
-use tower_media::{Format, Rendition, Transform, Variant};
+use tower_media::{
+    Rendition,
+    media::{Format, Transform, Variant},
+};
 
 use crate::{
-    darkroom,
+    images,
     made::{Container, MAKE, chunk, exif, quad},
 };
 
@@ -82,7 +85,7 @@ async fn p06_no_rendition_holds_what_was_planted() {
     for container in Container::ALL {
         let picture = with_everything(container);
         assert!(planted().iter().any(|planted| holds(&picture, planted)));
-        let made = darkroom().make(picture.clone(), &renditions).await.unwrap();
+        let made = images().make(picture.clone(), &renditions).await.unwrap();
         for (rendition, bytes) in renditions.iter().zip(made) {
             for planted in planted() {
                 let text = String::from_utf8_lossy(&planted);
@@ -99,8 +102,7 @@ async fn p06_no_rendition_holds_what_was_planted() {
 #[tokio::test]
 async fn p06_a_png_has_only_what_its_pixels_need() {
     for container in Container::ALL {
-        let made =
-            darkroom().make(with_everything(container), &[Rendition::png(300)]).await.unwrap();
+        let made = images().make(with_everything(container), &[Rendition::png(300)]).await.unwrap();
         let mut rest = &made[0][8..];
         let mut kinds = Vec::new();
         while let [a, b, c, d, kind @ ..] = rest {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tower_media::{Remote, conformance};
+use tower_media::{Remote, testkit::conformance};
 
 use super::service::Service;
 

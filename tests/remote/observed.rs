@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use bytes::Bytes;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use tower_media::{
-    MediaBackend as _, Ownership as _, OwnershipQuestion, Remote, Rendition, Upload,
+    Ownership as _, OwnershipQuestion, Remote, Rendition, Upload, backend::MediaBackend as _,
 };
 
 use super::{

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use tower::ServiceExt as _;
 use tower_media::{
     Error, ErrorKind, MediaId, MediaIds, MediaState, Owner, Ownership as _, OwnershipQuestion,
-    Remote, RemoteBuilder, Scopes, UnverifiedId, VerifiedMedia, VerifyMediaLayer,
+    Remote, Scopes, UnverifiedId, VerifiedMedia, VerifyMediaLayer, remote::RemoteBuilder,
 };
 
 use super::{

@@ -10,8 +10,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream;
 use tower_media::{
-    DownloadOptions, ErrorKind, MediaBackend as _, MediaId, MediaState, Owner, Remote, Rendition,
-    Scopes, UnverifiedId, Upload, Variant,
+    ErrorKind, MediaId, MediaState, Owner, Remote, Rendition, Scopes, UnverifiedId, Upload,
+    backend::MediaBackend as _,
+    media::{DownloadOptions, Variant},
 };
 
 use self::{
@@ -77,7 +78,7 @@ async fn replay(topic: &str, lines: usize) {
 }
 
 /// A client that asks once and remembers nothing.
-fn patient(service: &Service) -> tower_media::RemoteBuilder {
+fn patient(service: &Service) -> tower_media::remote::RemoteBuilder {
     Remote::builder(&service.url).retries(0).max_staleness(Duration::ZERO)
 }
 
@@ -143,7 +144,7 @@ impl Line<'_> {
                 }
                 let mut answer = answer.clone();
                 // It is told by another hash, for other bytes were sent than recorded.
-                let hash = tower_media::ContentHash::of(&vec![b'u'; length]).to_string();
+                let hash = tower_media::media::ContentHash::of(&vec![b'u'; length]).to_string();
                 let file = self.exchange.request.form.iter().flatten();
                 for part in file.filter(|part| !part.sha256.is_empty()) {
                     answer.text = answer.text.map(|text| text.replace(&part.sha256, &hash));

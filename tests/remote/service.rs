@@ -18,7 +18,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::watch, task::AbortHandle};
-use tower_media::{ContentHash, MediaId};
+use tower_media::{MediaId, media::ContentHash};
 
 /// What the service makes of `POST /owned`, which the recorded one does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use futures_util::future;
 use tokio::task::JoinHandle;
 use tower_media::{
-    Error, MediaBackend as _, MediaId, Owner, Ownership as _, OwnershipQuestion, Remote, Scopes,
-    Upload,
+    Error, MediaId, Owner, Ownership as _, OwnershipQuestion, Remote, Scopes, Upload,
+    backend::MediaBackend as _,
 };
 
 use super::{

@@ -13,8 +13,8 @@ mod transfers;
 use std::time::Duration;
 
 use tower_media::{
-    ContentHash, MediaId, MediaState, OwnedMedia, Owner, Remote, RemoteBuilder, Result, Scopes,
-    UnverifiedId,
+    MediaId, MediaState, OwnedMedia, Owner, Remote, Result, Scopes, UnverifiedId,
+    media::ContentHash, remote::RemoteBuilder,
 };
 
 use super::raw::{Raw, Script};

@@ -20,7 +20,7 @@ use axum::{
 use bytes::Bytes;
 use futures_util::stream;
 use serde::Deserialize;
-use tower_media::ContentHash;
+use tower_media::media::ContentHash;
 
 /// One line of a recording, trimmed to what is read here.
 #[derive(Debug, Clone, Deserialize)]

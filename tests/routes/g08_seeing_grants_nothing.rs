@@ -7,7 +7,9 @@ use axum::{
     http::StatusCode,
     routing::get,
 };
-use tower_media::{MediaIds, MediaState, Rendition, UnverifiedId, Variant, VerifyMediaLayer};
+use tower_media::{
+    MediaIds, MediaState, Rendition, UnverifiedId, VerifyMediaLayer, media::Variant,
+};
 
 use super::support::{World, ana, get as fetch, nobody, send, signed_in};
 

@@ -5,7 +5,8 @@ use axum::{
     http::{StatusCode, request::Parts},
 };
 use tower_media::{
-    ListOptions, Owner, Rendition, Scopes,
+    Owner, Rendition, Scopes,
+    media::ListOptions,
     routes::{DeliveryRoutes, UploadPolicy, UploadRoutes},
 };
 

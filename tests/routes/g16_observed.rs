@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::{Router, http::StatusCode};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
-use tower_media::{ErrorKind, Rendition, Variant, routes::UploadPolicy, testkit::Fault};
+use tower_media::{ErrorKind, Rendition, media::Variant, routes::UploadPolicy, testkit::Fault};
 
 use super::{
     log::Log,

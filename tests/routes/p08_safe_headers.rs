@@ -8,8 +8,9 @@ use axum::{
     http::{Method, Request, StatusCode},
 };
 use tower_media::{
-    ErrorKind, LinkOptions, MediaId, MediaState, Rendition, Transform, Variant,
-    routes::{DeliveryRoutes, ResourcePolicy, ServiceKeys, UploadPolicy},
+    ErrorKind, MediaId, MediaState, Rendition,
+    media::{Transform, Variant},
+    routes::{DeliveryRoutes, LinkOptions, ResourcePolicy, ServiceKeys, UploadPolicy},
     testkit::Fault,
 };
 

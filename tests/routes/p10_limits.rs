@@ -147,7 +147,7 @@ async fn p10_one_byte_at_a_time_is_the_same_picture() {
     let form = Form::new().with(text("title", "x")).with(file("a.png", &png(3000))).bytes();
     assert_eq!(server.send(&chunked(&form, 1)).await, Some(201));
     let page = server.media.list(&owner("ana"), &Default::default()).await.unwrap();
-    assert_eq!(page.items[0].hash, tower_media::ContentHash::of(&png(3000)));
+    assert_eq!(page.items[0].hash, tower_media::media::ContentHash::of(&png(3000)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,7 +2,9 @@
 
 use axum::{Router, http::StatusCode};
 use tower_media::{
-    ErrorKind, Fit, Format, MediaState, Rendition, Transform, Variant, routes::DeliveryRoutes,
+    ErrorKind, MediaState, Rendition,
+    media::{Fit, Format, Transform, Variant},
+    routes::DeliveryRoutes,
 };
 
 use super::support::{World, ana, get, nobody, signed_in};

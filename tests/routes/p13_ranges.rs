@@ -4,7 +4,7 @@ use axum::{
     body::Body,
     http::{Method, Request, StatusCode, header},
 };
-use tower_media::{MediaId, MediaState, Store, Upload, Variant};
+use tower_media::{MediaId, MediaState, Store, Upload, media::Variant};
 
 use super::support::{World, ana, get, http_date, owner, png, send, signed_in};
 

@@ -8,8 +8,9 @@ use axum::{
     http::{Request, StatusCode, Uri},
 };
 use tower_media::{
-    ErrorKind, Fit, InMemory, LinkOptions, MediaId, MediaState, Rendition, Transform, UrlSigner,
-    Variant,
+    ErrorKind, InMemory, MediaId, MediaState, Rendition,
+    media::{Fit, Transform, Variant},
+    routes::{LinkOptions, UrlSigner},
 };
 
 use super::support::{Clock, NOW, SECRET, World, ana, get, nobody, png, signed_in};

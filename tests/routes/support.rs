@@ -20,7 +20,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use tower::ServiceExt as _;
 use tower_media::{
-    InMemory, MediaId, MediaState, Owner, Rendition, Upload, UrlSigner, testkit::Faulty,
+    InMemory, MediaId, MediaState, Owner, Rendition, Upload, routes::UrlSigner, testkit::Faulty,
 };
 
 pub const SECRET: &[u8] = b"a secret that is only for tests, 48 bytes long..";

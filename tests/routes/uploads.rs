@@ -7,7 +7,8 @@ use axum::{
 };
 use serde_json::Value;
 use tower_media::{
-    ListOptions, Media, MediaState, Owner,
+    Media, MediaState, Owner,
+    media::ListOptions,
     routes::{UploadPolicy, UploadRejection, UploadRoutes, Uploads},
     testkit::Fault,
 };

@@ -6,7 +6,7 @@ use axum::{
     http::{Request, StatusCode, header, request::Builder},
 };
 use serde_json::json;
-use tower_media::MakeVariants;
+use tower_media::store::MakeVariants;
 
 use crate::support::{Home, form, get, in_memory, send, upload, upload_for};
 

@@ -1,6 +1,6 @@
 //! `Remote` against the service routes over the embedded store, on a socket.
 
-use tower_media::{Remote, Store, conformance};
+use tower_media::{Remote, Store, testkit::conformance};
 
 use crate::support::{Home, KEY, Server};
 

@@ -44,7 +44,7 @@ fn request(body: impl Into<Body>) -> Request<Body> {
 }
 
 async fn count(home: &Home, user: &str) -> u64 {
-    use tower_media::MediaBackend as _;
+    use tower_media::backend::MediaBackend as _;
     home.store.stats(&Owner::new(user).unwrap()).await.unwrap().count
 }
 

@@ -15,8 +15,10 @@ use tempfile::TempDir;
 use tokio::{net::TcpListener, task::AbortHandle};
 use tower::ServiceExt as _;
 use tower_media::{
-    ImageLimits, InMemory, MakeVariants, MediaState, Store, StoreBuilder,
+    InMemory, MediaState, Store,
+    backend::ImageLimits,
     routes::{ServiceKeys, ServiceRoutes},
+    store::{MakeVariants, StoreBuilder},
 };
 
 pub const KEY: &str = "the-key-of-these-tests";
@@ -71,7 +73,7 @@ impl Home {
         // How long a picture may take is not what these tests are about.
         let pictures = ImageLimits::default().with_timeout(Duration::from_secs(600));
         let builder = Store::builder().public_url(PUBLIC_URL);
-        builder.variants(MakeVariants::Ahead).pictures(pictures)
+        builder.variants(MakeVariants::Ahead).image_limits(pictures)
     }
 
     pub async fn with(builder: StoreBuilder) -> Self {

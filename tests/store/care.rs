@@ -2,7 +2,11 @@
 
 use std::{fs, time::Duration};
 
-use tower_media::{ErrorKind, ListOptions, MediaBackend, Rendition, Store, Variant};
+use tower_media::{
+    ErrorKind, Rendition, Store,
+    backend::MediaBackend,
+    media::{ListOptions, Variant},
+};
 
 use crate::support::{Home, builder, keep, owner, picture, read};
 

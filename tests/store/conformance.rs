@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use object_store::memory::InMemory as Objects;
-use tower_media::{MakeVariants, conformance};
+use tower_media::{store::MakeVariants, testkit::conformance};
 
 use crate::support::{Home, builder};
 

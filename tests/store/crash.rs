@@ -9,7 +9,7 @@ use std::{
 };
 
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
-use tower_media::{MediaBackend, MediaId, Store};
+use tower_media::{MediaId, Store, backend::MediaBackend};
 
 use crate::support::{builder, files, keep, owner, read};
 

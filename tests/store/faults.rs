@@ -2,7 +2,7 @@
 
 use std::{error::Error as _, fs, sync::Arc, time::Duration};
 
-use tower_media::{ErrorKind, ListOptions, MediaBackend, Rendition, Store};
+use tower_media::{ErrorKind, Rendition, Store, backend::MediaBackend, media::ListOptions};
 
 use crate::{
     faulty_store::{Fault, FaultyStore},

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use tower_media::{ErrorKind, MediaBackend, Rendition, Store};
+use tower_media::{ErrorKind, Rendition, Store, backend::MediaBackend};
 
 use crate::support::{Home, keep, owner, picture, read};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
-use tower_media::{Error, ErrorKind, ListOptions, MediaBackend, Owner, Upload};
+use tower_media::{Error, ErrorKind, Owner, Upload, backend::MediaBackend, media::ListOptions};
 
 use crate::support::{Home, builder, keep, owner, upload};
 

@@ -1,6 +1,6 @@
 //! The same bytes of two people: neither learns of the other (promise P15).
 
-use tower_media::{Media, MediaBackend, Rendition, Variant};
+use tower_media::{Media, Rendition, backend::MediaBackend, media::Variant};
 
 use crate::support::{Home, keep, owner, picture, read, upload};
 

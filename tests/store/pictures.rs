@@ -1,6 +1,10 @@
 //! What the store makes of the pictures of strangers: promises P4 to P7.
 
-use tower_media::{ErrorKind, MediaBackend, MediaStatus, Rendition, Variant};
+use tower_media::{
+    ErrorKind, Rendition,
+    backend::MediaBackend,
+    media::{MediaStatus, Variant},
+};
 
 use crate::support::{Home, keep, owner, picture, read, upload};
 

@@ -3,8 +3,10 @@
 use std::{fs, time::Duration};
 
 use tower_media::{
-    ByteRange, DownloadOptions, ErrorKind, MakeVariants, MediaBackend, MediaBackendExt as _,
-    MediaStatus, Rendition, Transform, Variant,
+    ErrorKind, Rendition,
+    backend::{MediaBackend, MediaBackendExt as _},
+    media::{ByteRange, DownloadOptions, MediaStatus, Transform, Variant},
+    store::MakeVariants,
 };
 
 use crate::support::{Home, builder, keep, owner, picture, read};
@@ -72,7 +74,10 @@ async fn p12_equal_meaning_is_one_stored_rendition() {
     let home = Home::new().await;
     let kept = keep(&home.store, picture("plain-1000x700.jpg"), &owner("ana")).await;
     let png = |quality| {
-        Transform::new().with_width(50).with_format(tower_media::Format::Png).with_quality(quality)
+        Transform::new()
+            .with_width(50)
+            .with_format(tower_media::media::Format::Png)
+            .with_quality(quality)
     };
     for quality in [1, 50, 100] {
         read(&home.store, &kept.id, png(quality)).await.unwrap();

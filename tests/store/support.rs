@@ -8,14 +8,15 @@ use std::{
 use bytes::Bytes;
 use tempfile::TempDir;
 use tower_media::{
-    ImageLimits, Media, MediaBackend, MediaId, Owner, Rendition, Result, Store, StoreBuilder,
-    Upload,
+    Media, MediaId, Owner, Rendition, Result, Store, Upload,
+    backend::{ImageLimits, MediaBackend},
+    store::StoreBuilder,
 };
 
 /// A store that has all the time for pictures that a busy machine takes.
 pub fn builder() -> StoreBuilder {
     let patient = ImageLimits::new().with_timeout(Duration::from_secs(120));
-    Store::builder().pictures(patient)
+    Store::builder().image_limits(patient)
 }
 
 /// A store that vanishes with this.

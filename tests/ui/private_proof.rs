@@ -1,3 +1,3 @@
-use tower_media::extract::{Proof, seal, verified::Proof as OfItsModule};
+use tower_media::extract::{seal, verified::Proof as OfItsModule, Proof};
 
 fn main() {}

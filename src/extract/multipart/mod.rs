@@ -66,8 +66,14 @@ const MAX_BOUNDARY: usize = 70;
 /// ```
 /// use axum::{Json, Router, routing::post};
 /// use tower_media::{
-///     Media, MediaIds, MediaState, UnverifiedId, Upload, VerifiedMedia, VerifyMediaLayer,
 ///     extract::MultipartForm,
+///     Media,
+///     MediaIds,
+///     MediaState,
+///     UnverifiedId,
+///     Upload,
+///     VerifiedMedia,
+///     VerifyMediaLayer,
 /// };
 ///
 /// #[derive(serde::Deserialize, MediaIds)]

@@ -28,14 +28,14 @@ use crate::{
 ///
 /// The owner is the [`Owner`] in the request's extensions, and owns the media in any scope. There are no
 /// named transforms. Links work once the state has a
-/// [`url_signer`](crate::MediaStateBuilder::url_signer), and what they open is not for pages of other
+/// [`url_signer`](crate::state::MediaStateBuilder::url_signer), and what they open is not for pages of other
 /// origins.
 ///
 /// See the [module docs](crate::routes) for what is answered.
 ///
 /// ```
 /// use axum::Router;
-/// use tower_media::{Fit, MediaState, Transform, routes::DeliveryRoutes};
+/// use tower_media::{media::{Fit, Transform}, routes::DeliveryRoutes, MediaState};
 ///
 /// let media = MediaState::in_memory();
 /// let avatar = Transform::new().with_width(96).with_height(96).with_fit(Fit::Cover);

@@ -5,7 +5,7 @@ use crate::media::{Rendition, Transform, Variant};
 /// What a signed URL opens. See [`MediaState::signed_url`](crate::MediaState::signed_url).
 ///
 /// ```
-/// use tower_media::{LinkOptions, Rendition, Variant};
+/// use tower_media::{media::Variant, routes::LinkOptions, Rendition};
 ///
 /// let shown = LinkOptions::from(Variant::Thumbnail);
 /// let saved = LinkOptions::new(Rendition::Original).as_attachment();

@@ -32,7 +32,7 @@ const METHODS: &str = "read";
 /// before that, but by removing the media or the key. The signature is HMAC-SHA-256 over all of it.
 ///
 /// Made once, from a secret that all of the application's processes share, and given to
-/// [`MediaStateBuilder::url_signer`](crate::MediaStateBuilder::url_signer).
+/// [`MediaStateBuilder::url_signer`](crate::state::MediaStateBuilder::url_signer).
 ///
 /// # Default
 ///
@@ -47,7 +47,7 @@ const METHODS: &str = "read";
 ///
 /// ```
 /// use std::time::Duration;
-/// use tower_media::{InMemory, MediaId, MediaState, UrlSigner, Variant};
+/// use tower_media::{media::Variant, routes::UrlSigner, InMemory, MediaId, MediaState};
 ///
 /// # let (secret, old_secret) = ([1; 32], [2; 32]);
 /// let signer = UrlSigner::new("2026-11", secret)?.also_accepting("2026-05", old_secret)?;

@@ -37,7 +37,7 @@ const BESIDE_FILES: u64 = 1 << 20;
 /// Clones are the same policy: their uploads count together.
 ///
 /// ```
-/// use tower_media::{MediaState, routes::UploadPolicy};
+/// use tower_media::{routes::UploadPolicy, MediaState};
 ///
 /// let media = MediaState::in_memory();
 /// let policy = UploadPolicy::images().scope("me").max_bytes(20 << 20).max_files(4);

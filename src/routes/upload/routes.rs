@@ -29,7 +29,7 @@ use crate::{
 /// See the [module docs](crate::routes) for what is answered.
 ///
 /// ```
-/// use tower_media::{MediaState, routes::{UploadPolicy, UploadRoutes}};
+/// use tower_media::{routes::{UploadPolicy, UploadRoutes}, MediaState};
 ///
 /// let media = MediaState::in_memory();
 /// let policy = UploadPolicy::images().scope("me");

@@ -32,7 +32,7 @@ const MAX_FIELD_BYTES: usize = 256 << 10;
 ///
 /// ```
 /// use axum::{Json, Router, extract::Path, routing::post};
-/// use tower_media::{Media, MediaState, routes::{UploadPolicy, UploadRejection, Uploads}};
+/// use tower_media::{routes::{UploadPolicy, UploadRejection, Uploads}, Media, MediaState};
 ///
 /// async fn attach(
 ///     Path(album): Path<u32>,

@@ -69,7 +69,7 @@ pub(crate) trait Database: fmt::Debug + Send + Sync + 'static {
         options: &'a ListOptions,
     ) -> BoxFuture<'a, Result<Listing>>;
 
-    /// See [`MediaBackend::search`](crate::MediaBackend::search).
+    /// See [`MediaBackend::search`](crate::backend::MediaBackend::search).
     fn search<'a>(
         &'a self,
         owner: &'a Owner,

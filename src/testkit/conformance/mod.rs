@@ -13,7 +13,7 @@
 //! # Example
 //!
 //! ```
-//! use tower_media::{InMemory, conformance};
+//! use tower_media::{testkit::conformance, InMemory};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() {

@@ -36,7 +36,7 @@ use crate::{
 ///
 /// ```
 /// use axum::{Json, Router, extract::{Path, Request}, http::header, routing::{get, post}};
-/// use tower_media::{MediaState, UnverifiedId, VerifiedMedia, VerifyMediaLayer, testkit::Replay};
+/// use tower_media::{testkit::Replay, MediaState, UnverifiedId, VerifiedMedia, VerifyMediaLayer};
 ///
 /// fn app(media: &MediaState) -> Router {
 ///     Router::new()

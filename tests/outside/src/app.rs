@@ -10,9 +10,16 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tower_media::{
-    Media, MediaIds, MediaState, OwnedMedia, Rendition, Result, UnverifiedId, VerifiedMedia,
-    VerifyMediaLayer,
     extract::{GuardedExtractor, VerifyMediaRejection},
+    Media,
+    MediaIds,
+    MediaState,
+    OwnedMedia,
+    Rendition,
+    Result,
+    UnverifiedId,
+    VerifiedMedia,
+    VerifyMediaLayer,
 };
 
 use crate::{

@@ -7,9 +7,20 @@ use std::{
 
 use bytes::Bytes;
 use tower_media::{
-    ContentHash, Download, DownloadOptions, Error, ErrorKind, ListOptions, Media, MediaBackend,
-    MediaId, MediaStats, MediaStatus, MediaUrls, Owner, Ownership, OwnershipQuestion, Page,
-    Rendition, Result, Scope, Scopes, Upload,
+    backend::MediaBackend,
+    media::{ContentHash, Download, DownloadOptions, ListOptions, MediaStats, MediaStatus, MediaUrls, Page},
+    Error,
+    ErrorKind,
+    Media,
+    MediaId,
+    Owner,
+    Ownership,
+    OwnershipQuestion,
+    Rendition,
+    Result,
+    Scope,
+    Scopes,
+    Upload,
 };
 
 /// Keeps media in a map. Clones share it.

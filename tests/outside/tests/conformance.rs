@@ -2,5 +2,5 @@
 
 #[tokio::test]
 async fn the_shelf_keeps_the_contract_of_backends() {
-    tower_media::conformance::run(&outside::shelf::Shelf::default()).await;
+    tower_media::testkit::conformance::run(&outside::shelf::Shelf::default()).await;
 }

@@ -3,8 +3,11 @@
 use std::{collections::BTreeMap, time::SystemTime};
 
 use tower_media::{
-    ByteRange, ContentHash, DownloadOptions, Fit, Format, MediaId, Owner, Rendition, Scope, Scopes,
-    SearchOptions, SortBy, Transform, Variant,
+    MediaId, Owner, Rendition, Scope, Scopes,
+    media::{
+        ByteRange, ContentHash, DownloadOptions, Fit, Format, SearchOptions, SortBy, Transform,
+        Variant,
+    },
 };
 
 use crate::wire::{Asked, unescaped};

@@ -1,7 +1,7 @@
 //! What a recorded answer comes to.
 
 use serde_json::{Value, json};
-use tower_media::{Error, ErrorKind, MediaId, Result, SearchPage};
+use tower_media::{Error, ErrorKind, MediaId, Result, media::SearchPage};
 
 use crate::wire::Answer;
 

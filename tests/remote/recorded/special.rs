@@ -4,8 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::TryStreamExt as _;
 use tower_media::{
-    ErrorKind, Format, ListOptions, MediaBackend as _, MediaId, MediaState, MediaStats, Owner,
-    Remote, Rendition, SearchOptions, Transform, Upload, Variant,
+    ErrorKind, MediaId, MediaState, Owner, Remote, Rendition, Upload,
+    backend::MediaBackend as _,
+    media::{Format, ListOptions, MediaStats, SearchOptions, Transform, Variant},
 };
 
 use super::{expected::kind, patient};

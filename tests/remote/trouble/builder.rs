@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tower_media::{ErrorKind, Remote, RemoteBuilder};
+use tower_media::{ErrorKind, Remote, remote::RemoteBuilder};
 
 fn refused(builder: RemoteBuilder) {
     let error = builder.build().expect_err("it is refused");

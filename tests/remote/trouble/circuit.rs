@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, future::join_all, stream};
-use tower_media::{ErrorKind, MediaBackend as _, MediaId, MediaState, Upload};
+use tower_media::{ErrorKind, MediaId, MediaState, Upload, backend::MediaBackend as _};
 
 use super::{ana, good, hasty, patient, status, verify, within};
 use crate::raw::{Conn, Raw, Script};

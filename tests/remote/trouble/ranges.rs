@@ -3,7 +3,9 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use tower_media::{
-    ByteRange, Download, DownloadOptions, ErrorKind, MediaBackend as _, Rendition, Result,
+    ErrorKind, Rendition, Result,
+    backend::MediaBackend as _,
+    media::{ByteRange, Download, DownloadOptions},
 };
 
 use super::{http, id, patient, status, within};

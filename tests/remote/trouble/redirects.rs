@@ -1,6 +1,6 @@
 //! Where the service sends its clients.
 
-use tower_media::{ErrorKind, MediaBackend as _, MediaState, Rendition};
+use tower_media::{ErrorKind, MediaState, Rendition, backend::MediaBackend as _};
 
 use super::{GET, ID, ana, good, hasty, http, id, json, record, verify, within};
 use crate::raw::{Raw, Script};

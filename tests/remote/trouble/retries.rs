@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::{future::join_all, stream};
 use tokio::{sync::Notify, time::Instant};
-use tower_media::{ErrorKind, MediaBackend as _, MediaState, Remote, Rendition, Upload};
+use tower_media::{ErrorKind, MediaState, Remote, Rendition, Upload, backend::MediaBackend as _};
 
 use super::{
     GET, ID, ana, good, hasty, http, id, patient, record, status, verify, verify_id, within,

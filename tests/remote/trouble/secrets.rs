@@ -3,7 +3,7 @@
 use std::{error::Error as StdError, time::Duration};
 
 use tower_media::{
-    Error, MediaBackend as _, MediaState, Owner, Remote, Rendition, Scopes, UnverifiedId,
+    Error, MediaState, Owner, Remote, Rendition, Scopes, UnverifiedId, backend::MediaBackend as _,
 };
 
 use super::{good, hasty, http, id, status, verify, within};

@@ -11,7 +11,8 @@ use std::{
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use tower_media::{
-    Download, Error, ErrorKind, MediaBackend as _, MediaState, Remote, Rendition, Result, Upload,
+    Error, ErrorKind, MediaState, Remote, Rendition, Result, Upload, backend::MediaBackend as _,
+    media::Download,
 };
 
 use super::{GET, ana, good, id, json, patient, record, status, verify, within};
@@ -165,7 +166,7 @@ async fn r06_an_upload_that_is_refused_before_it_is_over_is_a_refusal() {
 async fn r06_an_upload_is_never_in_memory_as_a_whole() {
     // The digest of so many zeros, so that nobody has to hash them here.
     let hash = "3b6a07d0d404fab4e23b6d34bc6696a6a312dd92821332385e5af7c01c421351";
-    let answer = record(b"").replace(&tower_media::ContentHash::of(b"").to_string(), hash);
+    let answer = record(b"").replace(&tower_media::media::ContentHash::of(b"").to_string(), hash);
     let server = Raw::start(Script::says(json(&answer)));
     let remote = patient(&server).build().unwrap();
 

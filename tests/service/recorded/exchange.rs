@@ -7,7 +7,7 @@ use axum::{
     http::{Method, Request, Uri, header},
 };
 use serde::Deserialize;
-use tower_media::ContentHash;
+use tower_media::media::ContentHash;
 
 use super::known::Known;
 

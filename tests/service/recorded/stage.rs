@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use tower_media::{
-    ContentHash, ErrorKind, InMemory, Media, MediaId, MediaState, Owner, Upload,
+    ErrorKind, InMemory, Media, MediaId, MediaState, Owner, Upload, media::ContentHash,
     routes::ServiceRoutes,
 };
 
