@@ -10,6 +10,6 @@ executable() {
         sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1
 }
 
-server=$(executable --example server)
+server=$(executable -p server)
 load=$(executable --bench load)
 exec "$load" "$server" "$@"

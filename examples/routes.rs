@@ -1,7 +1,7 @@
 //! Run with `cargo run --example routes` and follow the `curl` lines of the guide's page on delivery.
 //!
 //! A gallery out of ready-made routes: uploads, delivery to owners, and links for everybody who is given
-//! one. ImageProcessor are kept in the folder `media`, also when this ends. Another address than
+//! one. Images are kept in the folder `media`, also when this ends. Another address than
 //! `127.0.0.1:3000`, and another folder, can be given as arguments.
 
 use std::time::Duration;

@@ -7,7 +7,9 @@ use bytes::Bytes;
 /// The bytes of an image.
 #[derive(Debug, Clone)]
 pub(crate) enum ImageSource {
-    Bytes(Bytes),
+    Bytes(
+        #[cfg_attr(not(feature = "images"), allow(dead_code, reason = "a decoder reads it"))] Bytes,
+    ),
     #[cfg_attr(not(feature = "store"), allow(dead_code, reason = "only the store has files"))]
     File(PathBuf),
 }

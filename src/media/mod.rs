@@ -4,7 +4,7 @@ mod download;
 mod download_response;
 mod exif;
 mod file_name;
-#[cfg(feature = "images")]
+#[cfg(any(feature = "images", feature = "store"))]
 mod fitted;
 mod listing;
 mod mime;
@@ -15,7 +15,6 @@ mod rendition;
 mod search;
 mod transform;
 mod upload;
-#[cfg(any(feature = "store", feature = "remote"))]
 mod upload_file;
 mod upload_pump;
 mod urls;
@@ -23,10 +22,13 @@ mod variant;
 
 #[cfg(feature = "routes")]
 pub(crate) use self::download_response::{headers_of, is_http_date, make_safe};
-#[cfg(any(feature = "store", feature = "remote"))]
 pub(crate) use self::upload_file::{length as file_length, read as read_file};
 pub use crate::id::ContentHash;
 
+#[cfg(feature = "images")]
+pub(crate) use self::fitted::{covering, inside};
+#[cfg(feature = "store")]
+pub(crate) use self::search::TypeFilter;
 pub use self::{
     download::{Download, DownloadOptions},
     exif::{Exif, Metadata},
@@ -43,8 +45,3 @@ pub use self::{
     variant::Variant,
 };
 pub(crate) use self::{file_name::display_name, mime::media_type, upload_pump::pump};
-#[cfg(feature = "store")]
-pub(crate) use self::{
-    fitted::{covering, inside},
-    search::TypeFilter,
-};

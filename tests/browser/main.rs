@@ -7,7 +7,7 @@
 
 mod browser;
 #[allow(dead_code, reason = "its `main` is for the command line")]
-#[path = "../../examples/gallery/main.rs"]
+#[path = "../../examples/gallery/src/main.rs"]
 mod gallery;
 mod site;
 
@@ -31,7 +31,7 @@ async fn signed_in(site: &Site, person: &str) -> Browser {
 /// Waits until so many cards are there, and every thumbnail is seen.
 async fn all_ready(browser: &Browser, cards: usize) {
     browser.until(&format!("document.querySelectorAll('.card').length === {cards}")).await;
-    // ImageProcessor below the fold are loaded when they come into view.
+    // Images below the fold are loaded when they come into view.
     let seen = "[...document.querySelectorAll('.card')].every((card) => {
         card.querySelector('img')?.setAttribute('loading', 'eager');
         return card.querySelector('.file') || card.querySelector('img')?.naturalWidth === 200;

@@ -1,4 +1,4 @@
-//! ImageProcessor made for a test, with all that a file can carry beside its pixels.
+//! Images made for a test, with all that a file can carry beside its pixels.
 
 use std::io::Cursor;
 

@@ -196,7 +196,7 @@ impl Part {
     }
 }
 
-/// ImageProcessor that were not kept, by how their names begin, with their width and height.
+/// Images that were not kept, by how their names begin, with their width and height.
 const PAINTED: [(&str, u16, u16); 2] = [("big", 4000, 3000), ("o", 160, 120)];
 
 /// The bytes of a recorded file: those of this hash where they were kept, else others that are as long.

@@ -1,4 +1,4 @@
-//! Run with `cargo run --example sessions`: a session of the crate `tower-sessions` says who is asking.
+//! Run with `cargo run -p sessions`: a session of the crate `tower-sessions` says who is asking.
 //!
 //! In another terminal, where `-c` keeps cookies in a file and `-b` sends them (`--json` needs curl 7.82):
 //!

@@ -1,4 +1,4 @@
-//! Run with `cargo run --example jwt`: a signed token of the crate `jsonwebtoken` says who is asking.
+//! Run with `cargo run -p jwt`: a signed token of the crate `jsonwebtoken` says who is asking.
 //!
 //! In another terminal (`--json` needs curl 7.82):
 //!

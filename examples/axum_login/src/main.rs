@@ -1,4 +1,4 @@
-//! Run with `cargo run --example axum_login`: the user of the crate `axum-login` is who is asking.
+//! Run with `cargo run -p axum_login`: the user of the crate `axum-login` is who is asking.
 //!
 //! In another terminal, where `-c` keeps cookies in a file and `-b` sends them (`--json` needs curl 7.82):
 //!

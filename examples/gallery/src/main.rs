@@ -1,9 +1,9 @@
-//! Run with `cargo run --example gallery` and open the address that it prints.
+//! Run with `cargo run -p gallery` and open the address that it prints.
 //!
 //! Two people keep their pictures in one application. Each sees their own, makes collages of them and
 //! shares them by links, and a button shows what happens if one sends the ids of the other.
 //!
-//! ImageProcessor are kept in the folder `gallery`, also when this ends. Another address than `127.0.0.1:3000`,
+//! Images are kept in the folder `gallery`, also when this ends. Another address than `127.0.0.1:3000`,
 //! and another folder, can be given as arguments.
 
 mod collage;

@@ -1,4 +1,4 @@
-//! Run with `cargo run --example reference_generation`.
+//! Run with `cargo run -p reference_generation`.
 //!
 //! "Make me a picture from these references": a route takes up to eight media ids in three scopes,
 //! and its handler, which runs only if the caller owns them all, sends the pictures on to an image

@@ -1,4 +1,4 @@
-//! ImageProcessor that hang on the walls when people move in, so that there is something to click on.
+//! Images that hang on the walls when people move in, so that there is something to click on.
 
 use std::io::Cursor;
 

@@ -1,8 +1,8 @@
-//! Run with `cargo run --example openapi`: the guard's answers and the ids in an application's OpenAPI
+//! Run with `cargo run -p openapi`: the guard's answers and the ids in an application's OpenAPI
 //! document, by the crate `utoipa` and the feature of that name.
 //!
 //! ```sh
-//! cargo run --example openapi -- --print        # the document, OpenAPI 3.1 as JSON
+//! cargo run -p openapi -- --print        # the document, OpenAPI 3.1 as JSON
 //! curl localhost:3000/openapi.json              # the same from the running application
 //! ID=$(curl -s localhost:3000/pictures -H 'x-user: ana' -d 'stands for a picture')
 //! curl -i localhost:3000/pictures/$ID -H 'x-user: ana'                             # 200
@@ -87,7 +87,7 @@ async fn upload(owner: Owner, media: MediaState, body: Bytes) -> Result<(StatusC
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "ImageProcessor", description = "Keeps people's pictures", license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")),
+    info(title = "Images", description = "Keeps people's pictures", license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")),
     servers((url = "/")),
     paths(collage, picture, upload),
     security(("demo_login" = [])),
