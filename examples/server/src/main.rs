@@ -98,7 +98,7 @@ impl Settings {
         }
         let public_url = get("PUBLIC_URL").map(str::to_owned);
         if let Some(url) = &public_url
-            && !matches!(reqwest::Url::parse(url), Ok(url) if url.has_host())
+            && !matches!(url.parse::<axum::http::Uri>(), Ok(uri) if uri.scheme().is_some() && uri.host().is_some())
         {
             return Err(format!("PUBLIC_URL: {url} is no URL such as http://host/api/v1").into());
         }
