@@ -1,5 +1,5 @@
 //! `examples/gallery` in a real browser. Needs `chromium` and `chromedriver`, so it is run by name:
-//! `cargo test --test browser -- --ignored`.
+//! `cargo test -p gallery --test browser -- --ignored`.
 //!
 //! Screenshots are left in the folder `tmp/gallery` of the target folder.
 
@@ -7,7 +7,7 @@
 
 mod browser;
 #[allow(dead_code, reason = "its `main` is for the command line")]
-#[path = "../../examples/gallery/src/main.rs"]
+#[path = "../../src/main.rs"]
 mod gallery;
 mod site;
 

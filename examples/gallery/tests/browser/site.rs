@@ -90,5 +90,5 @@ pub fn drawing() -> String {
 
 /// A fixture.
 pub fn picture(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/images").join(name)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/images").join(name)
 }
