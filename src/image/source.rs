@@ -6,10 +6,9 @@ use bytes::Bytes;
 
 /// The bytes of an image.
 #[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "images"), allow(dead_code, reason = "only a decoder reads them"))]
 pub(crate) enum ImageSource {
-    Bytes(
-        #[cfg_attr(not(feature = "images"), allow(dead_code, reason = "a decoder reads it"))] Bytes,
-    ),
+    Bytes(Bytes),
     #[cfg_attr(not(feature = "store"), allow(dead_code, reason = "only the store has files"))]
     File(PathBuf),
 }

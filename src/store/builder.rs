@@ -169,7 +169,7 @@ impl StoreBuilder {
         #[cfg(feature = "images")]
         let images = ImageProcessor::new(self.image_limits.clone());
         #[cfg(not(feature = "images"))]
-        let images = ImageProcessor::default();
+        let images = ImageProcessor;
         let quota = Quota::new(self.quota);
         Ok(Store::start(Inner::new(self, folder, db, blobs, images, quota)))
     }
