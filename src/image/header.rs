@@ -5,7 +5,6 @@ use std::io::{BufRead, Seek, SeekFrom};
 use image::{ImageDecoder, ImageFormat, metadata::Orientation};
 
 #[cfg(any(feature = "heic", feature = "avif"))]
-#[cfg(any(feature = "heic", feature = "avif"))]
 use super::heif;
 use super::{
     ImageLimits, exif,
@@ -79,10 +78,10 @@ impl Header {
         input.seek(SeekFrom::Start(0)).map_err(failed)?;
         let ((width, height), has_alpha) = match kind {
             Kind::Jpeg => {
-                let frame = jpeg::Frame::read(&mut input).map_err(failed)?;
+                let header = jpeg::FrameHeader::read(&mut input).map_err(failed)?;
                 // The least that any rendition of it needs.
-                affordable(frame.memory(jpeg::SMALLEST), limits)?;
-                (frame.size(), false)
+                affordable(header.memory(jpeg::MAX_DIVISOR), limits)?;
+                (header.size(), false)
             }
             Kind::Other(format) => {
                 let decoder = open(input, format, limits)?;

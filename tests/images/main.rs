@@ -5,6 +5,7 @@
 mod colours;
 mod every_picture;
 mod exif;
+mod field_jpeg;
 #[cfg(any(feature = "heic", feature = "avif"))]
 mod heif;
 mod limits;
