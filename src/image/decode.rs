@@ -40,8 +40,8 @@ pub(super) fn decode(
             Ok(color::to_srgb(pixels(decoder).map_err(failed)?, profile.as_deref()))
         }
         #[cfg(any(feature = "heic", feature = "avif"))]
-        Kind::Heif(codec) => {
-            let (pixels, profile) = heif::decode(input, codec, limits)?;
+        Kind::Heif => {
+            let (pixels, profile) = heif::decode(input, limits)?;
             Ok(color::to_srgb(pixels, profile.as_deref()))
         }
     }

@@ -27,6 +27,8 @@ pub(crate) use self::download_response::{headers_of, is_http_date, make_safe};
 pub(crate) use self::upload_file::{length as file_length, read as read_file};
 pub use crate::id::ContentHash;
 
+#[cfg(feature = "store")]
+pub(crate) use self::search::TypeFilter;
 pub use self::{
     download::{Download, DownloadOptions},
     exif::{Exif, Metadata},
@@ -43,8 +45,8 @@ pub use self::{
     variant::Variant,
 };
 pub(crate) use self::{file_name::display_name, mime::media_type, upload_pump::pump};
-#[cfg(feature = "store")]
+#[cfg(feature = "images")]
 pub(crate) use self::{
     fitted::{covering, inside},
-    search::TypeFilter,
+    mime::sniff,
 };

@@ -5,6 +5,8 @@
 mod colours;
 mod every_picture;
 mod exif;
+#[cfg(any(feature = "heic", feature = "avif"))]
+mod field_heif;
 mod field_jpeg;
 #[cfg(any(feature = "heic", feature = "avif"))]
 mod heif;
