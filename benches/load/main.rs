@@ -7,7 +7,7 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "a bench")]
 
 mod connection;
-#[path = "../pictures/photo.rs"]
+#[path = "../images/photo.rs"]
 mod photo;
 mod server;
 

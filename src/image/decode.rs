@@ -1,16 +1,15 @@
 //! From bytes to pixels: eight bits, sRGB, RGB or RGBA.
 
 use image::{DynamicImage, GrayImage, ImageDecoder, RgbImage};
-use jpeg_decoder::PixelFormat;
 
-#[cfg(any(feature = "heic", feature = "avif"))]
 #[cfg(any(feature = "heic", feature = "avif"))]
 use super::heif;
 use super::{
     ImageLimits, color,
     header::{Header, Kind, open, turned},
     input::{self, Input},
-    jpeg, resize,
+    jpeg::{self, DecodedJpeg, PixelFormat},
+    resize,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -41,8 +40,8 @@ pub(super) fn decode(
             Ok(color::to_srgb(pixels(decoder).map_err(failed)?, profile.as_deref()))
         }
         #[cfg(any(feature = "heic", feature = "avif"))]
-        Kind::Heif(codec) => {
-            let (pixels, profile) = heif::decode(input, codec, limits)?;
+        Kind::Heif => {
+            let (pixels, profile) = heif::decode(input, limits)?;
             Ok(color::to_srgb(pixels, profile.as_deref()))
         }
     }
@@ -53,21 +52,22 @@ fn pixels(decoder: impl ImageDecoder) -> image::ImageResult<DynamicImage> {
     DynamicImage::from_decoder(decoder)
 }
 
-fn from_jpeg(pixels: jpeg::Pixels) -> Result<DynamicImage> {
-    let jpeg::Pixels { width, height, format, bytes, profile } = pixels;
-    let profile = profile.as_deref();
-    let picture = match format {
-        PixelFormat::RGB24 => RgbImage::from_raw(width, height, bytes).map(DynamicImage::from),
-        PixelFormat::L8 => GrayImage::from_raw(width, height, bytes).map(DynamicImage::from),
-        PixelFormat::CMYK32 => {
+fn from_jpeg(decoded: DecodedJpeg) -> Result<DynamicImage> {
+    let DecodedJpeg { width, height, format, bytes, icc_profile } = decoded;
+    let profile = icc_profile.as_deref();
+    let image = match format {
+        PixelFormat::Rgb => RgbImage::from_raw(width, height, bytes).map(DynamicImage::from),
+        PixelFormat::Gray => GrayImage::from_raw(width, height, bytes).map(DynamicImage::from),
+        PixelFormat::Cmyk => {
             let rgb = color::cmyk_to_srgb(&bytes, profile);
-            return RgbImage::from_raw(width, height, rgb).map(DynamicImage::from).ok_or_else(torn);
+            return RgbImage::from_raw(width, height, rgb)
+                .map(DynamicImage::from)
+                .ok_or_else(size_mismatch);
         }
-        PixelFormat::L16 => None,
     };
-    picture.map(|picture| color::to_srgb(picture, profile)).ok_or_else(torn)
+    image.map(|image| color::to_srgb(image, profile)).ok_or_else(size_mismatch)
 }
 
-fn torn() -> Error {
-    Error::new(ErrorKind::Failed, "the picture's pixels are not as its header says")
+fn size_mismatch() -> Error {
+    Error::new(ErrorKind::Failed, "the decoded pixels do not have the size that the header says")
 }

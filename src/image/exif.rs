@@ -28,6 +28,16 @@ pub(super) fn read(input: &mut (impl BufRead + Seek)) -> (Orientation, Option<Ex
     (orientation, known)
 }
 
+/// Parses EXIF data from its TIFF header on.
+#[cfg(any(feature = "heic", feature = "avif"))]
+pub(super) fn parse(bytes: Vec<u8>) -> Option<Exif> {
+    let found = Reader::new()
+        .continue_on_error(true)
+        .read_raw(bytes)
+        .or_else(|error| error.distill_partial_result(|_| {}));
+    Some(Tags(&found.ok()?).known()).filter(|known| *known != Exif::default())
+}
+
 struct Tags<'a>(&'a exif::Exif);
 
 impl Tags<'_> {

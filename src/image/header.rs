@@ -5,7 +5,6 @@ use std::io::{BufRead, Seek, SeekFrom};
 use image::{ImageDecoder, ImageFormat, metadata::Orientation};
 
 #[cfg(any(feature = "heic", feature = "avif"))]
-#[cfg(any(feature = "heic", feature = "avif"))]
 use super::heif;
 use super::{
     ImageLimits, exif,
@@ -13,8 +12,8 @@ use super::{
     jpeg,
 };
 use crate::{
-    error::{Error, ErrorKind, Result},
-    media::{Exif, Metadata},
+    error::Result,
+    media::{Exif, Metadata, sniff},
 };
 
 /// The formats that renditions are made of.
@@ -23,7 +22,7 @@ pub(super) enum Kind {
     Jpeg,
     Other(ImageFormat),
     #[cfg(any(feature = "heic", feature = "avif"))]
-    Heif(heif::Codec),
+    Heif,
 }
 
 impl Kind {
@@ -32,15 +31,16 @@ impl Kind {
     pub(super) fn of(mut input: Input) -> Result<Option<(Self, Input)>> {
         let deadline = input::deadline(&input);
         let start = input.fill_buf().map_err(|error| input::failed(deadline, error))?;
-        let kind = match infer::get(start).map(|found| found.mime_type()) {
+        let kind = match sniff(start) {
             Some("image/jpeg") => Self::Jpeg,
             Some("image/png") => Self::Other(ImageFormat::Png),
             Some("image/gif") => Self::Other(ImageFormat::Gif),
             Some("image/webp") => Self::Other(ImageFormat::WebP),
+            // The item types in the container tell the codec.
             #[cfg(feature = "heic")]
-            Some("image/heif") => Self::Heif(heif::Codec::Hevc),
+            Some("image/heif") => Self::Heif,
             #[cfg(feature = "avif")]
-            Some("image/avif") => Self::Heif(heif::Codec::Av1),
+            Some("image/avif") => Self::Heif,
             _ => return Ok(None),
         };
         Ok(Some((kind, input)))
@@ -54,7 +54,7 @@ impl Kind {
             Self::Other(ImageFormat::Gif) => "gif",
             Self::Other(_) => "webp",
             #[cfg(any(feature = "heic", feature = "avif"))]
-            Self::Heif(_) => "heif",
+            Self::Heif => "heif",
         }
     }
 }
@@ -74,27 +74,31 @@ impl Header {
     pub(super) fn read(kind: Kind, mut input: Input, limits: &ImageLimits) -> Result<Self> {
         let deadline = input::deadline(&input);
         let failed = |error| input::failed(deadline, error);
-        #[cfg_attr(not(any(feature = "heic", feature = "avif")), expect(unused_mut))]
-        let (mut orientation, exif) = exif::read(&mut input);
+        let (orientation, exif) = match kind {
+            // The container's own transforms are applied, and the EXIF orientation is ignored.
+            #[cfg(any(feature = "heic", feature = "avif"))]
+            Kind::Heif => {
+                let exif = heif::exif(&mut input).and_then(exif::parse);
+                (Orientation::NoTransforms, exif)
+            }
+            _ => exif::read(&mut input),
+        };
         input.seek(SeekFrom::Start(0)).map_err(failed)?;
         let ((width, height), has_alpha) = match kind {
             Kind::Jpeg => {
-                let frame = jpeg::Frame::read(&mut input).map_err(failed)?;
+                let header = jpeg::FrameHeader::read(&mut input).map_err(failed)?;
                 // The least that any rendition of it needs.
-                affordable(frame.memory(jpeg::SMALLEST), limits)?;
-                (frame.size(), false)
+                limits.check_memory(header.memory(jpeg::MAX_DIVISOR))?;
+                (header.size(), false)
             }
             Kind::Other(format) => {
                 let decoder = open(input, format, limits)?;
                 (decoder.dimensions(), decoder.color_type().has_alpha())
             }
             #[cfg(any(feature = "heic", feature = "avif"))]
-            Kind::Heif(_) => {
-                orientation = Orientation::NoTransforms;
-                heif::shape(input, limits)?
-            }
+            Kind::Heif => heif::read_header(input, limits)?,
         };
-        judge(width, height, limits)?;
+        limits.check_size(width, height)?;
         Ok(Self { kind, width, height, orientation, exif, has_alpha })
     }
 
@@ -132,38 +136,13 @@ pub(super) fn open(
 ) -> Result<impl ImageDecoder> {
     let deadline = input::deadline(&input);
     let mut allowed = image::Limits::default();
-    // Sides are judged by `judge`, which names them.
+    // `ImageLimits::check_size` checks the sides, and names them in its error.
     (allowed.max_image_width, allowed.max_image_height) = (None, None);
     allowed.max_alloc = Some(limits.max_memory);
     let mut reader = image::ImageReader::with_format(input, format);
     reader.limits(allowed);
     let decoder = reader.into_decoder().map_err(|error| input::failed(deadline, error))?;
-    // For the pixels themselves the decoder asks nobody.
-    affordable(decoder.total_bytes(), limits)?;
+    // The decoder does not count the output buffer.
+    limits.check_memory(decoder.total_bytes())?;
     Ok(decoder)
-}
-
-pub(super) fn affordable(memory: u64, limits: &ImageLimits) -> Result<()> {
-    if memory > limits.max_memory {
-        let message = format!("decoding the picture takes more than {} bytes", limits.max_memory);
-        return Err(Error::new(ErrorKind::Failed, message));
-    }
-    Ok(())
-}
-
-fn judge(width: u32, height: u32, limits: &ImageLimits) -> Result<()> {
-    if width == 0 || height == 0 {
-        return Err(Error::new(ErrorKind::Failed, "the picture has no pixels"));
-    }
-    let pixels = u64::from(width) * u64::from(height);
-    if width.max(height) > limits.max_side || pixels > limits.max_pixels {
-        return Err(Error::new(
-            ErrorKind::Failed,
-            format!(
-                "the picture is {width} x {height} pixels, and may have {} a side and {} in all",
-                limits.max_side, limits.max_pixels
-            ),
-        ));
-    }
-    Ok(())
 }

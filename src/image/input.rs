@@ -5,7 +5,7 @@ use std::{
     io::{self, BufReader, Cursor, Read, Seek, SeekFrom},
 };
 
-use super::{ImageSource, processor::Deadline};
+use super::{ImageSource, deadline::Deadline};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Decoders ask for single bytes, and the clock is looked at once for so many of them.

@@ -2,6 +2,8 @@
 
 use std::{num::NonZeroUsize, thread::available_parallelism, time::Duration};
 
+use crate::error::{Error, ErrorKind, Result};
+
 /// How much a picture may cost (promise P2).
 ///
 /// A picture over a limit is stored, but has no renditions: asking for one is
@@ -125,6 +127,34 @@ impl ImageLimits {
     /// Returns how many callers may wait.
     pub fn max_waiting(&self) -> usize {
         self.max_waiting
+    }
+
+    /// Fails if decoding takes more than this many bytes.
+    pub(super) fn check_memory(&self, bytes: u64) -> Result<()> {
+        if bytes > self.max_memory {
+            let message = format!(
+                "decoding the image takes {bytes} bytes of memory, and the limit is {}",
+                self.max_memory
+            );
+            return Err(Error::new(ErrorKind::Failed, message));
+        }
+        Ok(())
+    }
+
+    /// Fails if an image of this size has no pixels, or more than the limits allow.
+    pub(super) fn check_size(&self, width: u32, height: u32) -> Result<()> {
+        if width == 0 || height == 0 {
+            return Err(Error::new(ErrorKind::Failed, "the image has no pixels"));
+        }
+        let pixels = u64::from(width) * u64::from(height);
+        if width.max(height) > self.max_side || pixels > self.max_pixels {
+            let message = format!(
+                "the image has {width} x {height} pixels, and the limits are {} per side and {} in all",
+                self.max_side, self.max_pixels
+            );
+            return Err(Error::new(ErrorKind::Failed, message));
+        }
+        Ok(())
     }
 
     /// The least of the budget that a picture takes, so that there are no more than cores.

@@ -10,6 +10,8 @@ mod admission;
 #[cfg(feature = "images")]
 mod color;
 #[cfg(feature = "images")]
+mod deadline;
+#[cfg(feature = "images")]
 mod decode;
 #[cfg(not(feature = "images"))]
 mod disabled;

@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Instant};
 use bytes::Bytes;
 
 use super::{
-    ImageLimits, ImageSource, Rendered, decode, encode, identity::Identity, input, resize,
+    ImageLimits, ImageSource, Rendered, deadline::Deadline, decode, encode, identity::Identity,
+    input, resize,
 };
 use super::{
     admission::Admission,
@@ -167,23 +168,6 @@ fn wanted(rendition: &Rendition) -> Result<Transform> {
         Format::WebP | Format::Jpeg | Format::Png => Ok(transform),
         Format::Avif if cfg!(feature = "avif") => Ok(transform),
         Format::Avif => Err(Error::new(ErrorKind::Unsupported, "AVIF is not written here")),
-    }
-}
-
-/// When work on a picture has to end.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Deadline(Instant);
-
-impl Deadline {
-    pub(super) fn has_passed(self) -> bool {
-        Instant::now() >= self.0
-    }
-
-    pub(super) fn check(self) -> Result<()> {
-        if self.has_passed() {
-            return Err(Error::new(ErrorKind::Timeout, "the work on a picture took too long"));
-        }
-        Ok(())
     }
 }
 

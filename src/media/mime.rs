@@ -1,10 +1,9 @@
-//! Which bytes and which MIME types are pictures made of pixels.
+//! MIME types: sniffing magic bytes, and the allow list of raster images.
 
-/// Returns whether a MIME type names a picture that is safe to treat as pixels.
+/// Returns whether a MIME type names a known raster image format, which a browser shows without running it.
 ///
-/// The type is parsed and its essence compared without regard to case, so parameters and spelling
-/// change nothing. Only known raster formats count: SVG and every other XML are documents that can
-/// run scripts, and an unknown `image/…` is unknown.
+/// Case and parameters are ignored. SVG and other XML can run scripts and are not raster images, and
+/// neither is an unknown `image/…` type.
 ///
 /// ```
 /// use tower_media::media::is_raster_image;
@@ -35,20 +34,47 @@ pub fn is_raster_image(mime_type: &str) -> bool {
     })
 }
 
-/// The longest type that a client is believed, in bytes: records and answers carry it.
-const MAX_HINT: usize = 255;
+/// Longer declared types are ignored, in bytes, because records and responses carry the type.
+const MAX_DECLARED: usize = 255;
 
-/// What a file is, by its first bytes, with the client's word as a hint where they say nothing.
+/// Returns the type that the first bytes of a file show, else the type that the client declared.
 ///
-/// A hint may name a document, never a picture: a picture that its own bytes do not show is none.
-pub(crate) fn media_type(bytes: &[u8], hint: Option<&str>) -> String {
-    if let Some(kind) = infer::get(bytes) {
-        return kind.mime_type().to_owned();
+/// The declared type counts only if it names something other than an image: a file counts as an image only
+/// if its magic bytes say so (promise P4).
+pub(crate) fn media_type(bytes: &[u8], declared: Option<&str>) -> String {
+    if let Some(shown) = sniff(bytes) {
+        return shown.to_owned();
     }
-    hint.filter(|hint| hint.len() <= MAX_HINT)
-        .and_then(|hint| hint.parse::<mime::Mime>().ok())
+    declared
+        .filter(|declared| declared.len() <= MAX_DECLARED)
+        .and_then(|declared| declared.parse::<mime::Mime>().ok())
         .filter(|mime| mime.type_() != mime::IMAGE)
         .map_or_else(|| mime::APPLICATION_OCTET_STREAM.to_string(), |mime| mime.to_string())
+}
+
+/// Returns the type that magic bytes show.
+pub(crate) fn sniff(bytes: &[u8]) -> Option<&'static str> {
+    sniff_heif(bytes).or_else(|| infer::get(bytes).map(|found| found.mime_type()))
+}
+
+/// Returns HEIC or AVIF by the brands in the `ftyp` box (ISO/IEC 23008-12 and 23000-22).
+fn sniff_heif(bytes: &[u8]) -> Option<&'static str> {
+    const CODED: [&[u8]; 6] = [b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"];
+    const STRUCTURAL: [&[u8]; 3] = [b"mif1", b"mif2", b"msf1"];
+    const AVIF: [&[u8]; 2] = [b"avif", b"avis"];
+    let (size, rest) = bytes.split_first_chunk()?;
+    let rest = rest.strip_prefix(b"ftyp")?;
+    let brands = (u32::from_be_bytes(*size) as usize).checked_sub(8)?;
+    let (major, rest) = rest.get(..brands.min(rest.len()))?.split_at_checked(4)?;
+    let mut compatible = rest.get(4..)?.chunks_exact(4);
+    // The major brands `mif1`, `mif2` and `msf1` name the structure only, so the codec is that of a
+    // compatible brand.
+    if AVIF.contains(&major)
+        || !CODED.contains(&major) && compatible.any(|brand| AVIF.contains(&brand))
+    {
+        return Some("image/avif");
+    }
+    (CODED.contains(&major) || STRUCTURAL.contains(&major)).then_some("image/heif")
 }
 
 #[cfg(test)]
@@ -56,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_decide_and_a_hint_never_makes_a_picture() {
+    fn p04_declared_type_never_makes_an_image() {
         let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
         let text = b"hello";
         assert_eq!(media_type(png, Some("text/html")), "image/png");

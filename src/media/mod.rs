@@ -25,8 +25,6 @@ pub(crate) use self::download_response::{headers_of, is_http_date, make_safe};
 pub(crate) use self::upload_file::{length as file_length, read as read_file};
 pub use crate::id::ContentHash;
 
-#[cfg(feature = "images")]
-pub(crate) use self::fitted::{covering, inside};
 #[cfg(feature = "store")]
 pub(crate) use self::search::TypeFilter;
 pub use self::{
@@ -45,3 +43,8 @@ pub use self::{
     variant::Variant,
 };
 pub(crate) use self::{file_name::display_name, mime::media_type, upload_pump::pump};
+#[cfg(feature = "images")]
+pub(crate) use self::{
+    fitted::{covering, inside},
+    mime::sniff,
+};

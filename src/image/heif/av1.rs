@@ -1,73 +1,76 @@
-//! The pixels of AVIF.
+//! Decodes the coded images of AVIF (AV1).
 
-use heic_rs::{ChromaFormat, Error, MatrixCoefficients, Nclx, Range, hevc::Frame};
 use re_rav1d::dav1d::{
-    Picture, PixelLayout, PlanarImageComponent as Component, Settings, pixel::YUVRange,
+    Picture, PixelLayout, PlanarImageComponent as Component, Plane, Settings, pixel::YUVRange,
 };
 
-use super::decode::{Allowance, Coded};
+use super::{
+    boxes::{Nclx, Result},
+    paint::Planes,
+};
+
+/// The bytes per pixel that decoding takes with 4:2:0 chroma of 8 bits: planes, and the decoder's tables.
+pub(super) const BYTES_PER_PIXEL: u64 = 4;
 
 #[expect(clippy::disallowed_types, reason = "src/image is the only entry point to decoders (P1)")]
-pub(super) fn decode(stream: Vec<u8>, allowance: &mut Allowance) -> Result<Coded, Error> {
+/// Decodes one image of at most `max_pixels`.
+pub(super) fn decode(data: Vec<u8>, max_pixels: u64) -> Result<Box<dyn Planes>> {
     let mut settings = Settings::new();
     settings.set_n_threads(1);
     settings.set_max_frame_delay(1);
-    settings.set_frame_size_limit(u32::try_from(allowance.left()?).unwrap_or(u32::MAX));
-    let unread = |_| Error::Malformed("the AV1 stream");
-    let mut decoder = re_rav1d::dav1d::Decoder::with_settings(&settings).map_err(unread)?;
-    decoder.send_data(stream, None, None, None).map_err(unread)?;
-    let picture = decoder.get_picture().map_err(unread)?;
-    allowance.take((picture.width(), picture.height()))?;
-    Ok(Coded { frame: planes(&picture)?, colours: Some(colours(&picture)) })
+    settings.set_frame_size_limit(u32::try_from(max_pixels.max(1)).unwrap_or(u32::MAX));
+    let mut decoder = re_rav1d::dav1d::Decoder::with_settings(&settings)?;
+    decoder.send_data(data, None, None, None)?;
+    let picture = decoder.get_picture()?;
+    let planes = [Component::Y, Component::U, Component::V].map(|plane| picture.plane(plane));
+    Ok(Box::new(Decoded { planes, picture }))
 }
 
-fn planes(picture: &Picture) -> Result<Frame, Error> {
-    let chroma = match picture.pixel_layout() {
-        PixelLayout::I400 => ChromaFormat::Monochrome,
-        PixelLayout::I420 => ChromaFormat::Yuv420,
-        PixelLayout::I422 => ChromaFormat::Yuv422,
-        PixelLayout::I444 => ChromaFormat::Yuv444,
-    };
-    let is_narrow = picture.bit_depth() == 8;
-    let samples = |component| {
-        let plane = picture.plane(component);
-        match is_narrow {
-            true => plane.iter().copied().map(u16::from).collect(),
-            false => {
-                plane.chunks_exact(2).map(|two| u16::from_ne_bytes([two[0], two[1]])).collect()
-            }
-        }
-    };
-    // The decoder counts bytes.
-    let stride = |component| picture.stride(component) / if is_narrow { 1 } else { 2 };
-    let mut frame = Frame {
-        width: picture.width(),
-        height: picture.height(),
-        bit_depth: picture.bit_depth() as u8,
-        chroma,
-        y: samples(Component::Y),
-        y_stride: stride(Component::Y),
-        cb: Vec::new(),
-        cr: Vec::new(),
-        c_stride: 0,
-    };
-    if chroma != ChromaFormat::Monochrome {
-        frame.c_stride = stride(Component::U);
-        (frame.cb, frame.cr) = (samples(Component::U), samples(Component::V));
+struct Decoded {
+    planes: [Plane; 3],
+    picture: Picture,
+}
+
+impl Planes for Decoded {
+    fn size(&self) -> (u32, u32) {
+        (self.picture.width(), self.picture.height())
     }
-    frame.validate()?;
-    Ok(frame)
-}
 
-fn colours(picture: &Picture) -> Nclx {
-    let matrix = match MatrixCoefficients::from_code(picture.matrix_coefficients() as u16) {
-        // As libavif has it.
-        MatrixCoefficients::Unspecified => MatrixCoefficients::Bt601,
-        told => told,
-    };
-    let range = match picture.color_range() {
-        YUVRange::Limited => Range::Limited,
-        YUVRange::Full => Range::Full,
-    };
-    Nclx { matrix, range, ..Nclx::default() }
+    fn bit_depth(&self) -> u8 {
+        self.picture.bit_depth() as u8
+    }
+
+    fn chroma_subsampling(&self) -> Option<(u32, u32)> {
+        match self.picture.pixel_layout() {
+            PixelLayout::I400 => None,
+            PixelLayout::I420 => Some((2, 2)),
+            PixelLayout::I422 => Some((2, 1)),
+            PixelLayout::I444 => Some((1, 1)),
+        }
+    }
+
+    fn nclx(&self) -> Nclx {
+        Nclx {
+            primaries: self.picture.color_primaries() as u16,
+            transfer: self.picture.transfer_characteristic() as u16,
+            matrix: self.picture.matrix_coefficients() as u16,
+            is_full_range: matches!(self.picture.color_range(), YUVRange::Full),
+        }
+    }
+
+    fn memory(&self) -> u64 {
+        let planes = if self.chroma_subsampling().is_none() { 1 } else { 3 };
+        self.planes[..planes].iter().map(|plane| plane.len() as u64).sum()
+    }
+
+    fn copy_row(&self, plane: usize, y: u32, out: &mut [u16]) {
+        let component = [Component::Y, Component::U, Component::V][plane];
+        let from = &self.planes[plane][y as usize * self.picture.stride(component) as usize..];
+        if self.bit_depth() == 8 {
+            out.iter_mut().zip(from).for_each(|(to, from)| *to = (*from).into());
+        } else {
+            let from = from.chunks_exact(2).map(|two| u16::from_ne_bytes([two[0], two[1]]));
+            out.iter_mut().zip(from).for_each(|(to, from)| *to = from);
+        }
+    }
 }

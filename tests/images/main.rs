@@ -6,6 +6,9 @@ mod colours;
 mod every_picture;
 mod exif;
 #[cfg(any(feature = "heic", feature = "avif"))]
+mod field_heif;
+mod field_jpeg;
+#[cfg(any(feature = "heic", feature = "avif"))]
 mod heif;
 mod limits;
 mod made;

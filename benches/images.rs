@@ -2,8 +2,8 @@
 //!
 //! ```sh
 //! npm install --prefix benches/sharp
-//! cargo bench --bench pictures                  # on all cores
-//! taskset -c 0 cargo bench --bench pictures     # on one
+//! cargo bench --bench images                  # on all cores
+//! taskset -c 0 cargo bench --bench images     # on one
 //! ```
 //!
 //! sharp runs in a process of its own, is asked in the same run, and measures itself; it takes
@@ -12,9 +12,9 @@
 
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "a bench")]
 
-#[path = "pictures/photo.rs"]
+#[path = "images/photo.rs"]
 mod photo;
-#[path = "pictures/sharp.rs"]
+#[path = "images/sharp.rs"]
 mod sharp;
 
 use std::{fs, path::Path, process::Command, time::Duration};
@@ -31,7 +31,7 @@ use tower_media::{
 
 use sharp::Sharp;
 
-const PEAK: &str = "PICTURES_PEAK_OF";
+const PEAK: &str = "IMAGES_PEAK_OF";
 
 fn jobs() -> [(&'static str, Vec<Rendition>); 2] {
     let variants = Variant::ALL.map(Rendition::from).to_vec();

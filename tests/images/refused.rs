@@ -30,7 +30,6 @@ const BROKEN: &[&str] = &[
     #[cfg(feature = "heic")]
     "broken.heic",
     "garbage.jpg",
-    "truncated-half.jpg",
     "truncated-header.jpg",
     "truncated.png",
 ];
