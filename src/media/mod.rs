@@ -23,7 +23,6 @@ mod variant;
 
 #[cfg(feature = "routes")]
 pub(crate) use self::download_response::{headers_of, is_http_date, make_safe};
-#[cfg(any(feature = "store", feature = "remote"))]
 pub(crate) use self::upload_file::{length as file_length, read as read_file};
 pub use crate::id::ContentHash;
 
