@@ -207,7 +207,8 @@ impl MediaBackend for SharedBackend {
     }
 }
 
-#[cfg(all(test, feature = "testkit"))]
+#[cfg(test)]
+#[cfg(feature = "testkit")]
 mod tests {
     use super::*;
     use crate::{backend::InMemory, testkit::conformance};

@@ -8,13 +8,11 @@ mod ownership_only;
 
 #[cfg(feature = "images")]
 pub use crate::image::ImageLimits;
-
-pub(crate) use self::ownership_only::OwnershipOnly;
 pub use crate::ownership::OwnershipStatus;
 
-pub(crate) use self::erased::SharedBackend;
+pub(crate) use self::{erased::SharedBackend, ownership_only::OwnershipOnly};
 pub use self::{
-    ext::{DownloadedMedia, MediaBackendExt},
+    ext::{DownloadLimits, DownloadedMedia, MediaBackendExt},
     media_backend::MediaBackend,
     memory::InMemory,
 };

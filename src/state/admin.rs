@@ -1,6 +1,9 @@
 //! The operations that ignore owners.
 
-use super::{MediaState, media_state::gather};
+use super::{
+    inner::{Inner, distinct},
+    media_state::MediaState,
+};
 use crate::{
     backend::MediaBackend as _,
     error::Result,
@@ -28,8 +31,15 @@ use crate::{
 /// assert!(media.admin().delete(&found.id).await?);
 /// # Ok(()) }
 /// ```
-#[derive(Debug, Clone, Copy)]
-pub struct Admin<'a>(pub(super) &'a MediaState);
+#[derive(Clone, Copy)]
+pub struct Admin<'a>(&'a Inner);
+
+impl MediaState {
+    /// Returns the operations that ignore owners: for operators, never for a user's request.
+    pub fn admin(&self) -> Admin<'_> {
+        Admin(&self.0)
+    }
+}
 
 impl Admin<'_> {
     /// Deletes media regardless of its owner, and returns whether there was anything to delete. Records
@@ -40,7 +50,7 @@ impl Admin<'_> {
     /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if the backend only deletes for
     /// owners, and the backend's own.
     pub async fn delete(&self, id: &MediaId) -> Result<bool> {
-        self.0.backend().delete_any_owner(id).await
+        self.0.backend.delete_any_owner(id).await
     }
 
     /// Returns one record with this content hash, regardless of owner; stable until that record is
@@ -51,11 +61,11 @@ impl Admin<'_> {
     /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if the backend cannot search by
     /// hash, and the backend's own.
     pub async fn find_by_hash(&self, hash: ContentHash) -> Result<Option<Media>> {
-        self.0.backend().find_by_hash(hash).await
+        self.0.backend.find_by_hash(hash).await
     }
 
     /// Returns, for each distinct id of `ids`, whether `owner` owns it, owns it in other scopes only, or
-    /// whether it belongs to another owner or to none.
+    /// whether it belongs to another owner or is unknown.
     ///
     /// A client must never see the answer: a refusal deliberately does not tell these cases apart
     /// (promise G5).
@@ -72,10 +82,16 @@ impl Admin<'_> {
         scopes: impl Into<Scopes>,
         ids: impl IntoIterator<Item = UnverifiedId>,
     ) -> Result<Vec<(UnverifiedId, OwnershipStatus)>> {
-        let (ids, scopes) = (gather(ids)?, scopes.into());
+        let (ids, scopes) = (distinct(ids)?, scopes.into());
         let question = OwnershipQuestion::new(owner, &scopes, ids.as_slice());
-        let answer = async { self.0.ownership().dyn_explain(&question).await };
-        let statuses = contained("the explanation", self.0.check_timeout(), answer).await?;
+        let answer = async { self.0.ownership.dyn_explain(&question).await };
+        let statuses = contained("the explanation", self.0.check_timeout, answer).await?;
         Ok(ids.as_slice().iter().map(UnverifiedId::from_candidate).zip(statuses).collect())
+    }
+}
+
+impl std::fmt::Debug for Admin<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Admin").field("backend", &self.0.backend).finish_non_exhaustive()
     }
 }

@@ -1,6 +1,6 @@
 //! The handle that an application keeps and its handlers use.
 
-use std::{any::type_name_of_val, fmt, pin::pin, sync::Arc, time::Duration};
+use std::{fmt, pin::pin, sync::Arc, time::Duration};
 
 use axum::Extension;
 use bytes::Bytes;
@@ -10,11 +10,9 @@ use futures_util::{
 };
 use tracing::{Instrument as _, field};
 
-use super::{Admin, MediaStateBuilder};
+use super::inner::{Inner, distinct};
 use crate::{
-    backend::{
-        DownloadedMedia, InMemory, MediaBackend, MediaBackendExt as _, OwnershipOnly, SharedBackend,
-    },
+    backend::{DownloadedMedia, InMemory, MediaBackend as _, MediaBackendExt as _, OwnershipOnly},
     error::{Error, ErrorKind, Result},
     id::{MediaId, UnverifiedId},
     media::{
@@ -22,20 +20,17 @@ use crate::{
         SearchPage, Upload, pump,
     },
     owner::{InvalidScope, Owner, Scope, Scopes},
-    ownership::{Claim, DynOwnership, IdCollector, IdSet, OwnedMedia, Ownership, verify},
+    ownership::{Claim, OwnedMedia, Ownership, verify},
 };
 
-/// The most ids that [`MediaState::verify`] asks about at once.
-const MAX_VERIFY: usize = 10_000;
-
-/// Uploads, downloads, lists and removes media, builds its URLs, and verifies who owns it.
+/// Handle that uploads, downloads, lists and deletes media, builds its URLs, and verifies ownership.
 ///
-/// Cheap to clone; clones share everything. A handler gets it as an argument once
-/// [`layer`](Self::layer) is on the router, or as `State<MediaState>` where it is the router's
-/// state or a part of it (`FromRef`).
+/// Cloning is cheap, and clones share one backend. A handler takes it as an argument if
+/// [`layer`](Self::layer) is on the router, or as `State<MediaState>` if it is the router's state or a
+/// part of it (`FromRef`).
 ///
-/// Every method that acts on media takes a [`MediaId`], which a client's text never is. See the
-/// [crate docs](crate) for how a handler gets one.
+/// Every method that acts on media takes a [`MediaId`], which text of a client is not. The
+/// [crate docs](crate) show how a handler gets one.
 ///
 /// # Example
 ///
@@ -53,37 +48,18 @@ const MAX_VERIFY: usize = 10_000;
 #[derive(Clone)]
 pub struct MediaState(pub(super) Arc<Inner>);
 
-pub(super) struct Inner {
-    // For messages that tell two states apart.
-    pub(super) number: usize,
-    pub(super) type_name: &'static str,
-    pub(super) backend: SharedBackend,
-    pub(super) ownership: Arc<dyn DynOwnership>,
-    pub(super) check_timeout: Duration,
-    pub(super) download_limit: usize,
-    #[cfg(feature = "routes")]
-    pub(super) url_signer: Option<crate::routes::signed_url::UrlSigner>,
-    #[cfg(feature = "testkit")]
-    pub(super) guards: crate::testkit::guard_registry::Registry,
-}
-
 impl MediaState {
-    /// Keeps media in `backend`, with the defaults of [`MediaStateBuilder`].
-    pub fn new(backend: impl MediaBackend) -> Self {
-        Self::builder(backend).build()
-    }
-
-    /// Keeps media in this process's memory until it ends. See [`InMemory`].
+    /// Creates a state that keeps media in memory until the process ends. See [`InMemory`].
     pub fn in_memory() -> Self {
         Self::new(InMemory::new())
     }
 
-    /// Uses the media service at `url`, with the defaults of
-    /// [`RemoteBuilder`](crate::remote::RemoteBuilder).
+    /// Creates a state over the media service at `url`, with the defaults of
+    /// [`RemoteBuilder`](crate::remote::RemoteBuilder). Sends no request.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] if the URL cannot be one of a service. Nothing is sent yet.
+    /// [`ErrorKind::InvalidInput`] if the URL is not valid for a service.
     #[cfg(feature = "remote")]
     pub fn remote(url: impl Into<String>) -> Result<Self> {
         Ok(Self::new(crate::remote::Remote::new(url)?))
@@ -111,8 +87,8 @@ impl MediaState {
         Ok(Self::new(crate::store::Store::open(folder).await?))
     }
 
-    /// Only checks who owns what, and stores nothing: for an application that keeps its media in its
-    /// own way. Uploads, downloads, lists and removals are [`ErrorKind::Unsupported`].
+    /// Creates a state that only verifies ownership, for an application that stores its media itself.
+    /// Uploads, downloads, lists and deletions fail with [`ErrorKind::Unsupported`].
     ///
     /// # Example
     ///
@@ -136,22 +112,7 @@ impl MediaState {
         Self::new(OwnershipOnly(ownership))
     }
 
-    /// Begins to configure a state over `backend`.
-    pub fn builder(backend: impl MediaBackend) -> MediaStateBuilder {
-        let type_name = type_name_of_val(&backend);
-        let backend = SharedBackend::new(backend);
-        MediaStateBuilder {
-            type_name,
-            ownership: backend.to_ownership(),
-            backend,
-            check_timeout: Duration::from_secs(10),
-            download_limit: 64 << 20,
-            #[cfg(feature = "routes")]
-            url_signer: None,
-        }
-    }
-
-    /// Returns the layer that lets the handlers below it take `MediaState` as an argument.
+    /// Returns the layer that lets handlers below it take `MediaState` as an argument.
     pub fn layer(&self) -> Extension<Self> {
         Extension(self.clone())
     }
@@ -164,14 +125,14 @@ impl MediaState {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] without owner or scope or if the stream broke off,
+    /// [`ErrorKind::InvalidInput`] for an invalid scope or if the stream failed,
     /// [`ErrorKind::TooLarge`] beyond the backend's limit, and the backend's own.
     pub async fn upload(&self, owner: &Owner, upload: Upload) -> Result<Media> {
         self.0.backend.upload(owner, upload).await
     }
 
-    /// Stores an upload whose bytes are borrowed, such as a field of axum's `Multipart`, and returns its
-    /// record. The bytes that `upload` itself has are not looked at.
+    /// Stores an upload from a borrowed stream, such as a field of axum's `Multipart`, and returns its
+    /// record. The stream replaces the bytes of `upload`.
     ///
     /// ```
     /// use axum::{extract::Multipart, http::StatusCode};
@@ -213,13 +174,13 @@ impl MediaState {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotFound`] if there is none, and the backend's own.
+    /// [`ErrorKind::NotFound`] for an unknown id, and the backend's own.
     pub async fn get(&self, id: &MediaId) -> Result<Media> {
         self.0.backend.get(id).await
     }
 
-    /// Begins to deliver the bytes of a rendition, or with [`DownloadOptions`] a part of them. What it
-    /// returns can be returned from a handler.
+    /// Returns a stream of the bytes of a rendition, or with [`DownloadOptions`] of a part of them. A
+    /// handler can return it as the response.
     ///
     /// ```
     /// use tower_media::{media::DownloadOptions, MediaState, Owner, Rendition, Upload};
@@ -234,15 +195,15 @@ impl MediaState {
     /// assert_eq!(whole.into_bytes(1024).await?, "hello");
     /// let part = DownloadOptions::new(Rendition::Original).with_range(1..=3);
     /// let part = media.download(&id, part).await?;
-    /// assert_eq!(part.part().expect("these only").to_string(), "bytes 1-3/5");
+    /// assert_eq!(part.part().expect("a part").to_string(), "bytes 1-3/5");
     /// # Ok(()) }
     /// ```
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotFound`] if there is no such media, [`ErrorKind::Unsupported`] if there is no
-    /// such rendition, [`ErrorKind::RangeNotSatisfiable`] if there are no such bytes in it, and the
-    /// backend's own. The original is never a substitute.
+    /// [`ErrorKind::NotFound`] for an unknown id, [`ErrorKind::Unsupported`] for a rendition that the
+    /// backend cannot make, [`ErrorKind::RangeNotSatisfiable`] for a range beyond the end, and the
+    /// backend's own. The original never replaces a rendition (promise P5).
     pub async fn download(
         &self,
         id: &MediaId,
@@ -253,21 +214,23 @@ impl MediaState {
 
     /// Reads a rendition of each of `ids` into memory, in the order given.
     ///
-    /// At most four downloads are under way at once, and each is at most
-    /// [`download_limit`](MediaStateBuilder::download_limit) bytes. The first failure ends it all.
+    /// At most four downloads run concurrently. Each item may have at most
+    /// [`download_limit`](crate::state::MediaStateBuilder::download_limit) bytes, and all together
+    /// [`total_download_limit`](crate::state::MediaStateBuilder::total_download_limit) bytes (promise
+    /// P17). The first failure cancels the other downloads.
     ///
     /// # Errors
     ///
-    /// Those of [`download`](Self::download), and [`ErrorKind::TooLarge`] beyond the limit.
+    /// Those of [`download`](Self::download), and [`ErrorKind::TooLarge`] beyond a limit.
     pub async fn download_all<'a>(
         &self,
         ids: impl IntoIterator<Item = &'a MediaId, IntoIter: Send> + Send,
         options: impl Into<DownloadOptions>,
     ) -> Result<Vec<DownloadedMedia>> {
-        self.0.backend.download_all(ids, options.into(), self.0.download_limit).await
+        self.0.backend.download_all(ids, options.into(), self.0.download_limits).await
     }
 
-    /// Builds the URLs of media, without asking whether it exists.
+    /// Builds the URLs of media, without a check that it exists.
     pub fn urls(&self, id: &MediaId) -> MediaUrls {
         self.0.backend.urls(id)
     }
@@ -276,13 +239,12 @@ impl MediaState {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] if the options name a page that there never was, and the
-    /// backend's own.
+    /// [`ErrorKind::InvalidInput`] for an unknown page token, and the backend's own.
     pub async fn list(&self, owner: &Owner, options: &ListOptions) -> Result<Page> {
         self.0.backend.list(owner, options).await
     }
 
-    /// Lists an owner's media that is ready, filtered and in any order.
+    /// Lists an owner's processed media, with filters and a sort order.
     ///
     /// ```
     /// use tower_media::{media::{SearchOptions, SortBy}, MediaState, Owner, Upload};
@@ -307,7 +269,7 @@ impl MediaState {
         self.0.backend.search(owner, options).await
     }
 
-    /// Counts an owner's media.
+    /// Returns the number and the total size of an owner's media.
     ///
     /// # Errors
     ///
@@ -367,17 +329,12 @@ impl MediaState {
         self.0.backend.delete_from_scope(owner, id, &scope).await
     }
 
-    /// Returns the operations that ignore owners: for operators, never for a user's request.
-    pub fn admin(&self) -> Admin<'_> {
-        Admin(self)
-    }
-
     /// Checks that everything the backend depends on answers, such as its database and its object store.
     ///
     /// # Errors
     ///
     /// The backend's own, and [`ErrorKind::Timeout`] after the
-    /// [check timeout](MediaStateBuilder::check_timeout).
+    /// [check timeout](crate::state::MediaStateBuilder::check_timeout).
     pub async fn check_health(&self) -> Result<()> {
         let after = self.0.check_timeout;
         tokio::time::timeout(after, self.0.backend.check_health())
@@ -385,30 +342,30 @@ impl MediaState {
             .unwrap_or_else(|_| Err(Error::timeout("the health check of the media", after)))
     }
 
-    /// Waits until the media has been processed and returns its record. Asks at growing intervals,
-    /// from 50 ms up to 2 s.
+    /// Waits until the media is processed and returns its record. Polls at growing intervals, from
+    /// 50 ms to 2 s.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Failed`] if processing failed, [`ErrorKind::Timeout`] if it was not over by the
-    /// deadline, and those of [`get`](Self::get).
+    /// [`ErrorKind::Failed`] if processing failed, [`ErrorKind::Timeout`] after the deadline, and those
+    /// of [`get`](Self::get).
     pub async fn wait_until_ready(&self, id: &MediaId, deadline: Duration) -> Result<Media> {
         self.0.backend.wait_until_ready(id, deadline).await
     }
 
-    /// Verifies that `owner` owns all of `ids` in any of `scopes`: what
-    /// [`VerifyMediaLayer`](crate::VerifyMediaLayer) does, for code outside HTTP.
+    /// Verifies that `owner` owns all of `ids` in at least one of `scopes`: the check of
+    /// [`VerifyMediaLayer`](crate::VerifyMediaLayer), for code outside HTTP.
     ///
-    /// Repeats cost nothing. No ids at all are owned by everybody; decide before whether that is
-    /// meant.
+    /// Repeated ids count once. An empty set of ids is trivially owned, so decide before the call
+    /// whether it is allowed.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotOwned`] unless every id is owned: [`Error::missing`] names the others, be
-    /// they unknown or somebody else's. [`ErrorKind::InvalidInput`] for more than 10,000 distinct
-    /// ids. [`ErrorKind::Unavailable`], [`Timeout`](ErrorKind::Timeout),
-    /// [`Unexpected`](ErrorKind::Unexpected) or [`Internal`](ErrorKind::Internal) if the question
-    /// could not be answered, which says nothing about the ids.
+    /// [`ErrorKind::NotOwned`] unless every id is owned: [`Error::missing`] names the ids that are
+    /// unknown, of another owner, or in another scope. [`ErrorKind::InvalidInput`] for more than 10,000
+    /// distinct ids. [`ErrorKind::Unavailable`], [`Timeout`](ErrorKind::Timeout),
+    /// [`Unexpected`](ErrorKind::Unexpected) or [`Internal`](ErrorKind::Internal) if the query failed,
+    /// which says nothing about the ids.
     ///
     /// # Example
     ///
@@ -432,7 +389,7 @@ impl MediaState {
         scopes: impl Into<Scopes>,
         ids: impl IntoIterator<Item = UnverifiedId>,
     ) -> Result<OwnedMedia> {
-        let (owner, scopes, ids) = (owner.clone(), scopes.into(), gather(ids)?);
+        let (owner, scopes, ids) = (owner.clone(), scopes.into(), distinct(ids)?);
         self.verify_claim(&Arc::new(Claim { owner, scopes, ids }), false).await
     }
 
@@ -451,28 +408,21 @@ impl MediaState {
         result
     }
 
-    pub(super) fn backend(&self) -> &SharedBackend {
-        &self.0.backend
-    }
-
-    pub(super) fn ownership(&self) -> &dyn DynOwnership {
-        &*self.0.ownership
-    }
-
-    pub(super) fn check_timeout(&self) -> Duration {
-        self.0.check_timeout
-    }
-
     /// Returns whether the two are clones of one state.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Returns a name without secrets or paths: a number in the order of creation, and the backend's type.
+    /// Returns the position of the state in the order of creation, which tells two states apart.
+    pub(crate) fn number(&self) -> usize {
+        self.0.number
+    }
+
+    /// Returns a name for logs, without secrets and paths: the number, and the type of the backend.
     pub(crate) fn name(&self) -> String {
-        let Inner { number, type_name, .. } = &*self.0;
-        // `a::Faulty<b::InMemory>` is `Faulty<InMemory>`.
-        let types = type_name.split_inclusive(['<', '>', ',', ' ']);
+        let Inner { number, backend_type, .. } = &*self.0;
+        // `a::Faulty<b::InMemory>` becomes `Faulty<InMemory>`.
+        let types = backend_type.split_inclusive(['<', '>', ',', ' ']);
         let types: String =
             types.map(|part| part.rsplit("::").next().unwrap_or_default()).collect();
         format!("`MediaState` {number} (over `{types}`)")
@@ -487,16 +437,6 @@ impl MediaState {
     pub(crate) fn guards(&self) -> &crate::testkit::guard_registry::Registry {
         &self.0.guards
     }
-}
-
-pub(super) fn gather(ids: impl IntoIterator<Item = UnverifiedId>) -> Result<IdSet> {
-    let mut collector = IdCollector::new(MAX_VERIFY);
-    ids.into_iter().for_each(|id| collector.add(&id));
-    if collector.is_overflowed() {
-        let what = format!("more than {MAX_VERIFY} media ids at once");
-        return Err(Error::new(ErrorKind::InvalidInput, what));
-    }
-    Ok(collector.into_set())
 }
 
 impl fmt::Debug for MediaState {

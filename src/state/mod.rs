@@ -2,6 +2,7 @@
 
 mod admin;
 mod builder;
+mod inner;
 mod media_state;
 
 pub use self::{admin::Admin, builder::MediaStateBuilder, media_state::MediaState};

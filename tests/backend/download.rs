@@ -72,6 +72,24 @@ async fn what_exceeds_the_download_limit_is_too_large() {
 }
 
 #[tokio::test]
+async fn p17_downloads_together_are_bounded_by_the_total_limit() {
+    let media = MediaState::builder(Watched::default()).total_download_limit(35).build();
+    let ids = upload_texts(&media, &owner("ana"), 6).await;
+    // Each text has six bytes; a repeated id is read, and counts, twice.
+    for (asked, kind) in [
+        ([0, 1, 2, 3, 4].as_slice(), None),
+        (&[0, 1, 2, 3, 4, 5], Some(ErrorKind::TooLarge)),
+        (&[0; 6], Some(ErrorKind::TooLarge)),
+    ] {
+        let read = media.download_all(asked.iter().map(|n| &ids[*n]), Rendition::Original).await;
+        assert_eq!(read.as_ref().err().map(|error| error.kind()), kind, "{asked:?}");
+        if let Err(error) = read {
+            assert_eq!(error.to_string(), "the media together are larger than 35 bytes");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_download_of_unknown_length_is_read_up_to_its_limit_only() {
     let pieces = |count| {
         let read = stream::iter(0..count).map(|_| Ok::<_, Error>(Bytes::from_static(b"12345")));
