@@ -1,8 +1,15 @@
 #![doc = include_str!("guide/contents.md")]
-// Compiled by rustdoc only: there is no code here.
+// Only rustdoc compiles this file. The imports let the pages link to items by their bare names.
 
-// Pages name items as users do, without a path.
-use crate::*;
+#[cfg(feature = "remote")]
+use crate::remote::*;
+#[cfg(feature = "routes")]
+use crate::routes::*;
+#[cfg(feature = "store")]
+use crate::store::*;
+#[cfg(feature = "testkit")]
+use crate::testkit::*;
+use crate::{backend::*, error::*, extract::*, media::*, state::*, *};
 
 #[doc = include_str!("guide/layers.md")]
 pub mod layers {}

@@ -178,7 +178,7 @@ impl Download {
     }
 
     /// Sets the name under which the bytes are saved. Like the name of an
-    /// [`Upload`](crate::Upload::filename) it is made safe to show (promise P9).
+    /// [`Upload`](crate::Upload::file_name) it is made safe to show (promise P9).
     pub fn with_file_name(mut self, name: impl AsRef<str>) -> Self {
         self.file_name = display_name(name.as_ref());
         self

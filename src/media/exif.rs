@@ -28,7 +28,7 @@ impl Metadata {
     }
 }
 
-/// What a camera wrote into a picture. It can tell where somebody lives: see [`Media::for_owner`].
+/// What a camera wrote into a picture. It can tell where somebody lives: see [`Media::for_owner`](super::Media::for_owner).
 ///
 /// The texts are those of the media protocol, such as `50mm`, `1/250` or `47.6603`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
