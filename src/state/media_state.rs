@@ -93,7 +93,7 @@ impl MediaState {
     /// # Example
     ///
     /// ```
-    /// use tower_media::{MediaId, MediaState, Ownership, Result};
+    /// use tower_media::{MediaId, MediaState, Ownership, OwnershipQuestion, Result};
     ///
     /// #[derive(Debug)]
     /// struct PicturesTable(/* a pool of connections */);
