@@ -3,7 +3,13 @@
 #[cfg(doc)]
 // Some pages name items of features.
 #[cfg_attr(
-    not(all(feature = "store", feature = "images", feature = "remote", feature = "routes", feature = "testkit")),
+    not(all(
+        feature = "store",
+        feature = "images",
+        feature = "remote",
+        feature = "routes",
+        feature = "testkit"
+    )),
     allow(rustdoc::broken_intra_doc_links)
 )]
 pub mod guide;

@@ -11,9 +11,11 @@ use futures_util::{
 use tracing::{Instrument as _, field};
 
 use super::inner::{Inner, distinct};
+#[cfg(doc)]
+use crate::error::ErrorKind;
 use crate::{
     backend::{DownloadedMedia, InMemory, MediaBackend as _, MediaBackendExt as _, OwnershipOnly},
-    error::{Error, ErrorKind, Result},
+    error::{Error, Result},
     id::{MediaId, UnverifiedId},
     media::{
         Download, DownloadOptions, ListOptions, Media, MediaStats, MediaUrls, Page, SearchOptions,
