@@ -1,12 +1,15 @@
 //! The handle of a store, and its `MediaBackend` implementation.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use super::{GcReport, MakeVariants, StoreBuilder, Verification, variant_worker};
 use super::{
-    blobs::{content_key, damaged},
+    blobs::{blob_key, damaged},
+    db::{Listing, Matches, MediaRow},
+    gc::{GcReport, Verification},
     inner::Inner,
-    renditions::lost,
+    renditions::missing_blob,
+    settings::MakeVariants,
+    variant_worker,
 };
 use crate::{
     backend::MediaBackend,
@@ -18,26 +21,25 @@ use crate::{
     },
     owner::{Owner, Scope},
     ownership::{Ownership, OwnershipQuestion, OwnershipStatus},
-    store::db::{Listing, Matches, Row},
     util::byte_stream::verify_hash,
 };
 
-/// A backend that keeps media in a folder of this machine, with nothing to install and nothing lost.
+/// Backend that stores media in a local folder: content-addressed files and a SQLite database.
 ///
-/// Bytes lie in files named by their SHA-256, rows in a SQLite database beside them. The
-/// [module](crate::store) tells what lies where, what happens to an upload, and how to back up.
+/// The [module](crate::store) describes the folder, the steps of an upload, and renditions; the
+/// [guide](crate::guide::operations) describes backup and maintenance.
 ///
-/// - Once [`upload`](MediaBackend::upload) has returned, bytes and row are on the disk and survive a
-///   `kill -9` or a loss of power; an upload that was cut leaves nothing (promises R1, R2).
-/// - Equal bytes are kept once. Each owner has a record and a random id of their own for them, and
-///   nothing tells of the other (promise P15).
-/// - What is read whole is hashed on the way; bytes that are damaged end in
-///   [`ErrorKind::Integrity`] instead of being delivered (promise R5).
-/// - ImageProcessor get three variants and any [`Transform`](crate::media::Transform), upright, in sRGB and without
-///   metadata, made once and kept as long as there is room.
+/// - Once [`upload`](MediaBackend::upload) has returned, bytes and row survive `kill -9` and power failure;
+///   an interrupted upload leaves nothing behind (promises R1, R2).
+/// - Equal bytes are stored once. Each owner has a record and a random id of their own for them, and
+///   learns nothing of other owners (promise P15).
+/// - Complete downloads are hashed on the way; damaged bytes end in [`ErrorKind::Integrity`] instead of being
+///   delivered (promise R5).
+/// - Images have three variants and any [`Transform`](crate::media::Transform): upright, in sRGB, without
+///   metadata, made once and cached up to [a limit](super::StoreBuilder::max_rendition_bytes).
 ///
-/// Cloning is cheap; clones share everything. The folder belongs to one process at a time, and is free
-/// when the last clone is gone.
+/// Clones are cheap and share everything. The folder belongs to one process at a time, and is released
+/// when the last clone is dropped.
 ///
 /// # Example
 ///
@@ -59,106 +61,101 @@ use crate::{
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone)]
-pub struct Store(Arc<Inner>);
+pub struct Store {
+    inner: Arc<Inner>,
+}
 
 impl Store {
-    /// Opens the folder with the defaults of [`StoreBuilder`]. It is made if need be.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`StoreBuilder::open`].
-    pub async fn open(folder: impl AsRef<Path>) -> Result<Self> {
-        Self::builder().open(folder).await
-    }
-
-    /// Begins to configure a store.
-    pub fn builder() -> StoreBuilder {
-        StoreBuilder::default()
-    }
-
-    pub(super) fn start(store: Inner) -> Self {
-        let store = Arc::new(store);
-        if store.settings.variants == MakeVariants::Ahead {
-            store.tasks.spawn(variant_worker::work(Arc::downgrade(&store)));
+    pub(super) fn start(inner: Inner) -> Self {
+        let inner = Arc::new(inner);
+        if inner.settings.variants == MakeVariants::Ahead {
+            inner.tasks.spawn(variant_worker::run(Arc::downgrade(&inner)));
         }
-        Self(store)
+        Self { inner }
     }
 
-    /// Deletes bytes that nobody has referred to for the [grace period](StoreBuilder::grace). What it
-    /// costs depends on how many those are, not on how many there are.
+    /// Deletes blobs that have been unreferenced for the [grace period](super::StoreBuilder::grace), and
+    /// renditions of deleted media.
+    ///
+    /// The cost grows with the amount of garbage, not with the size of the store.
     ///
     /// # Errors
     ///
-    /// What rows or bytes fail with. What was not swept then is swept the next time.
-    pub async fn sweep(&self) -> Result<GcReport> {
-        self.0.sweep().await
+    /// Those of the database and of the blobs. The next collection deletes what this one left.
+    pub async fn collect_garbage(&self) -> Result<GcReport> {
+        self.inner.collect_garbage().await
     }
 
-    /// Sweeps again and again in the background, as long as the store is open. Failures are logged.
-    pub fn spawn_sweep(&self, every: Duration) {
-        let (store, closing) = (Arc::downgrade(&self.0), self.0.closing.clone());
-        self.0.tasks.spawn(closing.run_until_cancelled_owned(async move {
+    /// Spawns a task that [collects garbage](Self::collect_garbage) once per `interval` until the store is
+    /// closed. Failures are logged.
+    pub fn spawn_gc(&self, interval: Duration) {
+        let (inner, closing) = (Arc::downgrade(&self.inner), self.inner.closing.clone());
+        self.inner.tasks.spawn(closing.run_until_cancelled_owned(async move {
             loop {
-                tokio::time::sleep(every).await;
-                let Some(store) = store.upgrade() else { return };
-                if let Err(error) = store.sweep().await {
-                    tracing::error!(error = &error as &dyn std::error::Error, "the sweep failed");
+                tokio::time::sleep(interval).await;
+                let Some(inner) = inner.upgrade() else { return };
+                if let Err(error) = inner.collect_garbage().await {
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "garbage collection failed; the next one continues"
+                    );
                 }
             }
         }));
     }
 
-    /// Removes everything that an owner has, and returns how many media those were. Bytes that nobody
-    /// else has go with a [`sweep`](Self::sweep) after the grace period.
+    /// Deletes all media of an owner and returns their number. [Garbage collection](Self::collect_garbage)
+    /// deletes the bytes that no other owner has, after the grace period.
     ///
     /// # Errors
     ///
-    /// What rows or bytes fail with. The rows are gone at once or not at all.
+    /// Those of the database and of the blobs. Each batch of rows is deleted completely or not at all; call
+    /// it again after an error.
     pub async fn erase_owner(&self, owner: &Owner) -> Result<u64> {
-        self.0.erase_owner(owner).await
+        self.inner.erase_owner(owner).await
     }
 
-    /// Reads and hashes every content that media refer to, and looks for files that nothing refers to:
-    /// those are left to the sweep. This reads everything there is.
+    /// Verifies the database, reads and hashes every referenced blob, and looks for unreferenced files, which
+    /// are left to garbage collection. Reads the whole store.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Integrity`] if the rows do not fit together, and what rows or bytes fail with.
-    /// Damaged bytes are no error but told in the answer.
+    /// [`ErrorKind::Integrity`] if the database is inconsistent, and those of the database and of the blobs.
+    /// Damaged blobs are not an error but part of the result.
     pub async fn verify(&self) -> Result<Verification> {
-        self.0.verify().await
+        self.inner.verify().await
     }
 
-    /// Refuses new uploads, finishes those that are complete, stops what goes on in the background, and
-    /// frees the folder's database (promise R8). The folder itself is free when the last clone is gone.
+    /// Refuses new uploads, finishes complete ones, stops background tasks and closes the database (promise
+    /// R8). The folder itself is released when the last clone is dropped.
     ///
     /// # Errors
     ///
-    /// If the database cannot be closed in order. It is repaired when it is opened again.
+    /// If the database cannot be closed cleanly. Opening it again recovers it.
     pub async fn close(&self) -> Result<()> {
-        self.0.closing.cancel();
-        self.0.tasks.close();
-        self.0.tasks.wait().await;
-        self.0.db.close().await
+        self.inner.closing.cancel();
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+        self.inner.db.close().await
     }
 
-    pub(super) async fn row(&self, id: &MediaId) -> Result<Row> {
-        let none = || Error::new(ErrorKind::NotFound, "there is no such media");
-        self.0.db.get(id).await?.ok_or_else(none)
+    async fn row(&self, id: &MediaId) -> Result<MediaRow> {
+        let not_found = || Error::new(ErrorKind::NotFound, "unknown media id");
+        self.inner.db.get(id).await?.ok_or_else(not_found)
     }
 
-    pub(super) async fn original(&self, row: Row, options: &DownloadOptions) -> Result<Download> {
+    async fn original(&self, row: MediaRow, options: &DownloadOptions) -> Result<Download> {
         let part = options.part_of(row.size)?;
         let range = part.map(|part| part.range());
-        let found = self.0.blobs.open(&content_key(row.hash), range).await?;
-        let found = found.ok_or_else(|| lost(&row))?;
-        if found.size != row.size {
+        let blob = self.inner.blobs.open(&blob_key(row.hash), range).await?;
+        let blob = blob.ok_or_else(|| missing_blob(&row))?;
+        if blob.size != row.size {
             return Err(damaged());
         }
         let download = match part {
-            Some(part) => Download::from_stream(row.mime_type, found.pieces).with_part(part),
+            Some(part) => Download::from_stream(row.mime_type, blob.chunks).with_part(part),
             None => {
-                Download::from_stream(row.mime_type, verify_hash(row.hash, found.pieces, damaged))
+                Download::from_stream(row.mime_type, verify_hash(row.hash, blob.chunks, damaged))
                     .with_length(row.size)
                     .accepting_ranges()
             }
@@ -173,85 +170,85 @@ impl Store {
 
 impl Ownership for Store {
     async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
-        self.0.db.owned(question).await
+        self.inner.db.owned(question).await
     }
 
     async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<OwnershipStatus>> {
-        self.0.db.explain(question).await
+        self.inner.db.explain(question).await
     }
 }
 
 impl MediaBackend for Store {
     async fn upload(&self, owner: &Owner, upload: Upload) -> Result<Media> {
-        Ok(self.0.record(self.0.upload(owner, upload).await?))
+        Ok(self.inner.record(self.inner.upload(owner, upload).await?))
     }
 
     async fn get(&self, id: &MediaId) -> Result<Media> {
-        Ok(self.0.record(self.row(id).await?))
+        Ok(self.inner.record(self.row(id).await?))
     }
 
     async fn download(&self, id: &MediaId, options: &DownloadOptions) -> Result<Download> {
         let row = self.row(id).await?;
         match options.rendition().transform() {
             None => self.original(row, options).await,
-            Some(transform) => self.0.rendition(row, transform, options).await,
+            Some(transform) => self.inner.rendition(row, transform, options).await,
         }
     }
 
     async fn list(&self, owner: &Owner, options: &ListOptions) -> Result<Page> {
-        let Listing { rows, next } = self.0.db.list(owner, options).await?;
-        Ok(Page::new(rows.into_iter().map(|row| self.0.record(row)).collect(), next))
+        let Listing { rows, next } = self.inner.db.list(owner, options).await?;
+        Ok(Page::new(rows.into_iter().map(|row| self.inner.record(row)).collect(), next))
     }
 
     async fn search(&self, owner: &Owner, options: &SearchOptions) -> Result<SearchPage> {
-        let Matches { rows, total } = self.0.db.search(owner, options).await?;
-        let items = rows.into_iter().map(|row| self.0.record(row)).collect();
+        let Matches { rows, total } = self.inner.db.search(owner, options).await?;
+        let items = rows.into_iter().map(|row| self.inner.record(row)).collect();
         Ok(SearchPage::new(items, total, options.offset()))
     }
 
     async fn stats(&self, owner: &Owner) -> Result<MediaStats> {
-        self.0.db.stats(owner).await
+        self.inner.db.stats(owner).await
     }
 
     async fn delete(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
-        let removed = self.0.db.delete(owner, id).await?.is_some();
-        if removed {
-            self.0.drop_removed(id).await;
+        let deleted = self.inner.db.delete(owner, id).await?.is_some();
+        if deleted {
+            self.inner.try_drop_renditions(id).await;
         }
-        Ok(removed)
+        Ok(deleted)
     }
 
     async fn delete_from_scope(&self, owner: &Owner, id: &MediaId, scope: &Scope) -> Result<bool> {
-        let (found, deleted) = self.0.db.delete_from_scope(owner, id, scope).await?;
+        let (found, deleted) = self.inner.db.delete_from_scope(owner, id, scope).await?;
         if deleted {
-            self.0.drop_removed(id).await;
+            self.inner.try_drop_renditions(id).await;
         }
         Ok(found)
     }
 
     async fn find_by_hash(&self, hash: ContentHash) -> Result<Option<Media>> {
-        let row = self.0.db.find_by_hash(hash).await?;
-        Ok(row.map(|row| self.0.record(row)))
+        let row = self.inner.db.find_by_hash(hash).await?;
+        Ok(row.map(|row| self.inner.record(row)))
     }
 
     async fn delete_any_owner(&self, id: &MediaId) -> Result<bool> {
-        match self.0.db.get(id).await? {
+        match self.inner.db.get(id).await? {
             Some(row) => self.delete(&row.owner, id).await,
             None => Ok(false),
         }
     }
 
-    /// Asks the database and the store of the bytes for what they do not have.
+    /// Queries the database and the blobs for a hash that neither has.
     async fn check_health(&self) -> Result<()> {
-        if self.0.closing.is_cancelled() {
+        if self.inner.closing.is_cancelled() {
             return Err(Error::new(ErrorKind::Unavailable, "the media store is closed"));
         }
-        let nothing = ContentHash::from_bytes([0; 32]);
-        self.0.db.find_by_hash(nothing).await?;
-        self.0.blobs.open(&content_key(nothing), None).await.map(drop)
+        let unknown = ContentHash::from_bytes([0; 32]);
+        self.inner.db.find_by_hash(unknown).await?;
+        self.inner.blobs.open(&blob_key(unknown), None).await.map(drop)
     }
 
     fn urls(&self, id: &MediaId) -> MediaUrls {
-        self.0.urls(id)
+        self.inner.urls(id)
     }
 }

@@ -1,30 +1,36 @@
-//! The way of an upload, in an order in which no crash leaves a row without bytes.
+//! Ingest of an upload, ordered so that no crash leaves a row without bytes (promise R2).
 
 use std::sync::Arc;
 
 use super::{
-    blobs::content_key,
-    builder::MakeVariants,
+    blobs::{BlobSource, blob_key},
+    db::{MediaRow, NewMedia},
     inner::Inner,
     quota::Reservation,
-    spool::{Content, Spool},
+    settings::MakeVariants,
+    spool::Spool,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
     image::ImageSource,
     media::{MediaStatus, Upload},
     owner::Owner,
-    store::db::{Entry, Row},
 };
 
 impl Inner {
-    pub(super) async fn upload(self: &Arc<Self>, owner: &Owner, upload: Upload) -> Result<Row> {
+    pub(super) async fn upload(
+        self: &Arc<Self>,
+        owner: &Owner,
+        upload: Upload,
+    ) -> Result<MediaRow> {
         let parts = upload.into_parts()?;
         if self.closing.is_cancelled() {
             return Err(Error::new(ErrorKind::Unavailable, "the media store is closed"));
         }
-        let _admitted = self.uploads.try_acquire().map_err(|_| {
-            Error::new(ErrorKind::Unavailable, "as many uploads as may be at once are under way")
+        let _permit = self.uploads.try_acquire().map_err(|_| {
+            let max = self.settings.max_uploads;
+            let message = format!("{max} uploads are in progress, which is the limit; retry later");
+            Error::new(ErrorKind::Unavailable, message)
         })?;
         let used = match self.quota.limit() {
             Some(_) => self.db.stats(owner).await?.bytes,
@@ -34,64 +40,65 @@ impl Inner {
         let incoming = self.folder.incoming();
         let spool = Spool {
             incoming: &incoming,
-            limit: self.settings.max_bytes,
-            patience: self.settings.patience,
+            max_bytes: self.settings.max_bytes,
+            idle_timeout: self.settings.idle_timeout,
         };
         let spooled = spool.read(parts.body, &mut reservation).await?;
         let hint = parts.content_type.as_deref();
-        let found = self.images.identify(source(&spooled.content), &spooled.head, hint).await?;
+        let source = image_source(&spooled.source);
+        let identity = self.images.identify(source, &spooled.head, hint).await?;
         let ahead = self.settings.variants == MakeVariants::Ahead && !parts.skips_processing;
-        let status = match found.is_picture() && ahead {
+        let status = match identity.is_picture() && ahead {
             true => MediaStatus::Processing,
-            false => found.status(),
+            false => identity.status(),
         };
-        let entry = Entry {
+        let media = NewMedia {
             owner: owner.clone(),
             scope: parts.scope,
             hash: spooled.hash,
             size: spooled.size,
-            mime_type: found.mime_type,
+            mime_type: identity.mime_type,
             file_name: parts.file_name,
             status,
-            metadata: found.metadata,
-            exif: found.exif,
+            metadata: identity.metadata,
+            exif: identity.exif,
         };
-        self.keep(spooled.content, entry, reservation).await
+        self.commit_upload(spooled.source, media, reservation).await
     }
 
-    /// Puts bytes and row in their places, whether or not somebody still waits for it.
-    async fn keep(
+    /// Stores the blob and inserts the row, even if the caller is dropped.
+    async fn commit_upload(
         self: &Arc<Self>,
-        content: Content,
-        entry: Entry,
+        source: BlobSource,
+        media: NewMedia,
         reservation: Reservation,
-    ) -> Result<Row> {
-        let store = self.clone();
-        let kept = self.tasks.spawn(async move {
-            let hash = entry.hash;
-            // Neither the sweep nor the same bytes of somebody else get in between.
-            let _alone = store.db.lock(hash).await?;
-            // If this process dies from here on, the sweep finds what lies there without a row.
-            store.db.mark_pending(hash).await?;
-            // Also if the same bytes are there: the time it takes tells nobody whether they were
-            // (promise P15), and bytes that were lost are restored.
-            store.blobs.place(&content_key(hash), content).await?;
-            let row = store.db.insert(entry, store.quota.limit()).await?;
+    ) -> Result<MediaRow> {
+        let inner = self.clone();
+        let committed = self.tasks.spawn(async move {
+            let hash = media.hash;
+            // Excludes garbage collection, and uploads of the same bytes.
+            let _lock = inner.db.lock(hash).await?;
+            // If the process dies from here on, garbage collection finds the blob without a row.
+            inner.db.mark_pending(hash).await?;
+            // Existing bytes are written as well: the time reveals nothing of other owners (promise P15),
+            // and lost bytes are restored.
+            inner.blobs.put(&blob_key(hash), source).await?;
+            let row = inner.db.insert(media, inner.quota.limit()).await?;
             drop(reservation);
             if row.status == MediaStatus::Processing {
-                store.processing.notify_one();
+                inner.variants_pending.notify_one();
             }
             Ok(row)
         });
-        kept.await.map_err(|panic| {
-            Error::new(ErrorKind::Internal, "the upload could not be kept").with_source(panic)
+        committed.await.map_err(|panic| {
+            Error::new(ErrorKind::Internal, "the upload could not be stored").with_source(panic)
         })?
     }
 }
 
-fn source(content: &Content) -> ImageSource {
-    match content {
-        Content::Memory(bytes) => ImageSource::Bytes(bytes.clone()),
-        Content::File(path) => ImageSource::File(path.to_path_buf()),
+fn image_source(source: &BlobSource) -> ImageSource {
+    match source {
+        BlobSource::Memory(bytes) => ImageSource::Bytes(bytes.clone()),
+        BlobSource::File(path) => ImageSource::File(path.to_path_buf()),
     }
 }

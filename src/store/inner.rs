@@ -1,65 +1,69 @@
-//! What a store is made of, shared by all its handles and its work in the background.
+//! The parts of a store, shared by its handles and its background tasks.
 
 use std::sync::Arc;
 
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{blobs::Blobs, builder::StoreBuilder, folder::Folder, quota::Quota};
-use crate::util::single_flight::SingleFlight;
+use super::{
+    blobs::Blobs,
+    db::{Database, MediaRow},
+    folder::Folder,
+    quota::Quota,
+    settings::Settings,
+};
 use crate::{
     id::MediaId,
     image::{ImageProcessor, Rendered},
     media::{Media, MediaStatus, MediaUrls},
-    store::db::{Database, Row},
+    util::single_flight::SingleFlight,
 };
 
 #[derive(Debug)]
 pub(super) struct Inner {
-    pub(super) settings: StoreBuilder,
+    pub(super) settings: Settings,
     pub(super) folder: Folder,
     pub(super) db: Arc<dyn Database>,
     pub(super) blobs: Blobs,
     pub(super) images: ImageProcessor,
     pub(super) quota: Quota,
     pub(super) uploads: Semaphore,
-    /// Renditions being made: of which media, and whether its variants or which transform.
+    /// Single-flight of rendering, by media id and the keys of the transforms.
     pub(super) renditions: SingleFlight<(MediaId, String), Arc<[Rendered]>>,
-    /// What must be finished although nobody waits for it any more.
+    /// Tasks that run to completion even if their caller is dropped.
     pub(super) tasks: TaskTracker,
-    /// Whether there may be pictures whose variants are to be made.
-    pub(super) processing: Arc<Notify>,
+    /// Wakes the variant worker.
+    pub(super) variants_pending: Arc<Notify>,
     pub(super) closing: CancellationToken,
 }
 
 impl Inner {
     pub(super) fn new(
-        settings: StoreBuilder,
+        settings: Settings,
         folder: Folder,
         db: Arc<dyn Database>,
         blobs: Blobs,
         images: ImageProcessor,
-        quota: Quota,
     ) -> Self {
         Self {
             uploads: Semaphore::new(settings.max_uploads),
+            quota: Quota::new(settings.quota),
             settings,
             folder,
             db,
             blobs,
             images,
-            quota,
             renditions: SingleFlight::new(),
             tasks: TaskTracker::new(),
-            processing: Arc::default(),
+            variants_pending: Arc::default(),
             closing: CancellationToken::new(),
         }
     }
 
-    /// The record of a row.
-    pub(super) fn record(&self, row: Row) -> Media {
-        let picture = row.metadata.as_ref().filter(|_| row.status == MediaStatus::Ready);
-        let urls = self.urls(&row.id).that_exist(picture);
+    /// Converts a row to the public record.
+    pub(super) fn record(&self, row: MediaRow) -> Media {
+        let image = row.metadata.as_ref().filter(|_| row.status == MediaStatus::Ready);
+        let urls = self.urls(&row.id).that_exist(image);
         let mut media = Media::new(row.id, row.status, row.mime_type, row.size, row.hash, urls);
         media.file_name = row.file_name;
         media.metadata = row.metadata;

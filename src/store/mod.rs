@@ -10,11 +10,13 @@ mod ingest;
 mod inner;
 mod quota;
 mod renditions;
+mod settings;
 mod spool;
 mod variant_worker;
 
 pub use self::{
     backend::Store,
-    builder::{MakeVariants, StoreBuilder},
+    builder::StoreBuilder,
     gc::{GcReport, Verification},
+    settings::MakeVariants,
 };

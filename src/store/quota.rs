@@ -1,16 +1,15 @@
-//! How many bytes an owner may have, counting what is on its way in.
+//! Byte quota of each owner, including uploads in progress.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::HashMap, sync::Arc};
+
+use parking_lot::Mutex;
 
 use crate::{
     error::{Error, ErrorKind, Result},
     owner::Owner,
 };
 
-/// The bytes that uploads under way have taken of the quota, for each owner.
+/// The quota, and the bytes that each owner's running uploads have reserved.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Quota {
     limit: Option<u64>,
@@ -26,18 +25,13 @@ impl Quota {
         self.limit
     }
 
-    /// Begins an upload of an owner who has `used` bytes.
+    /// Begins an upload of an owner whose stored media take `used` bytes.
     pub(super) fn begin(&self, owner: &Owner, used: u64) -> Reservation {
         Reservation { quota: self.clone(), owner: owner.clone(), used, bytes: 0 }
     }
-
-    fn reserved(&self) -> MutexGuard<'_, HashMap<Owner, u64>> {
-        self.reserved.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-/// What one upload has taken of the quota. It is given back when this is dropped; by then the rows
-/// tell what the owner has.
+/// The bytes that one upload has reserved. Released when dropped; by then the database counts them.
 #[derive(Debug)]
 pub(super) struct Reservation {
     quota: Quota,
@@ -47,34 +41,31 @@ pub(super) struct Reservation {
 }
 
 impl Reservation {
-    /// Takes some more bytes, or refuses.
+    /// Reserves more bytes, unless they exceed the quota.
     pub(super) fn take(&mut self, bytes: u64) -> Result<()> {
         let Some(limit) = self.quota.limit else { return Ok(()) };
-        let mut reserved = self.quota.reserved();
-        let all = reserved.entry(self.owner.clone()).or_default();
-        *all += bytes;
+        let mut reserved = self.quota.reserved.lock();
+        let total = reserved.entry(self.owner.clone()).or_default();
+        *total += bytes;
         self.bytes += bytes;
-        if self.used.saturating_add(*all) > limit { Err(exceeded(limit)) } else { Ok(()) }
+        if self.used.saturating_add(*total) <= limit {
+            return Ok(());
+        }
+        let message = format!("the upload would exceed the owner's quota of {limit} bytes");
+        Err(Error::new(ErrorKind::TooLarge, message))
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        let mut reserved = self.quota.reserved();
-        if let Some(all) = reserved.get_mut(&self.owner) {
-            *all -= self.bytes;
-            if *all == 0 {
+        let mut reserved = self.quota.reserved.lock();
+        if let Some(total) = reserved.get_mut(&self.owner) {
+            *total -= self.bytes;
+            if *total == 0 {
                 reserved.remove(&self.owner);
             }
         }
     }
-}
-
-fn exceeded(limit: u64) -> Error {
-    Error::new(
-        ErrorKind::TooLarge,
-        format!("the upload exceeds the owner's quota of {limit} bytes"),
-    )
 }
 
 #[cfg(test)]
@@ -82,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn uploads_under_way_share_the_quota_and_give_back_what_they_took() {
+    fn concurrent_uploads_share_the_quota_and_release_it() {
         let quota = Quota::new(Some(100));
         let ana = Owner::new("ana").expect("a name");
         let bob = Owner::new("bob").expect("a name");
@@ -91,10 +82,10 @@ mod tests {
         first.take(40).expect("70 of 100");
         second.take(30).expect("100 of 100");
         assert_eq!(second.take(1).expect_err("101 of 100").kind(), ErrorKind::TooLarge);
-        quota.begin(&bob, 0).take(100).expect("another owner has a quota of his own");
+        quota.begin(&bob, 0).take(100).expect("another owner has a quota of their own");
         drop(second);
-        first.take(30).expect("what the other took is free again");
+        first.take(30).expect("the other upload has released its bytes");
         drop(first);
-        assert!(quota.reserved().is_empty());
+        assert!(quota.reserved.lock().is_empty());
     }
 }

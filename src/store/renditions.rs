@@ -1,111 +1,109 @@
-//! Renditions: made once, shared by those who ask at the same time, kept, and bounded on disk.
+//! Renditions: made once by single-flight, cached, and evicted least recently used first.
 
 use std::{path::PathBuf, sync::Arc, time::SystemTime};
 
 use futures_util::TryStreamExt as _;
-use object_store::path::Path;
-use tempfile::{NamedTempFile, TempPath};
+use tempfile::TempPath;
 use tokio::io::AsyncWriteExt as _;
 
 use super::{
-    blobs::{Found, content_key, renditions_key},
+    blobs::{
+        BlobRead, BlobSource, blob_key, new_temp_file, not_written, rendition_key,
+        renditions_prefix,
+    },
+    db::{MediaRow, RenditionRow},
     inner::Inner,
-    spool::{Content, not_written},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
     id::{ContentHash, MediaId},
     image::{ImageSource, Rendered},
     media::{Download, DownloadOptions, MediaStatus, Rendition, Transform, Variant},
-    store::db::{RenditionRow, Row},
 };
 
-/// How many renditions are dropped at once when there are too many bytes of them.
-const EVICTED_AT_ONCE: usize = 64;
-
-/// Where one rendition is.
-fn key_of(id: &MediaId, key: &str) -> Path {
-    renditions_key(id).join(key)
-}
+/// Number of renditions that are evicted per database query.
+const EVICTION_BATCH: usize = 64;
 
 impl Inner {
-    /// Delivers a rendition that is none of the original.
+    /// Delivers a transform of the original, from the cache or after rendering it.
     pub(super) async fn rendition(
         self: &Arc<Self>,
-        row: Row,
-        asked: Transform,
+        row: MediaRow,
+        transform: Transform,
         options: &DownloadOptions,
     ) -> Result<Download> {
         if row.status == MediaStatus::Failed {
             return Err(unprocessable());
         }
-        let asked = fitted(&row, asked);
-        let key = asked.key();
-        if let Some(kept) = self.kept(&row.id, &key, options).await? {
-            return Ok(kept);
+        let transform = normalize(&row, transform);
+        let key = transform.key();
+        if let Some(cached) = self.cached(&row.id, &key, options).await? {
+            return Ok(cached);
         }
-        let wanted = wanted_with(&row, asked);
-        let made = self.make(&row, &wanted).await?;
-        let mut made = wanted.iter().zip(made.iter());
-        let (_, rendered) = made.find(|(wanted, _)| **wanted == asked).ok_or_else(unprocessable)?;
-        let whole = Download::from_bytes(rendered.mime_type, rendered.bytes.clone());
-        Ok(whole.with_hash(ContentHash::of(&rendered.bytes)))
+        let wanted = with_variants(&row, transform);
+        let rendered = self.render(&row, &wanted).await?;
+        let mut rendered = wanted.iter().zip(rendered.iter());
+        let (_, rendered) =
+            rendered.find(|(wanted, _)| **wanted == transform).ok_or_else(unprocessable)?;
+        let download = Download::from_bytes(rendered.mime_type, rendered.bytes.clone());
+        Ok(download.with_hash(ContentHash::of(&rendered.bytes)))
     }
 
-    /// What was made before.
-    async fn kept(
+    async fn cached(
         &self,
         id: &MediaId,
         key: &str,
         options: &DownloadOptions,
     ) -> Result<Option<Download>> {
-        let Some(kept) = self.db.rendition(id, key).await? else { return Ok(None) };
-        let part = options.part_of(kept.size)?;
-        let found = self.blobs.open(&key_of(id, key), part.map(|part| part.range())).await?;
-        // A file that is gone or cut, by whatever happened to the disk, is made anew.
-        let Some(Found { pieces, .. }) = found.filter(|found| found.size == kept.size) else {
+        let Some(row) = self.db.rendition(id, key).await? else { return Ok(None) };
+        let part = options.part_of(row.size)?;
+        let range = part.map(|part| part.range());
+        let blob = self.blobs.open(&rendition_key(id, key), range).await?;
+        // A missing or truncated file counts as a cache miss.
+        let Some(BlobRead { chunks, .. }) = blob.filter(|blob| blob.size == row.size) else {
             return Ok(None);
         };
-        self.db.touch_rendition(id, &kept).await?;
-        let download = Download::from_stream(kept.mime_type, pieces).with_hash(kept.hash);
+        self.db.touch_rendition(id, &row).await?;
+        let download = Download::from_stream(row.mime_type, chunks).with_hash(row.hash);
         Ok(Some(match part {
             Some(part) => download.with_part(part),
-            None => download.with_length(kept.size).accepting_ranges(),
+            None => download.with_length(row.size).accepting_ranges(),
         }))
     }
 
-    /// Makes renditions of one picture from one decoding, and keeps them.
-    pub(super) async fn make(
+    /// Renders transforms of one image from one decode, and caches them.
+    pub(super) async fn render(
         self: &Arc<Self>,
-        row: &Row,
+        row: &MediaRow,
         wanted: &[Transform],
     ) -> Result<Arc<[Rendered]>> {
-        let name: Vec<_> = wanted.iter().map(Transform::key).collect();
-        let (store, row, wanted) = (self.clone(), row.clone(), wanted.to_vec());
+        let keys: Vec<_> = wanted.iter().map(Transform::key).collect();
+        let (inner, row, wanted) = (self.clone(), row.clone(), wanted.to_vec());
         self.renditions
-            .run((row.id.clone(), name.join("+")), &self.tasks, || async move {
-                let made = store.render(&row, &wanted).await;
-                if made.as_ref().is_err_and(|error| error.kind() == ErrorKind::Failed) {
-                    store.db.set_status(&row.id, MediaStatus::Failed, row.metadata).await?;
+            .run((row.id.clone(), keys.join("+")), &self.tasks, || async move {
+                let rendered = inner.render_now(&row, &wanted).await;
+                if rendered.as_ref().is_err_and(|error| error.kind() == ErrorKind::Failed) {
+                    inner.db.set_status(&row.id, MediaStatus::Failed).await?;
                 }
-                made
+                rendered
             })
             .await
     }
 
-    async fn render(&self, row: &Row, wanted: &[Transform]) -> Result<Arc<[Rendered]>> {
+    async fn render_now(&self, row: &MediaRow, wanted: &[Transform]) -> Result<Arc<[Rendered]>> {
         let (source, _file) = self.source(row).await?;
         let renditions: Vec<_> = wanted.iter().copied().map(Rendition::from).collect();
-        let made = self.images.render(source, &renditions).await?;
-        for (wanted, rendered) in wanted.iter().zip(&made) {
-            self.keep_rendition(&row.id, &wanted.key(), rendered).await?;
+        let rendered = self.images.render(source, &renditions).await?;
+        for (wanted, rendered) in wanted.iter().zip(&rendered) {
+            self.cache(&row.id, &wanted.key(), rendered).await?;
         }
         self.evict().await?;
-        Ok(made.into())
+        Ok(rendered.into())
     }
 
-    async fn keep_rendition(&self, id: &MediaId, key: &str, rendered: &Rendered) -> Result<()> {
-        self.blobs.place(&key_of(id, key), Content::Memory(rendered.bytes.clone())).await?;
+    async fn cache(&self, id: &MediaId, key: &str, rendered: &Rendered) -> Result<()> {
+        let source = BlobSource::Memory(rendered.bytes.clone());
+        self.blobs.put(&rendition_key(id, key), source).await?;
         let row = RenditionRow {
             key: key.to_owned(),
             size: rendered.bytes.len() as u64,
@@ -115,73 +113,74 @@ impl Inner {
             height: rendered.height,
             used_at: SystemTime::now(),
         };
-        // Whoever removed the media meanwhile does not find this file any more.
+        // A concurrent deletion of the media has not seen this file.
         if !self.db.keep_rendition(id, row).await? {
-            self.blobs.delete(&key_of(id, key)).await?;
+            self.blobs.delete(&rendition_key(id, key)).await?;
         }
         Ok(())
     }
 
-    /// Deletes the renditions of media that were removed.
+    /// Deletes the renditions of deleted media.
     pub(super) async fn drop_renditions(&self, id: &MediaId) -> Result<()> {
-        self.blobs.delete_all(&renditions_key(id)).await?;
+        self.blobs.delete_all(&renditions_prefix(id)).await?;
         self.db.forget_renditions(id, None).await
     }
 
-    /// Drops what was not asked for the longest time, until there is room again.
+    /// Deletes the least recently used renditions until the rest fit.
     async fn evict(&self) -> Result<()> {
         while self.db.rendition_bytes().await? > self.settings.max_rendition_bytes {
-            let oldest = self.db.least_recently_used(EVICTED_AT_ONCE).await?;
+            let oldest = self.db.least_recently_used(EVICTION_BATCH).await?;
             if oldest.is_empty() {
                 return Ok(());
             }
             for (id, RenditionRow { key, .. }) in oldest {
-                // In this order: a row without a file is made anew, a file without a row only found by
-                // `verify`.
-                self.blobs.delete(&key_of(&id, &key)).await?;
+                // In this order: a record without a file is a cache miss, but only `verify` finds a file
+                // without a record.
+                self.blobs.delete(&rendition_key(&id, &key)).await?;
                 self.db.forget_renditions(&id, Some(&key)).await?;
             }
         }
         Ok(())
     }
 
-    /// The original as a file, and what keeps the file there.
-    async fn source(&self, row: &Row) -> Result<(ImageSource, Option<TempPath>)> {
-        let key = content_key(row.hash);
-        let mut found = self.blobs.open(&key, None).await?.ok_or_else(|| lost(row))?;
-        if let Some(path) = self.blobs.file(&key)? {
+    /// The original as a local file, and the guard of a temporary copy.
+    async fn source(&self, row: &MediaRow) -> Result<(ImageSource, Option<TempPath>)> {
+        let key = blob_key(row.hash);
+        let mut blob = self.blobs.open(&key, None).await?.ok_or_else(|| missing_blob(row))?;
+        if let Some(path) = self.blobs.local_path(&key)? {
             return Ok((ImageSource::File(path), None));
         }
-        let file = NamedTempFile::new_in(self.folder.incoming()).map_err(not_written)?;
+        let file = new_temp_file(&self.folder.incoming()).map_err(not_written)?;
         let (file, path) = file.into_parts();
         let mut file = tokio::fs::File::from_std(file);
-        while let Some(piece) = found.pieces.try_next().await? {
-            file.write_all(&piece).await.map_err(not_written)?;
+        while let Some(chunk) = blob.chunks.try_next().await? {
+            file.write_all(&chunk).await.map_err(not_written)?;
         }
         file.flush().await.map_err(not_written)?;
         Ok((ImageSource::File(PathBuf::from(&*path)), Some(path)))
     }
 }
 
-/// What a transform comes to for this picture: all that come to the same are one file (promise P12).
-fn fitted(row: &Row, asked: Transform) -> Transform {
-    row.metadata.as_ref().map_or(asked, |picture| asked.fitted_to((picture.width, picture.height)))
+/// Normalizes a transform for this image, so equivalent transforms share one cached file (promise P12).
+fn normalize(row: &MediaRow, transform: Transform) -> Transform {
+    let size = row.metadata.as_ref().map(|image| (image.width, image.height));
+    size.map_or(transform, |size| transform.fitted_to(size))
 }
 
-/// All variants of this picture.
-pub(super) fn variants(row: &Row) -> [Transform; 3] {
-    Variant::ALL.map(|variant| fitted(row, variant.transform()))
+/// The variants of this image.
+pub(super) fn variants(row: &MediaRow) -> [Transform; 3] {
+    Variant::ALL.map(|variant| normalize(row, variant.transform()))
 }
 
-/// Who asks for one variant will ask for the others, and they are made from one decoding.
-fn wanted_with(row: &Row, asked: Transform) -> Vec<Transform> {
+/// A request for one variant renders all of them, because the others usually follow and decoding dominates.
+fn with_variants(row: &MediaRow, transform: Transform) -> Vec<Transform> {
     let variants = variants(row);
-    if variants.contains(&asked) { variants.to_vec() } else { vec![asked] }
+    if variants.contains(&transform) { variants.to_vec() } else { vec![transform] }
 }
 
-pub(super) fn lost(row: &Row) -> Error {
-    tracing::error!(media = %row.id, "the bytes of media are gone from the store");
-    Error::new(ErrorKind::NotFound, "the bytes of the media are gone")
+pub(super) fn missing_blob(row: &MediaRow) -> Error {
+    tracing::error!(media = %row.id, "the bytes of a media item are missing from the store");
+    Error::new(ErrorKind::NotFound, "the bytes of the media are missing")
 }
 
 fn unprocessable() -> Error {

@@ -1,56 +1,55 @@
-//! An upload on its way in: counted, hashed and limited while it is written, and gone if it is cut.
+//! Spools an upload body: counts, hashes and limits it while it is written to memory or to a temporary file.
 
-use std::{io, path::Path, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt as _;
 use sha2::{Digest as _, Sha256};
-use tempfile::{NamedTempFile, TempPath};
+use tempfile::NamedTempFile;
 
-use super::quota::Reservation;
-use crate::util::blocking;
+use super::{
+    blobs::{BlobSource, new_temp_file, not_written},
+    quota::Reservation,
+};
 use crate::{
     error::{Error, ErrorKind, Result},
     id::ContentHash,
     media::{UploadBody, file_length, read_file},
-    util::byte_stream::{ByteStream, too_large, with_idle_timeout},
+    util::{
+        blocking,
+        byte_stream::{ByteStream, too_large, with_idle_timeout},
+    },
 };
 
-/// What is kept in memory of an upload; what is longer goes to a file, in pieces of this size.
-const IN_MEMORY: usize = 512 << 10;
+/// Maximum size of an upload that stays in memory. A longer one is written to a file in chunks of this size.
+const MAX_IN_MEMORY: usize = 512 << 10;
 
-/// Enough to tell the type.
+/// Size of the head that MIME sniffing gets.
 const HEAD: usize = 8 << 10;
 
-/// An upload that is complete.
+/// A completely received upload.
 #[derive(Debug)]
 pub(super) struct Spooled {
-    pub(super) content: Content,
+    pub(super) source: BlobSource,
     pub(super) size: u64,
     pub(super) hash: ContentHash,
-    /// The first bytes.
     pub(super) head: Bytes,
 }
 
-/// Bytes that are all there.
-#[derive(Debug)]
-pub(super) enum Content {
-    Memory(Bytes),
-    /// A file that is deleted with this, unless it is put elsewhere before.
-    File(TempPath),
-}
-
-/// Where uploads are written to, and what they may be.
+/// Receives one upload within its limits.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Spool<'a> {
     pub(super) incoming: &'a Path,
-    pub(super) limit: u64,
-    /// How long nothing may come.
-    pub(super) patience: Duration,
+    pub(super) max_bytes: u64,
+    pub(super) idle_timeout: Duration,
 }
 
 impl Spool<'_> {
-    /// Reads an upload to its end.
+    /// Reads the body to its end.
     pub(super) async fn read(
         self,
         body: UploadBody,
@@ -58,61 +57,61 @@ impl Spool<'_> {
     ) -> Result<Spooled> {
         match body {
             UploadBody::Bytes(bytes) => {
-                self.admit(bytes.len() as u64)?;
+                self.check_size(bytes.len() as u64)?;
                 reservation.take(bytes.len() as u64)?;
                 in_memory(bytes).await
             }
             UploadBody::File(path) => {
                 let length = file_length(&path).await?;
-                self.admit(length)?;
-                self.read_pieces(read_file(path, length), reservation).await
+                self.check_size(length)?;
+                self.read_stream(read_file(path, length), reservation).await
             }
-            UploadBody::Stream(pieces) => self.read_pieces(pieces, reservation).await,
+            UploadBody::Stream(chunks) => self.read_stream(chunks, reservation).await,
         }
     }
 
-    async fn read_pieces(
+    async fn read_stream(
         self,
-        pieces: ByteStream,
+        chunks: ByteStream,
         reservation: &mut Reservation,
     ) -> Result<Spooled> {
-        let mut pieces = with_idle_timeout(self.patience, pieces, stood_still);
+        let mut chunks = with_idle_timeout(self.idle_timeout, chunks, timed_out);
         let mut buffer = BytesMut::new();
         let mut file = None;
         let mut size = 0;
-        while let Some(piece) = pieces.try_next().await? {
-            size += piece.len() as u64;
-            self.admit(size)?;
-            reservation.take(piece.len() as u64)?;
-            buffer.extend_from_slice(&piece);
-            if buffer.len() >= IN_MEMORY {
+        while let Some(chunk) = chunks.try_next().await? {
+            size += chunk.len() as u64;
+            self.check_size(size)?;
+            reservation.take(chunk.len() as u64)?;
+            buffer.extend_from_slice(&chunk);
+            if buffer.len() >= MAX_IN_MEMORY {
                 file = Some(self.write(file, buffer.split().freeze()).await?);
             }
         }
         match file {
             None => in_memory(buffer.freeze()).await,
             Some(file) => {
-                let Writing { file, hasher, head } =
+                let SpoolFile { file, hasher, head } =
                     self.write(Some(file), buffer.freeze()).await?;
                 let hash = ContentHash::from_bytes(hasher.finalize().into());
-                Ok(Spooled { content: Content::File(file.into_temp_path()), size, hash, head })
+                Ok(Spooled { source: BlobSource::File(file.into_temp_path()), size, hash, head })
             }
         }
     }
 
-    fn admit(&self, size: u64) -> Result<()> {
-        if size > self.limit { Err(too_large(self.limit)) } else { Ok(()) }
+    fn check_size(&self, size: u64) -> Result<()> {
+        if size > self.max_bytes { Err(too_large(self.max_bytes)) } else { Ok(()) }
     }
 
-    async fn write(self, file: Option<Writing>, piece: Bytes) -> Result<Writing> {
-        let incoming = self.incoming.to_owned();
+    async fn write(self, file: Option<SpoolFile>, chunk: Bytes) -> Result<SpoolFile> {
+        let incoming: PathBuf = self.incoming.to_owned();
         blocking(move || {
             let mut file = match file {
                 Some(file) => file,
-                None => Writing::begin(&incoming, &piece)?,
+                None => SpoolFile::create(&incoming, &chunk)?,
             };
-            file.hasher.update(&piece);
-            io::Write::write_all(&mut file.file, &piece)?;
+            file.hasher.update(&chunk);
+            io::Write::write_all(&mut file.file, &chunk)?;
             Ok(file)
         })
         .await?
@@ -120,21 +119,21 @@ impl Spool<'_> {
     }
 }
 
-fn stood_still(patience: Duration) -> Error {
-    let what = format!("nothing came of the upload for {patience:?}");
-    Error::new(ErrorKind::InvalidInput, what)
+fn timed_out(idle_timeout: Duration) -> Error {
+    let message = format!("no bytes of the upload arrived for {idle_timeout:?}; send it again");
+    Error::new(ErrorKind::InvalidInput, message)
 }
 
-struct Writing {
+struct SpoolFile {
     file: NamedTempFile,
     hasher: Sha256,
     head: Bytes,
 }
 
-impl Writing {
-    fn begin(incoming: &Path, first: &Bytes) -> io::Result<Self> {
-        let file = NamedTempFile::new_in(incoming)?;
-        // A copy: a slice would keep all of the first piece in memory.
+impl SpoolFile {
+    fn create(incoming: &Path, first: &Bytes) -> io::Result<Self> {
+        let file = new_temp_file(incoming)?;
+        // A copy, because a slice would keep the whole first chunk in memory.
         let head = Bytes::copy_from_slice(&first[..first.len().min(HEAD)]);
         Ok(Self { file, hasher: Sha256::new(), head })
     }
@@ -142,16 +141,11 @@ impl Writing {
 
 async fn in_memory(bytes: Bytes) -> Result<Spooled> {
     let hashed = bytes.clone();
-    let hash = if bytes.len() > IN_MEMORY {
+    let hash = if bytes.len() > MAX_IN_MEMORY {
         blocking(move || ContentHash::of(&hashed)).await?
     } else {
         ContentHash::of(&hashed)
     };
     let head = bytes.slice(..bytes.len().min(HEAD));
-    Ok(Spooled { size: bytes.len() as u64, content: Content::Memory(bytes), hash, head })
-}
-
-/// A disk that is full, or worse.
-pub(super) fn not_written(error: io::Error) -> Error {
-    Error::new(ErrorKind::Unavailable, "the media cannot be written").with_source(error)
+    Ok(Spooled { size: bytes.len() as u64, source: BlobSource::Memory(bytes), hash, head })
 }

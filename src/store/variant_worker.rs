@@ -1,4 +1,4 @@
-//! Variants made ahead, in the background, one picture after the other.
+//! Background worker that makes variants ahead of requests, one image after the other.
 
 use std::{
     collections::HashMap,
@@ -13,78 +13,82 @@ use crate::{
     media::MediaStatus,
 };
 
-/// How many are looked up at once.
+/// Number of media per database query.
 const BATCH: usize = 32;
 
-/// How long to wait when something does not answer.
-const PAUSE: Duration = Duration::from_secs(1);
+/// Delay after a transient failure.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// How often a picture is tried that takes too long: the machine may have been busy with others.
+/// Number of attempts at an image that exceeds its deadline, because the machine may have been busy.
 const ATTEMPTS: u32 = 3;
 
-/// Works as long as the store is there. What is to be done is in the rows, so nothing is forgotten.
-pub(super) async fn work(store: Weak<Inner>) {
-    let Some((processing, closing)) =
-        store.upgrade().map(|store| (store.processing.clone(), store.closing.clone()))
+/// Runs until the store is closed. The queue is the database, so no work is lost.
+pub(super) async fn run(inner: Weak<Inner>) {
+    let Some((pending, closing)) =
+        inner.upgrade().map(|inner| (inner.variants_pending.clone(), inner.closing.clone()))
     else {
         return;
     };
-    let mut slow = HashMap::new();
+    let mut timeouts = HashMap::new();
     loop {
-        let Some(alive) = store.upgrade() else { return };
-        let pause = match closing.run_until_cancelled(round(alive, &mut slow)).await {
+        let Some(inner) = inner.upgrade() else { return };
+        let delay = match closing.run_until_cancelled(process_batch(inner, &mut timeouts)).await {
             None => return,
             Some(Ok(true)) => continue,
             Some(Ok(false)) => Duration::MAX,
             Some(Err(error)) => {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
-                    "variants cannot be made"
+                    "variants cannot be made; the worker retries"
                 );
-                PAUSE
+                RETRY_DELAY
             }
         };
-        let woken = tokio::time::timeout(pause, processing.notified());
+        let woken = tokio::time::timeout(delay, pending.notified());
         if closing.run_until_cancelled(woken).await.is_none() {
             return;
         }
     }
 }
 
-/// Makes the variants of some, and returns whether there may be more. What fails for now does not keep
-/// the others waiting.
-async fn round(store: Arc<Inner>, slow: &mut HashMap<MediaId, u32>) -> Result<bool> {
-    let ids = store.db.processing(BATCH).await?;
+/// Makes the variants of a batch, and returns whether more may be pending. A transient failure of one image
+/// does not block the others.
+async fn process_batch(inner: Arc<Inner>, timeouts: &mut HashMap<MediaId, u32>) -> Result<bool> {
+    let ids = inner.db.processing(BATCH).await?;
     let mut failed = None;
     for id in &ids {
-        let Err(error) = process(&store, id).await else { continue };
-        let attempts = slow.entry(id.clone()).or_default();
+        let Err(error) = process(&inner, id).await else { continue };
+        let attempts = timeouts.entry(id.clone()).or_default();
         *attempts += 1;
         if error.kind() == ErrorKind::Timeout && *attempts >= ATTEMPTS {
-            slow.remove(id);
-            give_up(&store, id, &error).await?;
+            timeouts.remove(id);
+            give_up(&inner, id, &error).await?;
         } else {
             failed = Some(error);
         }
     }
-    slow.retain(|id, _| ids.contains(id));
+    timeouts.retain(|id, _| ids.contains(id));
     match failed {
         None => Ok(ids.len() == BATCH),
         Some(error) => Err(error),
     }
 }
 
-/// Makes the variants of one. An error is one that may not be there the next time.
-async fn process(store: &Arc<Inner>, id: &MediaId) -> Result<()> {
-    let Some(row) = store.db.get(id).await? else { return Ok(()) };
-    match store.make(&row, &variants(&row)).await {
-        Ok(_) => store.db.set_status(id, MediaStatus::Ready, row.metadata).await.map(drop),
+/// Makes the variants of one image. Returns transient errors only.
+async fn process(inner: &Arc<Inner>, id: &MediaId) -> Result<()> {
+    let Some(row) = inner.db.get(id).await? else { return Ok(()) };
+    match inner.render(&row, &variants(&row)).await {
+        Ok(_) => inner.db.set_status(id, MediaStatus::Ready).await.map(drop),
         Err(error) if error.is_transient() => Err(error),
-        Err(error) => give_up(store, id, &error).await,
+        Err(error) => give_up(inner, id, &error).await,
     }
 }
 
-async fn give_up(store: &Arc<Inner>, id: &MediaId, error: &Error) -> Result<()> {
-    tracing::warn!(media = %id, error = error as &dyn std::error::Error, "variants cannot be made");
-    store.db.set_status(id, MediaStatus::Failed, None).await.map(drop)
+async fn give_up(inner: &Arc<Inner>, id: &MediaId, error: &Error) -> Result<()> {
+    tracing::warn!(
+        media = %id,
+        error = error as &dyn std::error::Error,
+        "variants cannot be made; the media is marked as failed"
+    );
+    inner.db.set_status(id, MediaStatus::Failed).await.map(drop)
 }

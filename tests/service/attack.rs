@@ -34,7 +34,7 @@ async fn g10_a_path_that_is_written_otherwise_leads_nowhere() {
             format!("//{id}/file"),
             format!("/{id}//file"),
             format!("/{id}/file/"),
-            format!("/{id}/file/..%2F..%2Fcatalog.sqlite"),
+            format!("/{id}/file/..%2F..%2Fmedia.sqlite"),
             format!("/{id}/file/thumb%00"),
             format!("/{id}/file/THUMB"),
             format!("/{id}/file;x=1"),

@@ -1,25 +1,25 @@
-//! The suite that every backend passes, over the embedded store on each of its engines.
+//! The conformance suite over a folder, an object store, and variants made ahead.
 
 use std::sync::Arc;
 
 use object_store::memory::InMemory as Objects;
 use tower_media::{store::MakeVariants, testkit::conformance};
 
-use crate::support::{Home, builder};
+use crate::support::{TestStore, builder};
 
 #[tokio::test]
-async fn a_folder_keeps_the_contract() {
-    conformance::run(&Home::new().await.store).await;
+async fn a_folder_passes_conformance() {
+    conformance::run(&TestStore::new().await.store).await;
 }
 
 #[tokio::test]
-async fn an_object_store_keeps_the_contract() {
+async fn an_object_store_passes_conformance() {
     let builder = builder().object_store(Arc::new(Objects::new()));
-    conformance::run(&Home::with(builder).await.store).await;
+    conformance::run(&TestStore::with(builder).await.store).await;
 }
 
 #[tokio::test]
-async fn variants_made_ahead_keep_the_contract() {
+async fn variants_made_ahead_pass_conformance() {
     let builder = builder().variants(MakeVariants::Ahead);
-    conformance::run(&Home::with(builder).await.store).await;
+    conformance::run(&TestStore::with(builder).await.store).await;
 }

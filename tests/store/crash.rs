@@ -1,4 +1,4 @@
-//! What a process that is killed leaves behind: a second process is, at random, under load.
+//! Crash safety: a child process is killed at random under load.
 
 use std::{
     collections::HashMap,
@@ -13,23 +13,23 @@ use tower_media::{MediaId, Store, backend::MediaBackend};
 
 use crate::support::{builder, files, keep, owner, read};
 
-/// Where the child works, if this process is one.
+/// Environment variable with the folder of the child process.
 const FOLDER: &str = "TOWER_MEDIA_CRASH_FOLDER";
 
-/// How often the child is killed: `CRASHES=300` for more.
+/// Number of kills: `CRASHES=300` for more.
 fn rounds() -> u64 {
     std::env::var("CRASHES").map_or(25, |rounds| rounds.parse().unwrap())
 }
 
-/// What the child acknowledged: the media, and the byte of which so many are its content.
+/// Acknowledged media by id, with the byte and the length of their content.
 type Acknowledged = HashMap<String, (u8, usize)>;
 
 fn content(byte: u8, length: usize) -> Vec<u8> {
     vec![byte; length]
 }
 
-/// Not a test of its own: the process that is killed. It uploads and removes, and says what is done
-/// only when it is.
+/// The child process that is killed. It uploads and deletes, and reports each operation after its
+/// acknowledgement.
 #[tokio::test]
 #[ignore = "needs a parent that kills it"]
 async fn victim() {
@@ -45,7 +45,7 @@ async fn victim() {
                 let media = keep(&store, content(byte, length), &ana).await;
                 say(&format!("kept {} {byte} {length}", media.id));
                 if turn % 4 == 3 {
-                    // From here on nobody may count on it.
+                    // From here on the media may be deleted.
                     say(&format!("removing {}", media.id));
                     store.delete(&ana, &media.id).await.unwrap();
                     say(&format!("removed {}", media.id));
@@ -71,7 +71,7 @@ fn start(folder: &Path) -> Child {
         .unwrap()
 }
 
-/// Kills the child once it has said so many lines, and returns all that it said.
+/// Kills the child after a number of lines, and returns all its lines.
 fn kill_after(lines: usize, mut child: Child) -> Vec<String> {
     let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut said = Vec::new();
@@ -81,7 +81,7 @@ fn kill_after(lines: usize, mut child: Child) -> Vec<String> {
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    // What it had said by then, a cut line excepted.
+    // Lines written before the kill, except a truncated one.
     said.extend(
         out.map_while(Result::ok).filter_map(|l| l.strip_prefix("victim: ").map(str::to_owned)),
     );
@@ -102,7 +102,7 @@ fn note(said: &[String], kept: &mut Acknowledged, removed: &mut Vec<String>) {
 }
 
 #[tokio::test]
-async fn r01_r02_what_was_acknowledged_survives_a_kill_at_any_moment() {
+async fn r01_r02_acknowledged_uploads_survive_kill_9() {
     let folder = tempfile::tempdir().unwrap();
     let (mut kept, mut removed) = (Acknowledged::new(), Vec::new());
     let mut random = StdRng::from_seed([7; 32]);
@@ -121,18 +121,18 @@ async fn r01_r02_what_was_acknowledged_survives_a_kill_at_any_moment() {
             let id = MediaId::from_trusted(id).unwrap();
             assert!(store.get(&id).await.is_err(), "round {round}: {id} was removed");
         }
-        store.sweep().await.unwrap();
+        store.collect_garbage().await.unwrap();
         let found = store.verify().await.unwrap();
         assert!(found.is_sound(), "round {round}: {found:?}");
-        assert_eq!(found.strays, 0, "round {round}: the sweep finds what a cut upload left");
+        assert_eq!(found.strays, 0, "round {round}: garbage of interrupted uploads is left");
         assert!(files(&folder.path().join("incoming")).is_empty());
         let stats = store.stats(&owner("ana")).await.unwrap();
         assert!(stats.count as usize >= kept.len());
-        // Keep the folder small: what was kept is removed every few rounds.
+        // Keeps the folder small.
         if round % 5 == 4 {
             store.erase_owner(&owner("ana")).await.unwrap();
-            store.sweep().await.unwrap();
-            assert!(files(&folder.path().join("blobs")).is_empty(), "nobody has anything any more");
+            store.collect_garbage().await.unwrap();
+            assert!(files(&folder.path().join("blobs")).is_empty(), "unreferenced blobs are left");
             kept.clear();
         }
     }

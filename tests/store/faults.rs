@@ -1,4 +1,4 @@
-//! Faults that come and go: a clear error, nothing half done, and service again without a restart.
+//! Faults that come and go: a clear error, no partial write, and recovery without a restart.
 
 use std::{error::Error as _, fs, sync::Arc, time::Duration};
 
@@ -6,19 +6,19 @@ use tower_media::{ErrorKind, Rendition, Store, backend::MediaBackend, media::Lis
 
 use crate::{
     faulty_store::{Fault, FaultyStore},
-    support::{Home, builder, keep, owner, picture, read, upload},
+    support::{TestStore, builder, keep, owner, picture, read, upload},
 };
 
-async fn over(store: &FaultyStore) -> Home {
+async fn over(store: &FaultyStore) -> TestStore {
     let builder = builder()
         .object_store(Arc::new(store.clone()))
         .idle_timeout(Duration::from_millis(250))
         .grace(Duration::ZERO);
-    Home::with(builder).await
+    TestStore::with(builder).await
 }
 
 #[tokio::test]
-async fn r04_a_store_that_errs_or_hangs_is_told_and_served_again_afterwards() {
+async fn r04_a_failing_object_store_is_reported_and_recovers() {
     let objects = FaultyStore::default();
     let home = over(&objects).await;
     let ana = owner("ana");
@@ -30,8 +30,11 @@ async fn r04_a_store_that_errs_or_hangs_is_told_and_served_again_afterwards() {
         for size in [10, 600_000, 12_000_000] {
             let failed = home.store.upload(&ana, upload(vec![1; size])).await.unwrap_err();
             assert_eq!(failed.kind(), kind, "{fault:?}: an upload of {size} bytes: {failed:?}");
-            let told = serde_json::to_string(&failed.problem()).unwrap();
-            assert!(!told.contains("secret") && !failed.to_string().contains("secret"), "{told}");
+            let output = serde_json::to_string(&failed.problem()).unwrap();
+            assert!(
+                !output.contains("secret") && !failed.to_string().contains("secret"),
+                "{output}"
+            );
         }
         for what in [Rendition::Original, Rendition::png(10)] {
             let failed = read(&home.store, &kept.id, what).await.unwrap_err();
@@ -39,21 +42,21 @@ async fn r04_a_store_that_errs_or_hangs_is_told_and_served_again_afterwards() {
         }
         let listed = home.store.list(&ana, &ListOptions::new()).await.unwrap().items;
         assert_eq!(listed, std::slice::from_ref(&kept));
-        home.store.sweep().await.unwrap_err();
+        home.store.collect_garbage().await.unwrap_err();
 
         objects.set(Fault::None);
         assert_eq!(read(&home.store, &kept.id, Rendition::Original).await.unwrap(), photo);
         read(&home.store, &kept.id, Rendition::png(10)).await.unwrap();
         let again = keep(&home.store, vec![1; 600_000], &ana).await;
         assert!(home.store.delete(&ana, &again.id).await.unwrap());
-        home.store.sweep().await.unwrap();
-        assert_eq!(home.store.verify().await.unwrap().strays, 0, "nothing half done is left");
+        home.store.collect_garbage().await.unwrap();
+        assert_eq!(home.store.verify().await.unwrap().strays, 0, "a partial write is left");
         assert!(home.files("incoming").is_empty());
     }
 }
 
 #[tokio::test]
-async fn r04_the_cause_is_kept_for_the_log() {
+async fn r04_the_error_keeps_its_source() {
     let objects = FaultyStore::default();
     let home = over(&objects).await;
     objects.set(Fault::Errs);
@@ -62,8 +65,8 @@ async fn r04_the_cause_is_kept_for_the_log() {
 }
 
 #[tokio::test]
-async fn r04_a_folder_that_cannot_be_written_to_is_told_and_served_again_afterwards() {
-    let home = Home::new().await;
+async fn r04_an_unwritable_folder_is_reported_and_recovers() {
+    let home = TestStore::new().await;
     let ana = owner("ana");
     let (incoming, aside) = (home.folder.path().join("incoming"), home.folder.path().join("aside"));
     fs::rename(&incoming, &aside).unwrap();
@@ -78,9 +81,9 @@ async fn r04_a_folder_that_cannot_be_written_to_is_told_and_served_again_afterwa
 }
 
 #[tokio::test]
-async fn r03_the_same_upload_many_times_at_once_is_one() {
+async fn r03_concurrent_equal_uploads_are_one() {
     let objects = FaultyStore::default();
-    for home in [Home::new().await, over(&objects).await] {
+    for home in [TestStore::new().await, over(&objects).await] {
         let ana = owner("ana");
         let photo = picture("exif-gps.jpg");
         let uploads = (0..64).map(|_| home.store.upload(&ana, upload(photo.clone())));
@@ -97,7 +100,7 @@ async fn r03_the_same_upload_many_times_at_once_is_one() {
     }
 }
 
-/// Not a test of its own: a process whose files may not grow beyond 1 MiB until it lifts that itself.
+/// The child process whose files are limited to 1 MiB until it lifts the limit itself.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 #[ignore = "needs a parent that limits its files"]
@@ -109,9 +112,9 @@ async fn confined() {
     for _ in 0..3 {
         let failed = store.upload(&ana, upload(vec![2; 5_000_000])).await.unwrap_err();
         assert_eq!(failed.kind(), ErrorKind::Unavailable, "{failed:?}");
-        let piece = |_| Ok::<_, tower_media::Error>(vec![3; 100_000].into());
-        let pieces = futures_util::stream::iter((0..50).map(piece));
-        let streamed = tower_media::Upload::from_stream(pieces).scope("me");
+        let chunk = |_| Ok::<_, tower_media::Error>(vec![3; 100_000].into());
+        let chunks = futures_util::stream::iter((0..50).map(chunk));
+        let streamed = tower_media::Upload::from_stream(chunks).scope("me");
         let failed = store.upload(&ana, streamed).await.unwrap_err();
         assert_eq!(failed.kind(), ErrorKind::Unavailable, "{failed:?}");
         assert_eq!(read(&store, &small.id, Rendition::Original).await.unwrap().len(), 600_000);
@@ -130,9 +133,9 @@ async fn confined() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn r04_a_disk_that_refuses_in_the_middle_of_a_file_is_told_and_served_again_afterwards() {
+fn r04_a_failed_write_is_reported_and_recovers() {
     let folder = tempfile::tempdir().unwrap();
-    // Without the signal, which would end the process, a write beyond the limit is an error.
+    // With the signal ignored, a write over the limit is an error.
     let confine = "trap '' XFSZ; ulimit -S -f 2048; exec \"$0\" \"$@\"";
     let said = std::process::Command::new("sh")
         .args(["-c", confine])
@@ -141,10 +144,10 @@ fn r04_a_disk_that_refuses_in_the_middle_of_a_file_is_told_and_served_again_afte
         .env("TOWER_MEDIA_CONFINED_FOLDER", folder.path())
         .output()
         .unwrap();
-    let told = String::from_utf8_lossy(&said.stdout);
+    let output = String::from_utf8_lossy(&said.stdout);
     assert!(
-        told.contains("confined: served again"),
-        "{told}{}",
+        output.contains("confined: served again"),
+        "{output}{}",
         String::from_utf8_lossy(&said.stderr)
     );
 }

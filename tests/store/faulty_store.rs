@@ -1,4 +1,4 @@
-//! An object store that fails on command.
+//! Object store with switchable faults.
 
 use std::{fmt, sync::Arc};
 
@@ -19,11 +19,11 @@ pub enum Fault {
     Errs,
     /// Does not answer.
     Hangs,
-    /// Keeps renditions waiting until this is over, and nothing else.
+    /// Blocks access to renditions until the fault is lifted.
     HoldsRenditions,
 }
 
-/// Objects in memory, behind a fault that can be set and lifted.
+/// Objects in memory behind a switchable fault.
 #[derive(Debug, Clone, Default)]
 pub struct FaultyStore {
     objects: Arc<InMemory>,

@@ -1,19 +1,19 @@
-//! A folder in use, of a newer version, or damaged; names and links in it.
+//! The folder: exclusive use, damage, names and links in it.
 
 use std::fs;
 
 use tower_media::{ErrorKind, Rendition, Store, backend::MediaBackend};
 
-use crate::support::{Home, keep, owner, picture, read};
+use crate::support::{TestStore, keep, owner, picture, read};
 
 #[tokio::test]
-async fn a_folder_in_use_says_so_and_is_free_afterwards() {
-    let home = Home::new().await;
+async fn a_folder_in_use_is_refused_until_released() {
+    let home = TestStore::new().await;
     let refused = Store::open(home.folder.path()).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Unavailable);
     assert!(refused.to_string().contains("in use by another process"), "{refused}");
 
-    let Home { folder, store } = home;
+    let TestStore { folder, store } = home;
     let kept = keep(&store, "hello", &owner("ana")).await;
     drop(store);
     let store = Store::open(folder.path()).await.unwrap();
@@ -21,27 +21,24 @@ async fn a_folder_in_use_says_so_and_is_free_afterwards() {
 }
 
 #[tokio::test]
-async fn a_folder_whose_database_is_damaged_says_so() {
+async fn a_damaged_database_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(
-        folder.path().join("catalog.sqlite"),
-        "this is not a database, but it is long enough",
-    )
-    .unwrap();
+    fs::write(folder.path().join("media.sqlite"), "this is not a database, but it is long enough")
+        .unwrap();
     let refused = Store::open(folder.path()).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Integrity, "{refused:?}");
 }
 
 #[tokio::test]
-async fn a_place_where_no_folder_can_be_is_refused() {
+async fn a_path_below_a_file_is_refused() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let refused = Store::open(file.path().join("below")).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Unavailable);
 }
 
 #[tokio::test]
-async fn p09_no_file_in_the_folder_is_named_by_a_client() {
-    let home = Home::new().await;
+async fn p09_clients_name_no_file_in_the_folder() {
+    let home = TestStore::new().await;
     let ana = owner("ana/../bob");
     let names = ["../../evil.jpg", "con", "a\0b", "\u{202e}gpj.exe", "🐈.jpg", &"x".repeat(10_000)];
     for (byte, name) in names.iter().enumerate() {
@@ -68,8 +65,8 @@ async fn p09_no_file_in_the_folder_is_named_by_a_client() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn p09_a_link_in_place_of_media_is_not_followed() {
-    let home = Home::new().await;
+async fn p09_a_symbolic_link_is_not_followed() {
+    let home = TestStore::new().await;
     let kept = keep(&home.store, picture("quad-noexif.jpg"), &owner("ana")).await;
     let secret = tempfile::NamedTempFile::new().unwrap();
     fs::write(secret.path(), picture("quad-noexif.jpg")).unwrap();

@@ -1,4 +1,4 @@
-//! Bounds that hold while an upload is read, and what a refused one leaves: nothing.
+//! Limits that hold while an upload is read; a refused upload leaves nothing.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use tower_media::{Error, ErrorKind, Owner, Upload, backend::MediaBackend, media::ListOptions};
 
-use crate::support::{Home, builder, keep, owner, upload};
+use crate::support::{TestStore, builder, keep, owner, upload};
 
 const MIB: usize = 1 << 20;
 
-fn pieces(count: usize, of: usize) -> impl futures_util::Stream<Item = Result<Bytes, Error>> {
+fn chunks(count: usize, of: usize) -> impl futures_util::Stream<Item = Result<Bytes, Error>> {
     stream::iter((0..count).map(move |n| Ok(Bytes::from(vec![n as u8; of]))))
 }
 
@@ -20,33 +20,33 @@ fn streamed(
     Upload::from_stream(stream).scope("me")
 }
 
-async fn assert_nothing_of(home: &Home, owner: &Owner) {
+async fn assert_nothing_of(home: &TestStore, owner: &Owner) {
     assert!(home.files("incoming").is_empty() && home.files("blobs").is_empty());
     assert!(home.store.list(owner, &ListOptions::new()).await.unwrap().items.is_empty());
     assert_eq!(home.store.stats(owner).await.unwrap().bytes, 0);
 }
 
 #[tokio::test]
-async fn p10_an_upload_beyond_the_limit_is_refused_while_it_is_read() {
-    let home = Home::with(builder().max_bytes(3 * MIB as u64)).await;
+async fn p10_size_limit_holds_while_reading() {
+    let home = TestStore::with(builder().max_bytes(3 * MIB as u64)).await;
     let ana = owner("ana");
-    // Without an end: only a limit that holds while reading can refuse it.
+    // The body never ends, so only a limit enforced while reading can refuse it.
     let endless = stream::repeat_with(|| Ok(Bytes::from(vec![0; 100_000])));
     let refused = home.store.upload(&ana, streamed(endless)).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::TooLarge);
     let refused = home.store.upload(&ana, upload(vec![0; 3 * MIB + 1])).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::TooLarge);
     assert_nothing_of(&home, &ana).await;
-    let most = home.store.upload(&ana, streamed(pieces(3, MIB))).await.unwrap();
+    let most = home.store.upload(&ana, streamed(chunks(3, MIB))).await.unwrap();
     assert_eq!(most.size, 3 * MIB as u64);
 }
 
 #[tokio::test]
-async fn p10_an_upload_that_breaks_off_anywhere_leaves_nothing() {
-    let home = Home::new().await;
+async fn p10_an_interrupted_upload_leaves_nothing() {
+    let home = TestStore::new().await;
     let ana = owner("ana");
     for whole in 0..40 {
-        let broken = pieces(whole, 64 << 10).chain(stream::once(async {
+        let broken = chunks(whole, 64 << 10).chain(stream::once(async {
             Err(Error::new(ErrorKind::InvalidInput, "the client went away"))
         }));
         home.store.upload(&ana, streamed(broken)).await.unwrap_err();
@@ -55,15 +55,15 @@ async fn p10_an_upload_that_breaks_off_anywhere_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn p10_an_upload_that_is_dropped_anywhere_leaves_nothing() {
-    let home = Home::new().await;
+async fn p10_a_dropped_upload_leaves_nothing() {
+    let home = TestStore::new().await;
     let ana = owner("ana");
     for whole in 0..40 {
-        let stalled = pieces(whole, 64 << 10).chain(stream::pending());
+        let stalled = chunks(whole, 64 << 10).chain(stream::pending());
         let upload = home.store.upload(&ana, streamed(stalled));
         assert!(tokio::time::timeout(Duration::from_millis(5), upload).await.is_err());
     }
-    // What was being written when its upload was dropped is deleted by whoever wrote it.
+    // A write that was running when its upload was dropped deletes the file afterwards.
     while !home.files("incoming").is_empty() {
         tokio::task::yield_now().await;
     }
@@ -71,10 +71,10 @@ async fn p10_an_upload_that_is_dropped_anywhere_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn p10_an_upload_that_stands_still_is_ended() {
-    let home = Home::with(builder().idle_timeout(Duration::from_millis(20))).await;
+async fn p10_an_idle_upload_is_ended() {
+    let home = TestStore::with(builder().idle_timeout(Duration::from_millis(20))).await;
     let ana = owner("ana");
-    let stalled = pieces(10, 64 << 10).chain(stream::pending());
+    let stalled = chunks(10, 64 << 10).chain(stream::pending());
     let ended = home.store.upload(&ana, streamed(stalled)).await.unwrap_err();
     assert_eq!(ended.kind(), ErrorKind::InvalidInput);
     assert!(ended.to_string().contains("20ms"), "{ended}");
@@ -82,8 +82,8 @@ async fn p10_an_upload_that_stands_still_is_ended() {
 }
 
 #[tokio::test]
-async fn r07_more_uploads_at_once_than_allowed_are_refused_at_once() {
-    let home = Home::with(builder().max_uploads(2)).await;
+async fn r07_uploads_over_the_limit_are_refused_at_once() {
+    let home = TestStore::with(builder().max_uploads(2)).await;
     let ana = owner("ana");
     let stalled = || home.store.upload(&ana, streamed(stream::pending().boxed()));
     let (mut first, mut second) = (Box::pin(stalled()), Box::pin(stalled()));
@@ -96,8 +96,8 @@ async fn r07_more_uploads_at_once_than_allowed_are_refused_at_once() {
 }
 
 #[tokio::test]
-async fn a_quota_is_shared_by_uploads_at_once_and_is_each_owners_own() {
-    let home = Home::with(builder().quota(MIB as u64)).await;
+async fn a_quota_is_per_owner_and_counts_concurrent_uploads() {
+    let home = TestStore::with(builder().quota(MIB as u64)).await;
     let (ana, bob) = (owner("ana"), owner("bob"));
     let uploads = (0..8).map(|n| home.store.upload(&ana, upload(vec![n; MIB / 4])));
     let results = futures_util::future::join_all(uploads).await;
@@ -107,7 +107,7 @@ async fn a_quota_is_shared_by_uploads_at_once_and_is_each_owners_own() {
     assert!(used <= MIB as u64 && used > 0, "{used}");
     keep(&home.store, vec![9; MIB], &bob).await;
 
-    // What was removed is free again.
+    // Deletion releases the quota.
     for media in home.store.list(&ana, &ListOptions::new()).await.unwrap().items {
         home.store.delete(&ana, &media.id).await.unwrap();
     }

@@ -1,16 +1,16 @@
-//! The store in the application's own process, through its public face.
+//! The store through its public API.
 
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "tests")]
 
 mod faulty_store;
 mod support;
 
-mod care;
 mod conformance;
 mod crash;
 mod faults;
 mod folder;
+mod images;
 mod limits;
+mod maintenance;
 mod owners;
-mod pictures;
 mod renditions;

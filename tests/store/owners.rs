@@ -1,10 +1,10 @@
-//! The same bytes of two people: neither learns of the other (promise P15).
+//! Equal bytes of two owners: neither learns of the other (promise P15).
 
 use tower_media::{Media, Rendition, backend::MediaBackend, media::Variant};
 
-use crate::support::{Home, keep, owner, picture, read, upload};
+use crate::support::{TestStore, keep, owner, picture, read, upload};
 
-/// A record without what must differ.
+/// A record without the fields that must differ.
 fn shape(mut media: Media) -> serde_json::Value {
     let id = media.id.to_string();
     media.created_at = std::time::SystemTime::UNIX_EPOCH;
@@ -13,8 +13,8 @@ fn shape(mut media: Media) -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn p15_the_first_and_the_second_owner_of_the_same_bytes_get_the_same_answer() {
-    let home = Home::new().await;
+async fn p15_second_owner_of_equal_bytes_gets_an_equal_response() {
+    let home = TestStore::new().await;
     for photo in [picture("exif-gps.jpg"), picture("garbage.jpg"), "text".into()] {
         let (ana, bob) = (owner("ana"), owner("bob"));
         let named = |name: &str| upload(photo.clone()).file_name(name);
@@ -34,8 +34,8 @@ async fn p15_the_first_and_the_second_owner_of_the_same_bytes_get_the_same_answe
 }
 
 #[tokio::test]
-async fn p15_renditions_that_one_owner_had_made_are_not_the_others() {
-    let home = Home::new().await;
+async fn p15_renditions_are_not_shared_between_owners() {
+    let home = TestStore::new().await;
     let (ana, bob) = (owner("ana"), owner("bob"));
     let photo = picture("plain-1000x700.jpg");
     let hers = keep(&home.store, photo.clone(), &ana).await;
@@ -49,8 +49,8 @@ async fn p15_renditions_that_one_owner_had_made_are_not_the_others() {
 }
 
 #[tokio::test]
-async fn p15_what_one_owner_removes_stays_with_the_other() {
-    let home = Home::new().await;
+async fn p15_deletion_by_one_owner_leaves_the_others_media() {
+    let home = TestStore::new().await;
     let (ana, bob) = (owner("ana"), owner("bob"));
     let photo = picture("quad-noexif.jpg");
     let hers = keep(&home.store, photo.clone(), &ana).await;

@@ -1,4 +1,4 @@
-//! Renditions: made once, kept, bounded, and never the original.
+//! Renditions: made once, cached, bounded, and never the original.
 
 use std::{fs, time::Duration};
 
@@ -9,20 +9,20 @@ use tower_media::{
     store::MakeVariants,
 };
 
-use crate::support::{Home, builder, keep, owner, picture, read};
+use crate::support::{TestStore, builder, keep, owner, picture, read};
 
 #[tokio::test]
-async fn a_rendition_is_made_once_and_then_read() {
-    let home = Home::new().await;
+async fn a_rendition_is_made_once_and_then_cached() {
+    let home = TestStore::new().await;
     let kept = keep(&home.store, picture("plain-1000x700.jpg"), &owner("ana")).await;
     let ask = || read(&home.store, &kept.id, Variant::Medium);
     let asked = futures_util::future::join_all((0..16).map(|_| ask())).await;
     let first = asked[0].as_ref().unwrap().clone();
     assert!(asked.into_iter().all(|answer| answer.unwrap() == first));
     let made = home.files("renditions");
-    assert_eq!(made.len(), 3, "all variants come from one decoding");
+    assert_eq!(made.len(), 3, "all variants come from one decode");
 
-    // It is read from where it was kept: the original is not needed any more.
+    // The cache answers: the original is not needed.
     fs::remove_dir_all(home.folder.path().join("blobs")).unwrap();
     assert_eq!(ask().await.unwrap(), first);
     read(&home.store, &kept.id, Variant::Thumbnail).await.unwrap();
@@ -33,8 +33,8 @@ async fn a_rendition_is_made_once_and_then_read() {
 }
 
 #[tokio::test]
-async fn a_rendition_that_is_lost_or_cut_is_made_anew() {
-    let home = Home::new().await;
+async fn a_missing_or_truncated_rendition_is_made_again() {
+    let home = TestStore::new().await;
     let kept = keep(&home.store, picture("plain-1000x700.jpg"), &owner("ana")).await;
     let whole = read(&home.store, &kept.id, Variant::Medium).await.unwrap();
     for file in home.files("renditions") {
@@ -46,8 +46,8 @@ async fn a_rendition_that_is_lost_or_cut_is_made_anew() {
 }
 
 #[tokio::test]
-async fn a_part_of_a_rendition_is_that_part() {
-    let home = Home::new().await;
+async fn a_range_of_a_cached_rendition_is_delivered() {
+    let home = TestStore::new().await;
     let kept = keep(&home.store, picture("plain-1000x700.jpg"), &owner("ana")).await;
     let whole = read(&home.store, &kept.id, Variant::Medium).await.unwrap();
     let options = DownloadOptions::from(Variant::Medium).with_range(ByteRange::Suffix(10));
@@ -57,8 +57,8 @@ async fn a_part_of_a_rendition_is_that_part() {
 }
 
 #[tokio::test]
-async fn p12_renditions_are_bounded_and_the_least_used_go_first() {
-    let home = Home::with(builder().max_rendition_bytes(20_000)).await;
+async fn p12_cached_renditions_are_bounded() {
+    let home = TestStore::with(builder().max_rendition_bytes(20_000)).await;
     let kept = keep(&home.store, picture("plain-1000x700.jpg"), &owner("ana")).await;
     for side in 100..160 {
         read(&home.store, &kept.id, Transform::new().with_width(side)).await.unwrap();
@@ -70,8 +70,8 @@ async fn p12_renditions_are_bounded_and_the_least_used_go_first() {
 }
 
 #[tokio::test]
-async fn p12_equal_meaning_is_one_stored_rendition() {
-    let home = Home::new().await;
+async fn p12_equal_transforms_share_one_rendition() {
+    let home = TestStore::new().await;
     let kept = keep(&home.store, picture("plain-1000x700.jpg"), &owner("ana")).await;
     let png = |quality| {
         Transform::new()
@@ -86,8 +86,8 @@ async fn p12_equal_meaning_is_one_stored_rendition() {
 }
 
 #[tokio::test]
-async fn p12_what_comes_to_the_same_for_a_picture_is_one_stored_rendition() {
-    let home = Home::new().await;
+async fn p12_equivalent_transforms_of_an_image_share_one_rendition() {
+    let home = TestStore::new().await;
     let kept = keep(&home.store, picture("plain-1000x700.jpg"), &owner("ana")).await;
     let whole = Transform::new();
     for asked in [whole, whole.with_width(5000), whole.with_height(6000), whole.with_width(1000)] {
@@ -99,8 +99,8 @@ async fn p12_what_comes_to_the_same_for_a_picture_is_one_stored_rendition() {
 }
 
 #[tokio::test]
-async fn p05_no_rendition_is_ever_the_original() {
-    let home = Home::new().await;
+async fn p05_a_rendition_is_never_the_original() {
+    let home = TestStore::new().await;
     let ana = owner("ana");
     for (name, kind) in [
         ("garbage.jpg", ErrorKind::Failed),
@@ -126,8 +126,8 @@ async fn p05_no_rendition_is_ever_the_original() {
 }
 
 #[tokio::test]
-async fn variants_made_ahead_are_there_once_it_is_ready() {
-    let home = Home::with(builder().variants(MakeVariants::Ahead)).await;
+async fn variants_made_ahead_exist_once_the_image_is_ready() {
+    let home = TestStore::with(builder().variants(MakeVariants::Ahead)).await;
     let ana = owner("ana");
     let photo = keep(&home.store, picture("plain-1000x700.jpg"), &ana).await;
     let broken = keep(&home.store, picture("truncated-half.jpg"), &ana).await;
@@ -146,7 +146,7 @@ async fn variants_made_ahead_are_there_once_it_is_ready() {
 }
 
 #[tokio::test]
-async fn variants_that_a_stopped_process_left_undone_are_made_by_the_next() {
+async fn pending_variants_are_made_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let builder = builder().variants(MakeVariants::Ahead);
     let store = builder.clone().open(folder.path()).await.unwrap();

@@ -1,4 +1,4 @@
-//! A store in a folder of its own, people, and pictures.
+//! A store in a temporary folder, owners and images.
 
 use std::{
     path::{Path, PathBuf},
@@ -13,19 +13,19 @@ use tower_media::{
     store::StoreBuilder,
 };
 
-/// A store that has all the time for pictures that a busy machine takes.
+/// A builder with a decode timeout that a busy machine can meet.
 pub fn builder() -> StoreBuilder {
-    let patient = ImageLimits::new().with_timeout(Duration::from_secs(120));
-    Store::builder().image_limits(patient)
+    let limits = ImageLimits::new().with_timeout(Duration::from_secs(120));
+    Store::builder().image_limits(limits)
 }
 
-/// A store that vanishes with this.
-pub struct Home {
+/// A store in a temporary folder.
+pub struct TestStore {
     pub folder: TempDir,
     pub store: Store,
 }
 
-impl Home {
+impl TestStore {
     pub async fn new() -> Self {
         Self::with(builder()).await
     }
@@ -36,7 +36,7 @@ impl Home {
         Self { folder, store }
     }
 
-    /// Every file below a folder of the store, but for the database.
+    /// All files below a folder of the store.
     pub fn files(&self, below: &str) -> Vec<PathBuf> {
         files(&self.folder.path().join(below))
     }

@@ -45,7 +45,7 @@ type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 const GRACE: Duration = Duration::from_secs(30);
 
 /// How often bytes are deleted that nobody refers to any more.
-const SWEEP: Duration = Duration::from_secs(10 * 60);
+const GC_INTERVAL: Duration = Duration::from_secs(10 * 60);
 
 /// The bounds of the durations in `/metrics`, in seconds.
 const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -164,7 +164,7 @@ async fn serve() -> Result<()> {
         .variants(MakeVariants::Ahead)
         .open(&settings.storage)
         .await?;
-    store.spawn_sweep(SWEEP);
+    store.spawn_gc(GC_INTERVAL);
 
     let who = if settings.keys.is_some() { "with a service key" } else { "without a key" };
     let folder = settings.storage.canonicalize()?;

@@ -1,6 +1,12 @@
-//! Blobs by key: in a folder of this machine, or in an object store.
+//! Blobs by key: in a local folder, or in an object store.
 
-use std::{fmt, ops::Range, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    ops::Range,
+    path::{self, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
 use object_store::{
@@ -9,186 +15,188 @@ use object_store::{
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::disk::{self, Found, PIECE};
-use crate::store::{
-    folder::Folder,
-    spool::{Content, not_written},
-};
+use super::persist::{self, BlobRead, BlobSource, CHUNK_SIZE, not_written};
 use crate::{
     error::{Error, ErrorKind, Result},
     id::{ContentHash, MediaId},
     util::byte_stream::with_idle_timeout,
 };
 
-const CONTENTS: &str = "blobs";
+const BLOBS: &str = "blobs";
 const RENDITIONS: &str = "renditions";
 
-/// Where the bytes of a content are.
-pub(crate) fn content_key(hash: ContentHash) -> Path {
+/// The key of a blob.
+pub(crate) fn blob_key(hash: ContentHash) -> Path {
     let hash = hash.to_string();
-    Path::from_iter([CONTENTS, &hash[..2], &hash[2..]])
+    Path::from_iter([BLOBS, &hash[..2], &hash[2..]])
 }
 
-/// The content that a key is for, if it is one of [`content_key`].
-pub(crate) fn content_of(key: &Path) -> Option<ContentHash> {
+/// The hash in a key of [`blob_key`].
+pub(crate) fn parse_blob_key(key: &Path) -> Option<ContentHash> {
     let parts: Vec<_> = key.parts().collect();
     let [_, first, rest] = &parts[..] else { return None };
     format!("{}{}", first.as_ref(), rest.as_ref()).parse().ok()
 }
 
-/// Where the renditions of media are.
-pub(crate) fn renditions_key(id: &MediaId) -> Path {
+/// The prefix of all renditions of one media item.
+pub(crate) fn renditions_prefix(id: &MediaId) -> Path {
     Path::from_iter([RENDITIONS, id.as_ref()])
 }
 
-/// The rendition that a key is for: of which media, and its own key.
-pub(crate) fn rendition_of(key: &Path) -> Option<(MediaId, String)> {
+/// The key of one rendition.
+pub(crate) fn rendition_key(id: &MediaId, key: &str) -> Path {
+    renditions_prefix(id).join(key)
+}
+
+/// The media id and the rendition's own key in a key of [`rendition_key`].
+pub(crate) fn parse_rendition_key(key: &Path) -> Option<(MediaId, String)> {
     let parts: Vec<_> = key.parts().collect();
     let [_, id, key] = &parts[..] else { return None };
     Some((MediaId::from_trusted(id.as_ref()).ok()?, key.as_ref().to_owned()))
 }
 
-/// Where all contents are.
-pub(crate) fn contents_key() -> Path {
-    Path::from(CONTENTS)
+/// The prefix of all blobs.
+pub(crate) fn all_blobs_prefix() -> Path {
+    Path::from(BLOBS)
 }
 
-/// Where all renditions are.
-pub(crate) fn all_renditions_key() -> Path {
+/// The prefix of all renditions.
+pub(crate) fn all_renditions_prefix() -> Path {
     Path::from(RENDITIONS)
 }
 
-/// Bytes by key.
+/// Blobs and renditions by key.
 #[derive(Clone)]
 pub(crate) struct Blobs {
     store: Arc<dyn ObjectStore>,
-    /// The same as `store`, where that is a folder.
+    /// The same as `store`, if that is a local folder.
     local: Option<LocalFileSystem>,
-    /// How long the store may be silent.
-    patience: Duration,
+    idle_timeout: Duration,
 }
 
 impl fmt::Debug for Blobs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // What a store shows of itself may hold its keys.
+        // The `Debug` output of a store may contain its credentials.
         f.debug_struct("Blobs").field("local", &self.local.is_some()).finish_non_exhaustive()
     }
 }
 
 impl Blobs {
-    pub(crate) fn in_folder(folder: &Folder, patience: Duration) -> Result<Self> {
-        let local = LocalFileSystem::new_with_prefix(folder.root()).map_err(failed)?;
-        Ok(Self { store: Arc::new(local.clone()), local: Some(local), patience })
+    pub(crate) fn in_folder(root: &path::Path, idle_timeout: Duration) -> Result<Self> {
+        let local = LocalFileSystem::new_with_prefix(root).map_err(failed)?;
+        Ok(Self { store: Arc::new(local.clone()), local: Some(local), idle_timeout })
     }
 
-    pub(crate) fn in_store(store: Arc<dyn ObjectStore>, patience: Duration) -> Self {
-        Self { store, local: None, patience }
+    pub(crate) fn in_store(store: Arc<dyn ObjectStore>, idle_timeout: Duration) -> Self {
+        Self { store, local: None, idle_timeout }
     }
 
-    /// Puts bytes in their place, whatever was there before. Once this has returned they are durable.
-    pub(crate) async fn place(&self, key: &Path, content: Content) -> Result<()> {
+    /// Stores bytes under the key, replacing what was there. They are durable once this returns.
+    pub(crate) async fn put(&self, key: &Path, source: BlobSource) -> Result<()> {
         match &self.local {
             Some(local) => {
-                let place = local.path_to_filesystem(key).map_err(failed)?;
+                let destination = local.path_to_filesystem(key).map_err(failed)?;
                 let incoming = local.path_to_filesystem(&Path::from("incoming")).map_err(failed)?;
-                disk::place(content, incoming, place).await
+                persist::persist(source, incoming, destination).await
             }
-            None => match content {
-                Content::Memory(bytes) => {
-                    self.soon(self.store.put(key, bytes.into()), failed).await.map(drop)
+            None => match source {
+                BlobSource::Memory(bytes) => {
+                    self.with_timeout(self.store.put(key, bytes.into()), failed).await.map(drop)
                 }
-                Content::File(path) => self.send(key, path.to_path_buf()).await,
+                BlobSource::File(path) => self.put_file(key, path.to_path_buf()).await,
             },
         }
     }
 
-    /// Sends a file in parts.
-    async fn send(&self, key: &Path, path: PathBuf) -> Result<()> {
+    /// Stores a file, in several parts if it is large.
+    async fn put_file(&self, key: &Path, path: PathBuf) -> Result<()> {
         let mut file = tokio::fs::File::open(path).await.map_err(not_written)?;
         let mut writer = BufWriter::new(self.store.clone(), key.clone());
         let sent = async {
-            let mut piece = vec![0; PIECE];
+            let mut chunk = vec![0; CHUNK_SIZE];
             loop {
-                match file.read(&mut piece).await.map_err(not_written)? {
-                    0 => break self.soon(writer.shutdown(), not_written).await,
-                    read => self.soon(writer.write_all(&piece[..read]), not_written).await?,
+                match file.read(&mut chunk).await.map_err(not_written)? {
+                    0 => break self.with_timeout(writer.shutdown(), not_written).await,
+                    read => {
+                        self.with_timeout(writer.write_all(&chunk[..read]), not_written).await?
+                    }
                 }
             }
         };
         let sent = sent.await;
         if sent.is_err() {
-            // What was sent stays without a name if this fails as well; stores throw such parts away.
-            let _ = tokio::time::timeout(self.patience, writer.abort()).await;
+            // If this fails too, the parts stay incomplete, and the store expires them.
+            let _ = tokio::time::timeout(self.idle_timeout, writer.abort()).await;
         }
         sent
     }
 
-    /// The file that lies under the key, if this is a folder.
-    pub(crate) fn file(&self, key: &Path) -> Result<Option<PathBuf>> {
+    /// The path of the file under the key, if blobs are in a local folder.
+    pub(crate) fn local_path(&self, key: &Path) -> Result<Option<PathBuf>> {
         let Some(local) = &self.local else { return Ok(None) };
         local.path_to_filesystem(key).map(Some).map_err(failed)
     }
 
-    /// Opens what lies under the key, or a part of it; nothing if there is nothing.
+    /// Opens the blob under the key, or a range of it; `None` if it is missing.
     pub(crate) async fn open(
         &self,
         key: &Path,
         range: Option<Range<u64>>,
-    ) -> Result<Option<Found>> {
-        if let Some(path) = self.file(key)? {
-            return disk::open(path, range).await;
+    ) -> Result<Option<BlobRead>> {
+        if let Some(path) = self.local_path(key)? {
+            return persist::open(path, range).await;
         }
         let options = GetOptions::new().with_range(range.map(GetRange::Bounded));
-        let got = match self.soon(self.store.get_opts(key, options), failed).await {
+        let got = match self.with_timeout(self.store.get_opts(key, options), failed).await {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             got => got?,
         };
         let size = got.meta.size;
-        let pieces = got.into_stream().map_err(failed).boxed();
-        Ok(Some(Found { size, pieces: with_idle_timeout(self.patience, pieces, silent) }))
+        let chunks = got.into_stream().map_err(failed).boxed();
+        Ok(Some(BlobRead { size, chunks: with_idle_timeout(self.idle_timeout, chunks, timed_out) }))
     }
 
-    /// Deletes what lies under the key, if anything does.
+    /// Deletes the blob under the key, if there is one.
     pub(crate) async fn delete(&self, key: &Path) -> Result<()> {
-        match self.soon(self.store.delete(key), failed).await {
+        match self.with_timeout(self.store.delete(key), failed).await {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             deleted => deleted,
         }
     }
 
-    /// Deletes everything below the key.
-    pub(crate) async fn delete_all(&self, below: &Path) -> Result<()> {
-        let keys: Vec<ObjectMeta> = self.list(below).try_collect().await?;
+    /// Deletes everything under a prefix.
+    pub(crate) async fn delete_all(&self, prefix: &Path) -> Result<()> {
+        let keys: Vec<ObjectMeta> = self.list(prefix).try_collect().await?;
         for found in keys {
             self.delete(&found.location).await?;
         }
         if let Some(local) = &self.local {
-            // The folder itself; it is no matter if somebody is just putting something into it.
-            let path = local.path_to_filesystem(below).map_err(failed)?;
+            // The folder itself, unless a concurrent write has put something into it.
+            let path = local.path_to_filesystem(prefix).map_err(failed)?;
             let _ = tokio::fs::remove_dir(path).await;
         }
         Ok(())
     }
 
-    /// Lists everything below the key.
-    pub(crate) fn list(&self, below: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.store.list(Some(below)).map_err(failed).boxed()
+    /// Lists everything under a prefix.
+    pub(crate) fn list(&self, prefix: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.store.list(Some(prefix)).map_err(failed).boxed()
     }
 
-    async fn soon<T, E>(
+    async fn with_timeout<T, E>(
         &self,
         call: impl Future<Output = Result<T, E>>,
         failed: fn(E) -> Error,
     ) -> Result<T> {
-        match tokio::time::timeout(self.patience, call).await {
+        match tokio::time::timeout(self.idle_timeout, call).await {
             Ok(answer) => answer.map_err(failed),
-            Err(_) => Err(silent(self.patience)),
+            Err(_) => Err(timed_out(self.idle_timeout)),
         }
     }
 }
 
-fn silent(patience: Duration) -> Error {
-    Error::timeout("the object store", patience)
+fn timed_out(idle_timeout: Duration) -> Error {
+    Error::timeout("the object store", idle_timeout)
 }
 
 fn failed(error: object_store::Error) -> Error {
@@ -199,9 +207,12 @@ fn failed(error: object_store::Error) -> Error {
         }
         _ => ErrorKind::Unavailable,
     };
-    Error::new(kind, "the store of the media's bytes failed").with_source(error)
+    Error::new(kind, "the object store failed").with_source(error)
 }
 
 pub(crate) fn damaged() -> Error {
-    Error::new(ErrorKind::Integrity, "the media's bytes are not those that were uploaded")
+    Error::new(
+        ErrorKind::Integrity,
+        "the stored bytes do not match their hash; upload the same file again to restore them",
+    )
 }

@@ -1,11 +1,12 @@
-//! Blobs by key: in a folder of this machine, or in an object store.
+//! Content-addressed blobs: in a local folder, or in an object store.
 
 mod blob_store;
-mod disk;
+mod persist;
 
-pub(crate) use self::disk::Found;
-
-pub(crate) use self::blob_store::{
-    Blobs, all_renditions_key, content_key, content_of, contents_key, damaged, rendition_of,
-    renditions_key,
+pub(super) use self::{
+    blob_store::{
+        Blobs, all_blobs_prefix, all_renditions_prefix, blob_key, damaged, parse_blob_key,
+        parse_rendition_key, rendition_key, renditions_prefix,
+    },
+    persist::{BlobRead, BlobSource, new_temp_file, not_written},
 };

@@ -1,14 +1,14 @@
-//! The trait that a database engine implements.
+//! Trait of a database engine: one supertrait for each subject, so that an engine implements each beside its SQL.
 
 use std::{fmt, time::SystemTime};
 
 use futures_util::future::BoxFuture;
 
-use super::{Content, ContentLock, Entry, Listing, Matches, RenditionRow, Row};
+use super::{BlobRow, ContentLock, Listing, Matches, MediaRow, NewMedia, RenditionRow};
 use crate::{
     error::Result,
     id::{ContentHash, MediaId},
-    media::{ListOptions, MediaStats, MediaStatus, Metadata, SearchOptions},
+    media::{ListOptions, MediaStats, MediaStatus, SearchOptions},
     owner::{Owner, Scope},
     ownership::{OwnershipQuestion, OwnershipStatus},
 };
@@ -17,35 +17,43 @@ use crate::{
 ///
 /// # Cancellation safety
 ///
-/// A change whose caller goes away is made whole or not at all.
+/// A write whose future is dropped is applied completely or not at all.
 ///
 /// # Errors
 ///
 /// All methods: [`Unavailable`](crate::ErrorKind::Unavailable) while the database is locked, full, or
-/// cannot be reached, and [`Integrity`](crate::ErrorKind::Integrity) when it is damaged. Nothing is
-/// changed then, and once the fault has ended the next call works.
-pub(crate) trait Database: fmt::Debug + Send + Sync + 'static {
-    /// Waits until nobody else works on this content, and keeps it until the guard is dropped.
+/// unreachable, [`Timeout`](crate::ErrorKind::Timeout) for a query past its deadline, and
+/// [`Integrity`](crate::ErrorKind::Integrity) if the database is damaged. A failed write changes nothing,
+/// and once the fault has ended the next call works.
+pub(crate) trait Database:
+    OwnershipQueries
+    + UploadQueries
+    + ListQueries
+    + DeleteQueries
+    + BlobQueries
+    + RenditionQueries
+    + fmt::Debug
+    + Send
+    + Sync
+    + 'static
+{
+    /// Locks a content hash until the guard is dropped.
     fn lock(&self, hash: ContentHash) -> BoxFuture<'_, Result<ContentLock>>;
 
-    /// Notes that bytes are about to be placed, so that a sweep finds them if no row comes to have
-    /// them. Not on the disk before the next durable change is.
-    fn mark_pending(&self, hash: ContentHash) -> BoxFuture<'_, Result<()>>;
-
-    /// Gives an owner some content in a scope. On the disk when this returns.
-    ///
-    /// What the owner has already keeps its id, name and date, and counts in the new scope as well;
-    /// only after [`MediaStatus::Failed`] does it become what the entry says.
+    /// Verifies the whole database: pages, references and totals. Slow; blocks no other call.
     ///
     /// # Errors
     ///
-    /// [`TooLarge`](crate::ErrorKind::TooLarge) if the owner would have more bytes than `quota`;
-    /// nothing is changed then.
-    fn insert(&self, entry: Entry, quota: Option<u64>) -> BoxFuture<'_, Result<Row>>;
+    /// [`Integrity`](crate::ErrorKind::Integrity) for an inconsistency; the source names it.
+    fn check(&self) -> BoxFuture<'_, Result<()>>;
 
-    /// Returns a row.
-    fn get<'a>(&'a self, id: &'a MediaId) -> BoxFuture<'a, Result<Option<Row>>>;
+    /// Applies the writes that were submitted before and closes the database. Later calls are
+    /// [`Unavailable`](crate::ErrorKind::Unavailable).
+    fn close(&self) -> BoxFuture<'_, Result<()>>;
+}
 
+/// The ownership query.
+pub(crate) trait OwnershipQueries {
     /// See [`Ownership::owned`](crate::Ownership::owned).
     fn owned<'a>(
         &'a self,
@@ -57,12 +65,49 @@ pub(crate) trait Database: fmt::Debug + Send + Sync + 'static {
         &'a self,
         question: &'a OwnershipQuestion<'_>,
     ) -> BoxFuture<'a, Result<Vec<OwnershipStatus>>>;
+}
 
-    /// Lists what an owner has, newest first.
+/// Writes of an upload and of its processing.
+pub(crate) trait UploadQueries {
+    /// Records that a blob is about to be written, so that garbage collection finds it if no media row
+    /// follows. Durable together with the next durable write.
+    fn mark_pending(&self, hash: ContentHash) -> BoxFuture<'_, Result<()>>;
+
+    /// Inserts media of an owner in a scope. Durable when this returns.
+    ///
+    /// Content that the owner already has keeps its id, file name and date and is added to the scope; only
+    /// a [`MediaStatus::Failed`] row takes status, metadata, EXIF and type of the new upload.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a page token that was never given out.
+    /// [`TooLarge`](crate::ErrorKind::TooLarge) if the owner would exceed `quota` bytes; nothing is
+    /// changed then.
+    fn insert(&self, media: NewMedia, quota: Option<u64>) -> BoxFuture<'_, Result<MediaRow>>;
+
+    /// Sets the processing status. Returns whether the row exists.
+    fn set_status<'a>(
+        &'a self,
+        id: &'a MediaId,
+        status: MediaStatus,
+    ) -> BoxFuture<'a, Result<bool>>;
+
+    /// Returns up to `limit` ids that are [`MediaStatus::Processing`], oldest first.
+    fn processing(&self, limit: usize) -> BoxFuture<'_, Result<Vec<MediaId>>>;
+}
+
+/// Single rows, lists, searches and totals.
+pub(crate) trait ListQueries {
+    /// Returns one media row.
+    fn get<'a>(&'a self, id: &'a MediaId) -> BoxFuture<'a, Result<Option<MediaRow>>>;
+
+    /// Returns one row with this content hash, regardless of owner; stable until that row is deleted.
+    fn find_by_hash(&self, hash: ContentHash) -> BoxFuture<'_, Result<Option<MediaRow>>>;
+
+    /// Lists an owner's media, newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an unknown page token.
     fn list<'a>(
         &'a self,
         owner: &'a Owner,
@@ -76,24 +121,24 @@ pub(crate) trait Database: fmt::Debug + Send + Sync + 'static {
         options: &'a SearchOptions,
     ) -> BoxFuture<'a, Result<Matches>>;
 
-    /// Returns a row of this content, whoever has it: the same as long as it is there.
-    fn find_by_hash(&self, hash: ContentHash) -> BoxFuture<'_, Result<Option<Row>>>;
-
-    /// Counts what an owner has.
+    /// Returns the number of an owner's media and of their bytes.
     fn stats<'a>(&'a self, owner: &'a Owner) -> BoxFuture<'a, Result<MediaStats>>;
+}
 
-    /// Removes a row of an owner and returns what it was. On the disk when this returns.
+/// Deletion of media rows.
+pub(crate) trait DeleteQueries {
+    /// Deletes an owner's media row and returns it. Durable when this returns.
     ///
-    /// Content that nobody has any more becomes an orphan; renditions are left to
-    /// [`removed`](Self::removed).
+    /// A blob that no other row refers to becomes an orphan; renditions are left to
+    /// [`removed`](RenditionQueries::removed).
     fn delete<'a>(
         &'a self,
         owner: &'a Owner,
         id: &'a MediaId,
-    ) -> BoxFuture<'a, Result<Option<Row>>>;
+    ) -> BoxFuture<'a, Result<Option<MediaRow>>>;
 
-    /// Removes a row from one scope of an owner, and the row itself with its last scope. Returns whether
-    /// the row was in the scope, and whether it is deleted. Durable when this returns.
+    /// Removes media from one scope of an owner, and deletes the row together with its last scope. Returns
+    /// whether the media was in the scope, and whether the row is deleted. Durable when this returns.
     fn delete_from_scope<'a>(
         &'a self,
         owner: &'a Owner,
@@ -101,96 +146,80 @@ pub(crate) trait Database: fmt::Debug + Send + Sync + 'static {
         scope: &'a Scope,
     ) -> BoxFuture<'a, Result<(bool, bool)>>;
 
-    /// Removes all that is known of an owner, the owner included, and returns the ids that went. On
-    /// the disk when this returns.
+    /// Deletes an owner with all media, and returns the ids. Durable when this returns.
     ///
-    /// A large library goes in several steps. Called off in between, what is left is there whole.
+    /// # Cancellation safety
+    ///
+    /// A large library is deleted in batches. If the future is dropped in between, the remaining media are
+    /// intact.
     fn erase_owner<'a>(&'a self, owner: &'a Owner) -> BoxFuture<'a, Result<Vec<MediaId>>>;
+}
 
-    /// Notes how far processing has come, and what it found. Returns whether there is such a row.
-    fn set_status<'a>(
-        &'a self,
-        id: &'a MediaId,
-        status: MediaStatus,
-        metadata: Option<Metadata>,
-    ) -> BoxFuture<'a, Result<bool>>;
-
-    /// Returns up to `limit` ids that are [`MediaStatus::Processing`], the oldest first.
-    fn processing(&self, limit: usize) -> BoxFuture<'_, Result<Vec<MediaId>>>;
-
-    /// Returns up to `limit` contents that nobody has had since then or longer, the longest left first.
+/// Which blobs are referenced, and which are orphans.
+pub(crate) trait BlobQueries {
+    /// Returns up to `limit` blobs that have been unreferenced since `before` or earlier, oldest first.
     fn orphans(&self, before: SystemTime, limit: usize) -> BoxFuture<'_, Result<Vec<ContentHash>>>;
 
-    /// Returns whether nobody has this content. Only true for as long as it is [locked](Self::lock).
+    /// Returns whether no media row refers to this blob. Holds only while it is [locked](Database::lock).
     fn is_orphan(&self, hash: ContentHash) -> BoxFuture<'_, Result<bool>>;
 
-    /// Forgets an orphan whose bytes are gone, or that has found an owner. Returns whether nobody has
-    /// the content.
+    /// Removes the orphan record of a deleted or referenced blob. Returns whether the blob is unreferenced.
     fn forget_orphan(&self, hash: ContentHash) -> BoxFuture<'_, Result<bool>>;
 
-    /// Returns those of the contents that somebody has or that are orphans.
+    /// Returns those of `hashes` that are referenced by media or recorded as orphans.
     fn existing<'a>(&'a self, hashes: &'a [ContentHash])
     -> BoxFuture<'a, Result<Vec<ContentHash>>>;
 
-    /// Returns up to `limit` of the contents that somebody has, in the order of their hashes.
+    /// Returns up to `limit` referenced blobs after `after`, ordered by hash.
     fn referenced_blobs(
         &self,
         after: Option<ContentHash>,
         limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<Content>>>;
+    ) -> BoxFuture<'_, Result<Vec<BlobRow>>>;
+}
 
-    /// Returns a stored rendition of media that is there.
+/// Stored renditions and their last use.
+pub(crate) trait RenditionQueries {
+    /// Returns a stored rendition of existing media.
     fn rendition<'a>(
         &'a self,
         id: &'a MediaId,
         key: &'a str,
     ) -> BoxFuture<'a, Result<Option<RenditionRow>>>;
 
-    /// Notes a stored rendition, in the place of one with the same key. Returns whether the media is
-    /// there; if it is not, nothing is noted.
+    /// Records a stored rendition, replacing one with the same key. Returns whether the media exists;
+    /// otherwise nothing is recorded.
     fn keep_rendition<'a>(
         &'a self,
         id: &'a MediaId,
         rendition: RenditionRow,
     ) -> BoxFuture<'a, Result<bool>>;
 
-    /// Notes that a rendition is in use, unless that was noted within the hour.
+    /// Records a use of a rendition, at most once an hour.
     fn touch_rendition<'a>(
         &'a self,
         id: &'a MediaId,
         rendition: &'a RenditionRow,
     ) -> BoxFuture<'a, Result<()>>;
 
-    /// Returns how many bytes all renditions take.
+    /// Returns the size of all stored renditions, in bytes.
     fn rendition_bytes(&self) -> BoxFuture<'_, Result<u64>>;
 
-    /// Returns up to `limit` renditions, those first that have not been used for longest.
+    /// Returns up to `limit` renditions, least recently used first.
     fn least_recently_used(
         &self,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<(MediaId, RenditionRow)>>>;
 
-    /// Forgets one rendition, or with no key all of them, and that the media was
-    /// [removed](Self::removed).
+    /// Removes the record of one rendition, or of all renditions if `key` is `None`; with the last one also
+    /// the record that the media was [removed](Self::removed).
     fn forget_renditions<'a>(
         &'a self,
         id: &'a MediaId,
         key: Option<&'a str>,
     ) -> BoxFuture<'a, Result<()>>;
 
-    /// Returns up to `limit` ids that were removed by then and whose renditions were not
-    /// [forgotten](Self::forget_renditions), the longest gone first.
+    /// Returns up to `limit` ids of media that were deleted by `before` and still have rendition records,
+    /// oldest first. See [`forget_renditions`](Self::forget_renditions).
     fn removed(&self, before: SystemTime, limit: usize) -> BoxFuture<'_, Result<Vec<MediaId>>>;
-
-    /// Reads everything and compares it with itself. Takes time, and keeps nobody waiting.
-    ///
-    /// # Errors
-    ///
-    /// [`Integrity`](crate::ErrorKind::Integrity) if something does not fit together; the source says
-    /// what.
-    fn check(&self) -> BoxFuture<'_, Result<()>>;
-
-    /// Finishes what was begun and closes the database. Later calls are
-    /// [`Unavailable`](crate::ErrorKind::Unavailable).
-    fn close(&self) -> BoxFuture<'_, Result<()>>;
 }

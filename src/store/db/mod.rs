@@ -1,6 +1,6 @@
-//! The rows of a store: ownership, scopes, renditions, and which blobs are unreferenced.
+//! Rows of a store: ownership, scopes, renditions, and which blobs are unreferenced.
 //!
-//! [`Database`] is the trait that an engine implements; [`SqliteDatabase`] is the engine there is.
+//! [`Database`] is the trait of an engine, one supertrait for each subject; [`SqliteDatabase`] implements it.
 
 mod content_lock;
 mod database;
@@ -11,7 +11,10 @@ mod tests;
 
 pub(crate) use self::{
     content_lock::ContentLock,
-    database::Database,
-    records::{Content, Entry, Listing, Matches, RenditionRow, Row},
+    database::{
+        BlobQueries, Database, DeleteQueries, ListQueries, OwnershipQueries, RenditionQueries,
+        UploadQueries,
+    },
+    records::{BlobRow, Listing, Matches, MediaRow, NewMedia, OwnerRow, RenditionRow},
     sqlite::SqliteDatabase,
 };

@@ -1,16 +1,16 @@
-//! What a row says.
+//! Records of the database, independent of the engine.
 
 use std::time::SystemTime;
 
 use crate::{
     id::{ContentHash, MediaId},
-    media::{Exif, MediaStatus, Metadata},
+    media::{Exif, MediaStats, MediaStatus, Metadata},
     owner::{Owner, Scope},
 };
 
-/// What is to be known of an upload.
+/// An upload whose bytes are stored, to be inserted.
 #[derive(Debug, Clone)]
-pub(crate) struct Entry {
+pub(crate) struct NewMedia {
     pub(crate) owner: Owner,
     pub(crate) scope: Scope,
     pub(crate) hash: ContentHash,
@@ -22,9 +22,9 @@ pub(crate) struct Entry {
     pub(crate) exif: Option<Exif>,
 }
 
-/// What is known of one owner's media.
+/// One media item of one owner.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Row {
+pub(crate) struct MediaRow {
     pub(crate) id: MediaId,
     pub(crate) owner: Owner,
     pub(crate) hash: ContentHash,
@@ -38,28 +38,36 @@ pub(crate) struct Row {
     pub(crate) created_at: SystemTime,
 }
 
-/// A page of rows, and the token of the next one.
+/// An owner: the row number, the number of media ever uploaded, and the current totals.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct OwnerRow {
+    pub(crate) number: i64,
+    pub(crate) arrivals: i64,
+    pub(crate) stats: MediaStats,
+}
+
+/// A page of rows, and the token of the next page.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Listing {
-    pub(crate) rows: Vec<Row>,
+    pub(crate) rows: Vec<MediaRow>,
     pub(crate) next: Option<String>,
 }
 
-/// A page of a search, and how many rows there are on all of them.
+/// A page of a search, and the number of matches on all pages.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Matches {
-    pub(crate) rows: Vec<Row>,
+    pub(crate) rows: Vec<MediaRow>,
     pub(crate) total: u64,
 }
 
-/// Bytes that somebody has.
+/// A blob that at least one media row refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Content {
+pub(crate) struct BlobRow {
     pub(crate) hash: ContentHash,
     pub(crate) size: u64,
 }
 
-/// A stored rendition of one row. Renditions are never shared between rows (promise P15).
+/// A stored rendition of one media row. Renditions are never shared between rows (promise P15).
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct RenditionRow {
     pub(crate) key: String,

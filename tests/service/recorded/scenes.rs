@@ -95,7 +95,7 @@ pub async fn legacy() -> Stage {
 }
 
 async fn forget_types(folder: &Path) {
-    let options = SqliteConnectOptions::new().filename(folder.join("catalog.sqlite"));
+    let options = SqliteConnectOptions::new().filename(folder.join("media.sqlite"));
     let mut rows = SqliteConnection::connect_with(&options).await.unwrap();
     let forget = "UPDATE media SET mime_type = 'application/octet-stream'
                   WHERE owner IN (SELECT number FROM owners WHERE subject = 'somebody')";

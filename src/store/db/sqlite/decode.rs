@@ -1,18 +1,18 @@
-//! Values as the database holds them.
+//! Conversions between rows and values.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqlx::{Decode, Row as _, Sqlite, Type, sqlite::SqliteRow};
 
-use crate::store::db::records::{Content, RenditionRow, Row};
 use crate::{
     error::Result,
     id::{ContentHash, MediaId},
-    media::{Exif, MediaStatus, Metadata},
+    media::{Exif, MediaStats, MediaStatus, Metadata},
     owner::Owner,
+    store::db::{BlobRow, MediaRow, OwnerRow, RenditionRow},
 };
 
-/// Milliseconds since 1970. A clock before that counts as then.
+/// Milliseconds since 1970; an earlier time is 0.
 pub(super) fn to_millis(time: SystemTime) -> i64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
@@ -22,12 +22,12 @@ pub(super) fn now() -> i64 {
     to_millis(SystemTime::now())
 }
 
-/// A size as SQLite counts it. Nothing has more than 2⁶³ bytes.
+/// A size as a SQLite integer, saturating at 2⁶³ − 1.
 pub(super) fn to_integer(size: u64) -> i64 {
     i64::try_from(size).unwrap_or(i64::MAX)
 }
 
-/// The tenant's column: empty for none.
+/// The tenant column: empty for an owner without tenant.
 pub(super) fn tenant(owner: &Owner) -> &str {
     owner.tenant().unwrap_or_default()
 }
@@ -40,13 +40,18 @@ pub(super) fn status(status: MediaStatus) -> &'static str {
     }
 }
 
-/// Any number of values as one, for `json_each`: one statement and one parameter however many.
-/// Hashes are in it as text, for `unhex`.
-pub(super) fn list<T: serde::Serialize>(values: &[T]) -> String {
-    serde_json::to_string(values).expect("texts and numbers are JSON")
+/// The digest as a parameter.
+pub(super) fn hash_bytes(hash: ContentHash) -> Vec<u8> {
+    hash.as_bytes().to_vec()
 }
 
-/// Reads columns of a row by their names.
+/// A list of values as one parameter for `json_each`, so that one statement serves any number of values.
+/// Hashes are hexadecimal text in it, for `unhex`.
+pub(super) fn json_list<T: serde::Serialize>(values: &[T]) -> String {
+    serde_json::to_string(values).expect("strings and numbers serialize to JSON")
+}
+
+/// Reads columns of a row by name.
 pub(super) struct Columns<'r>(pub(super) &'r SqliteRow);
 
 impl<'r> Columns<'r> {
@@ -95,7 +100,7 @@ impl<'r> Columns<'r> {
             "processing" => Ok(MediaStatus::Processing),
             "ready" => Ok(MediaStatus::Ready),
             "failed" => Ok(MediaStatus::Failed),
-            _ => Err("a status that there is not"),
+            _ => Err("unknown status"),
         })
     }
 
@@ -114,8 +119,8 @@ impl<'r> Columns<'r> {
     }
 
     /// A row of the view `records`.
-    pub(super) fn record(&self) -> Result<Row> {
-        Ok(Row {
+    pub(super) fn media(&self) -> Result<MediaRow> {
+        Ok(MediaRow {
             id: self.id("id")?,
             owner: self.owner()?,
             hash: self.hash()?,
@@ -129,8 +134,14 @@ impl<'r> Columns<'r> {
         })
     }
 
-    pub(super) fn content(&self) -> Result<Content> {
-        Ok(Content { hash: self.hash()?, size: self.unsigned("size")? })
+    /// A row of `owners`.
+    pub(super) fn owner_row(&self) -> Result<OwnerRow> {
+        let stats = MediaStats::new(self.unsigned("count")?, self.unsigned("bytes")?);
+        Ok(OwnerRow { number: self.get("number")?, arrivals: self.get("arrivals")?, stats })
+    }
+
+    pub(super) fn blob(&self) -> Result<BlobRow> {
+        Ok(BlobRow { hash: self.hash()?, size: self.unsigned("size")? })
     }
 
     pub(super) fn rendition(&self) -> Result<RenditionRow> {
@@ -146,18 +157,26 @@ impl<'r> Columns<'r> {
     }
 }
 
-/// What `json_group_array` gave: the places of some values in the list that was asked about.
-pub(super) fn places<T: Clone>(row: &SqliteRow, asked: &[T]) -> Result<Vec<T>> {
-    let json: &str = Columns(row).get("places")?;
-    let places: Vec<usize> = serde_json::from_str(json).map_err(super::error::damaged)?;
-    let found = places.into_iter().map(|place| asked.get(place).cloned());
-    found.collect::<Option<_>>().ok_or_else(|| super::error::damaged("a place that was not asked"))
+/// The values at the positions that `json_group_array` returned.
+pub(super) fn selected<T: Clone>(row: &SqliteRow, asked: &[T]) -> Result<Vec<T>> {
+    let json: &str = Columns(row).get("positions")?;
+    let positions: Vec<usize> = serde_json::from_str(json).map_err(super::error::damaged)?;
+    let values = positions.into_iter().map(|position| asked.get(position).cloned());
+    values.collect::<Option<_>>().ok_or_else(|| super::error::damaged("position out of range"))
 }
 
-/// Converts every row.
+/// Decodes an optional row.
+pub(super) fn optional<'r, T>(
+    row: &'r Option<SqliteRow>,
+    decode: impl Fn(&Columns<'r>) -> Result<T>,
+) -> Result<Option<T>> {
+    row.as_ref().map(|row| decode(&Columns(row))).transpose()
+}
+
+/// Decodes every row.
 pub(super) fn each<'r, T>(
     rows: &'r [SqliteRow],
-    convert: impl Fn(&Columns<'r>) -> Result<T>,
+    decode: impl Fn(&Columns<'r>) -> Result<T>,
 ) -> Result<Vec<T>> {
-    rows.iter().map(|row| convert(&Columns(row))).collect()
+    rows.iter().map(|row| decode(&Columns(row))).collect()
 }

@@ -1,154 +1,167 @@
-//! What goes, and what it leaves behind.
+//! Deletion of media rows, and the garbage that it records.
 
+use futures_util::future::BoxFuture;
 use sqlx::{SqliteConnection, query};
 
 use super::{
-    decode::{Columns, each, list, now, tenant},
-    error::Fault,
-    writer::Operation,
+    decode::{Columns, each, json_list, now, tenant},
+    engine::SqliteDatabase,
+    error::DbError,
+    writer::Durability,
 };
 use crate::{
     error::Result,
     id::{ContentHash, MediaId},
     owner::{Owner, Scope},
-    store::db::records::Row,
+    store::db::{DeleteQueries, MediaRow},
 };
 
-/// An owner no longer has something.
-pub(super) struct Delete {
-    pub(super) owner: Owner,
-    pub(super) id: MediaId,
-}
+/// Number of media that one step of erasing an owner deletes, so that other writes get in between.
+const ERASE_BATCH: usize = 500;
 
-impl Operation for Delete {
-    type Answer = Option<Row>;
-    const DURABLE: bool = true;
+impl DeleteQueries for SqliteDatabase {
+    fn delete<'a>(
+        &'a self,
+        owner: &'a Owner,
+        id: &'a MediaId,
+    ) -> BoxFuture<'a, Result<Option<MediaRow>>> {
+        let (owner, id) = (owner.clone(), id.clone());
+        self.writer.run(Durability::Immediate, move |conn| Box::pin(delete(conn, owner, id)))
+    }
 
-    async fn apply(&self, conn: &mut SqliteConnection) -> Result<Option<Row>, Fault> {
-        let row = query("SELECT * FROM records WHERE id = ?1 AND tenant = ?2 AND subject = ?3")
-            .bind(self.id.as_str().to_owned())
-            .bind(tenant(&self.owner).to_owned())
-            .bind(self.owner.subject().to_owned())
-            .fetch_optional(&mut *conn)
-            .await?;
-        let Some(row) = row else { return Ok(None) };
-        let row = Columns(&row).record()?;
-        query("DELETE FROM media WHERE id = ?1")
-            .bind(self.id.as_str().to_owned())
-            .execute(&mut *conn)
-            .await?;
-        leave(conn, std::slice::from_ref(&self.id), &[row.hash]).await?;
-        Ok(Some(row))
+    fn delete_from_scope<'a>(
+        &'a self,
+        owner: &'a Owner,
+        id: &'a MediaId,
+        scope: &'a Scope,
+    ) -> BoxFuture<'a, Result<(bool, bool)>> {
+        let (owner, id, scope) = (owner.clone(), id.clone(), scope.clone());
+        self.writer.run(Durability::Immediate, move |conn| {
+            Box::pin(delete_from_scope(conn, owner, id, scope))
+        })
+    }
+
+    fn erase_owner<'a>(&'a self, owner: &'a Owner) -> BoxFuture<'a, Result<Vec<MediaId>>> {
+        Box::pin(async move {
+            let mut ids = Vec::new();
+            loop {
+                let owner = owner.clone();
+                let mut erased = self
+                    .writer
+                    .run(Durability::Immediate, |conn| Box::pin(erase_batch(conn, owner)))
+                    .await?;
+                let is_last = erased.len() < ERASE_BATCH;
+                ids.append(&mut erased);
+                if is_last {
+                    return Ok(ids);
+                }
+            }
+        })
     }
 }
 
-/// Deletes media from one scope of an owner, and the media itself with its last scope.
-pub(super) struct DeleteFromScope {
-    pub(super) owner: Owner,
-    pub(super) id: MediaId,
-    pub(super) scope: Scope,
-}
-
-impl Operation for DeleteFromScope {
-    /// Whether the media was in the scope, and whether it is deleted.
-    type Answer = (bool, bool);
-    const DURABLE: bool = true;
-
-    async fn apply(&self, conn: &mut SqliteConnection) -> Result<(bool, bool), Fault> {
-        let found = query(
-            "DELETE FROM refs WHERE media = ?1 AND scope = ?2
-             AND owner = (SELECT number FROM owners WHERE tenant = ?3 AND subject = ?4)",
-        )
-        .bind(self.id.as_str().to_owned())
-        .bind(self.scope.as_str().to_owned())
-        .bind(tenant(&self.owner).to_owned())
-        .bind(self.owner.subject().to_owned())
+async fn delete(
+    conn: &mut SqliteConnection,
+    owner: Owner,
+    id: MediaId,
+) -> Result<Option<MediaRow>, DbError> {
+    let row = query("SELECT * FROM records WHERE id = ?1 AND tenant = ?2 AND subject = ?3")
+        .bind(id.as_str().to_owned())
+        .bind(tenant(&owner).to_owned())
+        .bind(owner.subject().to_owned())
+        .fetch_optional(&mut *conn)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let row = Columns(&row).media()?;
+    query("DELETE FROM media WHERE id = ?1")
+        .bind(id.as_str().to_owned())
         .execute(&mut *conn)
         .await?;
-        if found.rows_affected() == 0 {
-            return Ok((false, false));
-        }
-        let left = query("SELECT 1 FROM refs WHERE media = ?1 LIMIT 1")
-            .bind(self.id.as_str().to_owned())
-            .fetch_optional(&mut *conn)
-            .await?;
-        if left.is_some() {
-            return Ok((true, false));
-        }
-        let delete = Delete { owner: self.owner.clone(), id: self.id.clone() };
-        let deleted = delete.apply(conn).await?;
-        Ok((true, deleted.is_some()))
+    record_garbage(conn, &[id], &[row.hash]).await?;
+    Ok(Some(row))
+}
+
+/// Returns whether the media was in the scope, and whether the row is deleted.
+async fn delete_from_scope(
+    conn: &mut SqliteConnection,
+    owner: Owner,
+    id: MediaId,
+    scope: Scope,
+) -> Result<(bool, bool), DbError> {
+    let found = query(
+        "DELETE FROM refs WHERE media = ?1 AND scope = ?2
+         AND owner = (SELECT number FROM owners WHERE tenant = ?3 AND subject = ?4)",
+    )
+    .bind(id.as_str().to_owned())
+    .bind(scope.as_str().to_owned())
+    .bind(tenant(&owner).to_owned())
+    .bind(owner.subject().to_owned())
+    .execute(&mut *conn)
+    .await?;
+    if found.rows_affected() == 0 {
+        return Ok((false, false));
     }
-}
-
-/// An owner goes, a part of the media at a time so that others can write in between.
-pub(super) struct Erase {
-    pub(super) owner: Owner,
-    pub(super) limit: usize,
-}
-
-/// What went, and whether there is more.
-pub(super) struct Erased {
-    pub(super) ids: Vec<MediaId>,
-    pub(super) more: bool,
-}
-
-impl Operation for Erase {
-    type Answer = Erased;
-    const DURABLE: bool = true;
-
-    async fn apply(&self, conn: &mut SqliteConnection) -> Result<Erased, Fault> {
-        let rows = query(
-            "DELETE FROM media WHERE number IN (
-                 SELECT number FROM media
-                 WHERE owner = (SELECT number FROM owners WHERE tenant = ?1 AND subject = ?2)
-                 ORDER BY arrival LIMIT ?3
-             )
-             RETURNING id, hash",
-        )
-        .bind(tenant(&self.owner).to_owned())
-        .bind(self.owner.subject().to_owned())
-        .bind(self.limit as i64)
-        .fetch_all(&mut *conn)
+    let left = query("SELECT 1 FROM refs WHERE media = ?1 LIMIT 1")
+        .bind(id.as_str().to_owned())
+        .fetch_optional(&mut *conn)
         .await?;
-        let ids = each(&rows, |row| row.id("id"))?;
-        let hashes = each(&rows, Columns::hash)?;
-        leave(conn, &ids, &hashes).await?;
-        let more = ids.len() == self.limit;
-        if !more {
-            query("DELETE FROM owners WHERE tenant = ?1 AND subject = ?2")
-                .bind(tenant(&self.owner).to_owned())
-                .bind(self.owner.subject().to_owned())
-                .execute(conn)
-                .await?;
-        }
-        Ok(Erased { ids, more })
+    if left.is_some() {
+        return Ok((true, false));
     }
+    Ok((true, delete(conn, owner, id).await?.is_some()))
 }
 
-/// Notes what the sweep is to take: contents that nobody has any more, and renditions.
-async fn leave(
+/// Deletes some of an owner's media, oldest first, and with the last of them the owner.
+async fn erase_batch(conn: &mut SqliteConnection, owner: Owner) -> Result<Vec<MediaId>, DbError> {
+    let rows = query(
+        "DELETE FROM media WHERE number IN (
+             SELECT number FROM media
+             WHERE owner = (SELECT number FROM owners WHERE tenant = ?1 AND subject = ?2)
+             ORDER BY arrival LIMIT ?3
+         )
+         RETURNING id, hash",
+    )
+    .bind(tenant(&owner).to_owned())
+    .bind(owner.subject().to_owned())
+    .bind(ERASE_BATCH as i64)
+    .fetch_all(&mut *conn)
+    .await?;
+    let ids = each(&rows, |row| row.id("id"))?;
+    let hashes = each(&rows, Columns::hash)?;
+    record_garbage(conn, &ids, &hashes).await?;
+    if ids.len() < ERASE_BATCH {
+        query("DELETE FROM owners WHERE tenant = ?1 AND subject = ?2")
+            .bind(tenant(&owner).to_owned())
+            .bind(owner.subject().to_owned())
+            .execute(conn)
+            .await?;
+    }
+    Ok(ids)
+}
+
+/// Records the blobs and renditions that the deletion of these media leaves to garbage collection.
+async fn record_garbage(
     conn: &mut SqliteConnection,
     ids: &[MediaId],
     hashes: &[ContentHash],
-) -> Result<(), Fault> {
+) -> Result<(), DbError> {
     let now = now();
     query(
         "INSERT INTO orphans (hash, since)
-         SELECT DISTINCT unhex(gone.value), ?2 FROM json_each(?1) AS gone
-         WHERE NOT EXISTS (SELECT 1 FROM media WHERE hash = unhex(gone.value))
+         SELECT DISTINCT unhex(deleted.value), ?2 FROM json_each(?1) AS deleted
+         WHERE NOT EXISTS (SELECT 1 FROM media WHERE hash = unhex(deleted.value))
          ON CONFLICT (hash) DO UPDATE SET since = excluded.since",
     )
-    .bind(list(hashes))
+    .bind(json_list(hashes))
     .bind(now)
     .execute(&mut *conn)
     .await?;
     query(
         "INSERT INTO removed (media, since)
-         SELECT gone.value, ?2 FROM json_each(?1) AS gone
-         WHERE EXISTS (SELECT 1 FROM renditions WHERE media = gone.value)",
+         SELECT deleted.value, ?2 FROM json_each(?1) AS deleted
+         WHERE EXISTS (SELECT 1 FROM renditions WHERE media = deleted.value)",
     )
-    .bind(list(ids))
+    .bind(json_list(ids))
     .bind(now)
     .execute(conn)
     .await?;

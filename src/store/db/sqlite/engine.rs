@@ -1,68 +1,54 @@
-//! The SQLite implementation of `Database`.
+//! The SQLite engine. The queries of each subject are implemented beside their SQL.
 
-use std::{
-    path::Path,
-    time::{Duration, SystemTime},
-};
+use std::{path::Path, time::Duration};
 
 use futures_util::future::BoxFuture;
 use sqlx::sqlite::SqliteConnectOptions;
 
-use super::{
-    blobs, delete, listing, open, ownership, read_pool::Readers, renditions, search, uploads,
-    writer::Writer,
-};
-use crate::store::db::{
-    Content, ContentLock, Database, Entry, Listing, Matches, RenditionRow, Row, content_lock::Locks,
-};
+use super::{migrate, read_pool::ReadPool, writer::Writer};
 use crate::{
     error::Result,
-    id::{ContentHash, MediaId},
-    media::{ListOptions, MediaStats, MediaStatus, Metadata, SearchOptions},
-    owner::{Owner, Scope},
-    ownership::{OwnershipQuestion, OwnershipStatus},
+    id::ContentHash,
+    store::db::{ContentLock, Database, content_lock::ContentLocks},
 };
 
-/// How long a locked database is waited for.
-pub(super) const BUSY: Duration = Duration::from_secs(5);
-
-/// How many of an owner's media one step of erasing takes.
-const ERASE: usize = 500;
+/// How long a connection waits for a lock of another process.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A [`Database`] in one SQLite file with a write-ahead log.
 ///
-/// One process at a time may have it open: contents are locked within the process only.
+/// Only one process at a time may have it open, because content locks are local to the process.
 #[derive(Debug)]
 pub(crate) struct SqliteDatabase {
     options: SqliteConnectOptions,
-    readers: Readers,
-    writer: Writer,
-    locks: Locks,
+    pub(super) readers: ReadPool,
+    pub(super) writer: Writer,
+    locks: ContentLocks,
 }
 
 impl SqliteDatabase {
-    /// Opens the db in this file, made or brought up to date if need be. Must be called within
-    /// the runtime that it is to be used in, as its writing task runs there.
+    /// Opens the database in this file, creating or migrating it if necessary. The writer task runs on the
+    /// current runtime.
     ///
     /// # Errors
     ///
-    /// - [`Unsupported`](crate::ErrorKind::Unsupported) if a newer version of this crate wrote it.
-    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) if it is some other program's database.
+    /// - [`Unsupported`](crate::ErrorKind::Unsupported) if a newer version of this crate wrote the file.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) if another program wrote the file.
     /// - Those of [`Database`].
     pub(crate) async fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Self::open_with(Self::options(path.as_ref(), BUSY)).await
+        Self::open_with(Self::options(path.as_ref(), BUSY_TIMEOUT)).await
     }
 
     pub(crate) fn options(path: &Path, busy_timeout: Duration) -> SqliteConnectOptions {
-        open::options(path, busy_timeout)
+        migrate::options(path, busy_timeout)
     }
 
     pub(crate) async fn open_with(options: SqliteConnectOptions) -> Result<Self> {
-        open::prepare(&options).await?;
+        migrate::prepare(&options).await?;
         Ok(Self {
-            readers: Readers::new(options.clone()),
+            readers: ReadPool::new(options.clone()),
             writer: Writer::spawn(options.clone()),
-            locks: Locks::default(),
+            locks: ContentLocks::default(),
             options,
         })
     }
@@ -73,185 +59,8 @@ impl Database for SqliteDatabase {
         Box::pin(async move { Ok(self.locks.lock(hash).await) })
     }
 
-    fn mark_pending(&self, hash: ContentHash) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.writer.run(uploads::MarkPending(hash)))
-    }
-
-    fn insert(&self, entry: Entry, quota: Option<u64>) -> BoxFuture<'_, Result<Row>> {
-        let (id, at) = (MediaId::random(), SystemTime::now());
-        Box::pin(self.writer.run(uploads::Insert { entry, quota, id, at }))
-    }
-
-    fn get<'a>(&'a self, id: &'a MediaId) -> BoxFuture<'a, Result<Option<Row>>> {
-        Box::pin(listing::get(&self.readers, id))
-    }
-
-    fn owned<'a>(
-        &'a self,
-        question: &'a OwnershipQuestion<'_>,
-    ) -> BoxFuture<'a, Result<Vec<MediaId>>> {
-        Box::pin(ownership::owned(&self.readers, question))
-    }
-
-    fn explain<'a>(
-        &'a self,
-        question: &'a OwnershipQuestion<'_>,
-    ) -> BoxFuture<'a, Result<Vec<OwnershipStatus>>> {
-        Box::pin(ownership::explain(&self.readers, question))
-    }
-
-    fn list<'a>(
-        &'a self,
-        owner: &'a Owner,
-        options: &'a ListOptions,
-    ) -> BoxFuture<'a, Result<Listing>> {
-        Box::pin(listing::list(&self.readers, owner, options))
-    }
-
-    fn search<'a>(
-        &'a self,
-        owner: &'a Owner,
-        options: &'a SearchOptions,
-    ) -> BoxFuture<'a, Result<Matches>> {
-        Box::pin(search::search(&self.readers, owner, options))
-    }
-
-    fn find_by_hash(&self, hash: ContentHash) -> BoxFuture<'_, Result<Option<Row>>> {
-        Box::pin(listing::find_by_hash(&self.readers, hash))
-    }
-
-    fn stats<'a>(&'a self, owner: &'a Owner) -> BoxFuture<'a, Result<MediaStats>> {
-        Box::pin(listing::stats(&self.readers, owner))
-    }
-
-    fn delete<'a>(
-        &'a self,
-        owner: &'a Owner,
-        id: &'a MediaId,
-    ) -> BoxFuture<'a, Result<Option<Row>>> {
-        Box::pin(self.writer.run(delete::Delete { owner: owner.clone(), id: id.clone() }))
-    }
-
-    fn delete_from_scope<'a>(
-        &'a self,
-        owner: &'a Owner,
-        id: &'a MediaId,
-        scope: &'a Scope,
-    ) -> BoxFuture<'a, Result<(bool, bool)>> {
-        let (owner, id, scope) = (owner.clone(), id.clone(), scope.clone());
-        Box::pin(self.writer.run(delete::DeleteFromScope { owner, id, scope }))
-    }
-
-    fn erase_owner<'a>(&'a self, owner: &'a Owner) -> BoxFuture<'a, Result<Vec<MediaId>>> {
-        Box::pin(async move {
-            let mut ids = Vec::new();
-            loop {
-                let step = delete::Erase { owner: owner.clone(), limit: ERASE };
-                let mut erased = self.writer.run(step).await?;
-                ids.append(&mut erased.ids);
-                if !erased.more {
-                    return Ok(ids);
-                }
-            }
-        })
-    }
-
-    fn set_status<'a>(
-        &'a self,
-        id: &'a MediaId,
-        status: MediaStatus,
-        metadata: Option<Metadata>,
-    ) -> BoxFuture<'a, Result<bool>> {
-        Box::pin(self.writer.run(uploads::SetStatus { id: id.clone(), status, metadata }))
-    }
-
-    fn processing(&self, limit: usize) -> BoxFuture<'_, Result<Vec<MediaId>>> {
-        Box::pin(listing::processing(&self.readers, limit))
-    }
-
-    fn orphans(&self, before: SystemTime, limit: usize) -> BoxFuture<'_, Result<Vec<ContentHash>>> {
-        Box::pin(blobs::orphans(&self.readers, before, limit))
-    }
-
-    fn is_orphan(&self, hash: ContentHash) -> BoxFuture<'_, Result<bool>> {
-        Box::pin(blobs::is_orphan(&self.readers, hash))
-    }
-
-    fn forget_orphan(&self, hash: ContentHash) -> BoxFuture<'_, Result<bool>> {
-        Box::pin(self.writer.run(blobs::ForgetOrphan(hash)))
-    }
-
-    fn existing<'a>(
-        &'a self,
-        hashes: &'a [ContentHash],
-    ) -> BoxFuture<'a, Result<Vec<ContentHash>>> {
-        Box::pin(blobs::existing(&self.readers, hashes))
-    }
-
-    fn referenced_blobs(
-        &self,
-        after: Option<ContentHash>,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<Content>>> {
-        Box::pin(blobs::referenced_blobs(&self.readers, after, limit))
-    }
-
-    fn rendition<'a>(
-        &'a self,
-        id: &'a MediaId,
-        key: &'a str,
-    ) -> BoxFuture<'a, Result<Option<RenditionRow>>> {
-        Box::pin(renditions::find(&self.readers, id, key))
-    }
-
-    fn keep_rendition<'a>(
-        &'a self,
-        id: &'a MediaId,
-        rendition: RenditionRow,
-    ) -> BoxFuture<'a, Result<bool>> {
-        Box::pin(self.writer.run(renditions::Keep { id: id.clone(), rendition }))
-    }
-
-    fn touch_rendition<'a>(
-        &'a self,
-        id: &'a MediaId,
-        rendition: &'a RenditionRow,
-    ) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move {
-            if !renditions::is_stale(rendition) {
-                return Ok(());
-            }
-            let key = rendition.key.clone();
-            self.writer.run(renditions::Touch { id: id.clone(), key }).await
-        })
-    }
-
-    fn rendition_bytes(&self) -> BoxFuture<'_, Result<u64>> {
-        Box::pin(renditions::bytes(&self.readers))
-    }
-
-    fn least_recently_used(
-        &self,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<(MediaId, RenditionRow)>>> {
-        Box::pin(renditions::least_recently_used(&self.readers, limit))
-    }
-
-    fn forget_renditions<'a>(
-        &'a self,
-        id: &'a MediaId,
-        key: Option<&'a str>,
-    ) -> BoxFuture<'a, Result<()>> {
-        let key = key.map(str::to_owned);
-        Box::pin(self.writer.run(renditions::Forget { id: id.clone(), key }))
-    }
-
-    fn removed(&self, before: SystemTime, limit: usize) -> BoxFuture<'_, Result<Vec<MediaId>>> {
-        Box::pin(renditions::removed(&self.readers, before, limit))
-    }
-
     fn check(&self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(open::check(&self.options))
+        Box::pin(migrate::check(&self.options))
     }
 
     fn close(&self) -> BoxFuture<'_, Result<()>> {

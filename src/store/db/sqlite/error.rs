@@ -1,4 +1,4 @@
-//! What goes wrong in the database, as an error of this crate.
+//! Database failures as errors of this crate.
 
 use std::path::Path;
 
@@ -6,67 +6,68 @@ use sqlx::migrate::MigrateError;
 
 use crate::error::{Error, ErrorKind};
 
-/// Why an operation was not done.
+/// The reason why a write was not applied.
 #[derive(Debug)]
-pub(super) enum Fault {
-    /// The database failed.
-    Database(sqlx::Error),
-    /// The operation is not to be.
+pub(super) enum DbError {
+    /// SQLite failed.
+    Sqlite(sqlx::Error),
+    /// The write was refused, such as one over the quota.
     Refused(Error),
 }
 
-impl From<sqlx::Error> for Fault {
+impl From<sqlx::Error> for DbError {
     fn from(source: sqlx::Error) -> Self {
-        Self::Database(source)
+        Self::Sqlite(source)
     }
 }
 
-impl From<Error> for Fault {
+impl From<Error> for DbError {
     fn from(refusal: Error) -> Self {
         Self::Refused(refusal)
     }
 }
 
-impl From<Fault> for Error {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Database(source) => database(source),
-            Fault::Refused(refusal) => refusal,
+impl From<DbError> for Error {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::Sqlite(source) => database(source),
+            DbError::Refused(refusal) => refusal,
         }
     }
 }
 
-/// What a failure of SQLite means. The numbers are its primary result codes.
+/// Maps a failure of SQLite by its primary result code.
 pub(super) fn database(source: sqlx::Error) -> Error {
     use ErrorKind::{Integrity, Internal, Unavailable};
     let (kind, message) = match &source {
-        sqlx::Error::Database(error) => match code(error.code().as_deref()) {
-            Some(5 | 6) => (Unavailable, "the db is locked by another process"),
-            Some(7) => (Unavailable, "there is no memory for the db"),
-            Some(8) => (Unavailable, "the db can only be read"),
-            Some(10) => (Unavailable, "the db's file cannot be read or written"),
+        sqlx::Error::Database(error) => match primary_code(error.code().as_deref()) {
+            Some(5 | 6) => (Unavailable, "the database is locked by another process"),
+            Some(7) => (Unavailable, "the database ran out of memory"),
+            Some(8) => (Unavailable, "the database file is read-only"),
+            Some(10) => (Unavailable, "the database file cannot be read or written"),
             Some(11 | 26) => return damaged(source),
-            Some(13) => (Unavailable, "there is no room left for the db"),
-            Some(14) => (Unavailable, "the db's file cannot be opened"),
-            _ => (Internal, "the db failed"),
+            Some(13) => (Unavailable, "the disk of the database is full"),
+            Some(14) => (Unavailable, "the database file cannot be opened"),
+            _ => (Internal, "the database failed"),
         },
-        sqlx::Error::Io(_) => (Unavailable, "the db's file cannot be opened"),
-        sqlx::Error::WorkerCrashed => (Unavailable, "the db's connection broke"),
+        sqlx::Error::Io(_) => (Unavailable, "the database file cannot be opened"),
+        sqlx::Error::WorkerCrashed => (Unavailable, "the database connection was lost"),
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
-            (Integrity, "the db holds what it cannot hold")
+            (Integrity, "the database holds an invalid value")
         }
-        _ => (Internal, "the db failed"),
+        _ => (Internal, "the database failed"),
     };
     Error::new(kind, message).with_source(source)
 }
 
-/// SQLite tells its extended codes, of which the last byte is the primary one.
-fn code(extended: Option<&str>) -> Option<u32> {
+/// The primary result code, which is the last byte of the extended code that SQLite reports.
+fn primary_code(extended: Option<&str>) -> Option<u32> {
     extended?.parse().ok().map(|code: u32| code & 0xff)
 }
 
 pub(super) fn damaged(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::new(ErrorKind::Integrity, "the db's file is damaged").with_source(source)
+    Error::new(ErrorKind::Integrity, "the database file is damaged; restore it from a backup")
+        .with_source(source)
 }
 
 pub(super) fn migration(source: MigrateError) -> Error {
@@ -79,21 +80,21 @@ pub(super) fn migration(source: MigrateError) -> Error {
 }
 
 pub(super) fn closed() -> Error {
-    Error::new(ErrorKind::Unavailable, "the db is closed")
+    Error::new(ErrorKind::Unavailable, "the database is closed")
 }
 
-/// A database that some other program made.
+/// The file is a database of another program.
 pub(super) fn foreign(path: &Path) -> Error {
-    let name = path.display();
-    Error::new(ErrorKind::InvalidInput, format!("{name} is a database of something else"))
+    let path = path.display();
+    Error::new(ErrorKind::InvalidInput, format!("{path} is a database of another program"))
 }
 
-/// A db that a later version of this crate has changed.
+/// A newer version of this crate migrated the file.
 pub(super) fn newer(path: &Path, found: i64, known: i64) -> Error {
-    let name = path.display();
-    let what = format!(
-        "{name} was written by a newer version of this crate: its schema is {found}, and this \
-         version knows {known}"
+    let path = path.display();
+    let message = format!(
+        "{path} was written by a newer version of this crate: its schema version is {found}, and this \
+         version knows {known}; update the crate"
     );
-    Error::new(ErrorKind::Unsupported, what)
+    Error::new(ErrorKind::Unsupported, message)
 }

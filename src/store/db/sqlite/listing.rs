@@ -1,23 +1,26 @@
-//! Single rows, lists and counts.
+//! Single rows, lists and totals.
 
+use futures_util::future::BoxFuture;
 use sqlx::query;
 
 use super::{
-    decode::{Columns, each, tenant},
+    decode::{Columns, each, hash_bytes, optional, tenant},
+    engine::SqliteDatabase,
     ownership::scope_list,
-    read_pool::Readers,
+    search::search,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
     id::{ContentHash, MediaId},
-    media::{ListOptions, MediaStats},
+    media::{ListOptions, MediaStats, SearchOptions},
     owner::Owner,
-    store::db::records::{Listing, Row},
+    store::db::{ListQueries, Listing, Matches, MediaRow, OwnerRow},
 };
 
 pub(super) const GET: &str = "SELECT * FROM records WHERE id = ?1";
 
-pub(super) const ANY_OF: &str = "SELECT * FROM records WHERE hash = ?1 ORDER BY owner LIMIT 1";
+pub(super) const FIND_BY_HASH: &str =
+    "SELECT * FROM records WHERE hash = ?1 ORDER BY owner LIMIT 1";
 
 pub(super) const OWNER: &str =
     "SELECT number, arrivals, count, bytes FROM owners WHERE tenant = ?1 AND subject = ?2";
@@ -26,7 +29,7 @@ pub(super) const NEWEST: &str = "
     SELECT * FROM records WHERE owner = ?1 AND arrival < ?2 ORDER BY arrival DESC LIMIT ?3
 ";
 
-/// The newest of every scope, and of these the newest: reads no more than a page for each scope.
+/// The newest of each scope, merged: reads at most one page for each scope.
 pub(super) const NEWEST_IN_SCOPES: &str = "
     SELECT * FROM records WHERE owner = ?1 AND arrival IN (
         SELECT newest.value
@@ -41,83 +44,88 @@ pub(super) const NEWEST_IN_SCOPES: &str = "
     ORDER BY arrival DESC LIMIT ?3
 ";
 
-pub(super) const PROCESSING: &str =
-    "SELECT id FROM media WHERE status = 'processing' ORDER BY number LIMIT ?1";
-
-/// An owner's line in the books.
-struct Library {
-    number: i64,
-    arrivals: i64,
-    stats: MediaStats,
-}
-
-pub(super) async fn get(readers: &Readers, id: &MediaId) -> Result<Option<Row>> {
-    let row = readers.one(query(GET).bind(id.as_str().to_owned())).await?;
-    row.map(|row| Columns(&row).record()).transpose()
-}
-
-pub(super) async fn find_by_hash(readers: &Readers, hash: ContentHash) -> Result<Option<Row>> {
-    let row = readers.one(query(ANY_OF).bind(hash.as_bytes().to_vec())).await?;
-    row.map(|row| Columns(&row).record()).transpose()
-}
-
-pub(super) async fn list(
-    readers: &Readers,
-    owner: &Owner,
-    options: &ListOptions,
-) -> Result<Listing> {
-    let library = library(readers, owner).await?;
-    let before = match options.after() {
-        None => i64::MAX,
-        Some(next) => library
-            .as_ref()
-            .and_then(|library| library.arrival(next))
-            .ok_or_else(|| Error::new(ErrorKind::InvalidInput, "no page ended with that"))?,
-    };
-    let Some(library) = library else {
-        return Ok(Listing { rows: Vec::new(), next: None });
-    };
-    let limit = options.limit();
-    let scopes = scope_list(options.scopes());
-    let statement = query(if scopes.is_some() { NEWEST_IN_SCOPES } else { NEWEST })
-        .bind(library.number)
-        .bind(before)
-        // One more than asked for tells whether there is a next page.
-        .bind(limit as i64 + 1);
-    let statement = match scopes {
-        Some(scopes) => statement.bind(scopes),
-        None => statement,
-    };
-    let rows = readers.all(statement).await?;
-    let page = &rows[..limit.min(rows.len())];
-    let next = match page.last() {
-        Some(last) if rows.len() > limit => Some(Columns(last).get::<i64>("arrival")?.to_string()),
-        _ => None,
-    };
-    Ok(Listing { rows: each(page, Columns::record)?, next })
-}
-
-pub(super) async fn stats(readers: &Readers, owner: &Owner) -> Result<MediaStats> {
-    Ok(library(readers, owner).await?.map(|library| library.stats).unwrap_or_default())
-}
-
-pub(super) async fn processing(readers: &Readers, limit: usize) -> Result<Vec<MediaId>> {
-    let rows = readers.all(query(PROCESSING).bind(limit as i64)).await?;
-    each(&rows, |row| row.id("id"))
-}
-
-async fn library(readers: &Readers, owner: &Owner) -> Result<Option<Library>> {
-    let statement = query(OWNER).bind(tenant(owner).to_owned()).bind(owner.subject().to_owned());
-    let Some(row) = readers.one(statement).await? else { return Ok(None) };
-    let row = Columns(&row);
-    let stats = MediaStats::new(row.unsigned("count")?, row.unsigned("bytes")?);
-    Ok(Some(Library { number: row.get("number")?, arrivals: row.get("arrivals")?, stats }))
-}
-
-impl Library {
-    /// The arrival that a page token stands for, if there ever was one with exactly that token.
-    fn arrival(&self, token: &str) -> Option<i64> {
-        let arrival = token.parse().ok()?;
-        ((1..=self.arrivals).contains(&arrival) && arrival.to_string() == token).then_some(arrival)
+impl ListQueries for SqliteDatabase {
+    fn get<'a>(&'a self, id: &'a MediaId) -> BoxFuture<'a, Result<Option<MediaRow>>> {
+        Box::pin(async move {
+            let statement = query(GET).bind(id.as_str().to_owned());
+            optional(&self.readers.optional(statement).await?, Columns::media)
+        })
     }
+
+    fn find_by_hash(&self, hash: ContentHash) -> BoxFuture<'_, Result<Option<MediaRow>>> {
+        Box::pin(async move {
+            let statement = query(FIND_BY_HASH).bind(hash_bytes(hash));
+            optional(&self.readers.optional(statement).await?, Columns::media)
+        })
+    }
+
+    fn list<'a>(
+        &'a self,
+        owner: &'a Owner,
+        options: &'a ListOptions,
+    ) -> BoxFuture<'a, Result<Listing>> {
+        Box::pin(self.newest(owner, options))
+    }
+
+    fn search<'a>(
+        &'a self,
+        owner: &'a Owner,
+        options: &'a SearchOptions,
+    ) -> BoxFuture<'a, Result<Matches>> {
+        Box::pin(search(&self.readers, owner, options))
+    }
+
+    fn stats<'a>(&'a self, owner: &'a Owner) -> BoxFuture<'a, Result<MediaStats>> {
+        Box::pin(async move {
+            Ok(self.owner(owner).await?.map(|owner| owner.stats).unwrap_or_default())
+        })
+    }
+}
+
+impl SqliteDatabase {
+    async fn newest(&self, owner: &Owner, options: &ListOptions) -> Result<Listing> {
+        let owner = self.owner(owner).await?;
+        let before = match options.after() {
+            None => i64::MAX,
+            Some(token) => owner
+                .as_ref()
+                .and_then(|owner| parse_token(owner, token))
+                .ok_or_else(|| Error::new(ErrorKind::InvalidInput, "unknown page token"))?,
+        };
+        let Some(owner) = owner else {
+            return Ok(Listing { rows: Vec::new(), next: None });
+        };
+        let limit = options.limit();
+        let scopes = scope_list(options.scopes());
+        let statement = query(if scopes.is_some() { NEWEST_IN_SCOPES } else { NEWEST })
+            .bind(owner.number)
+            .bind(before)
+            // One row more than the page shows whether there is a next page.
+            .bind(limit as i64 + 1);
+        let statement = match scopes {
+            Some(scopes) => statement.bind(scopes),
+            None => statement,
+        };
+        let rows = self.readers.all(statement).await?;
+        let page = &rows[..limit.min(rows.len())];
+        let next = match page.last() {
+            Some(last) if rows.len() > limit => {
+                Some(Columns(last).get::<i64>("arrival")?.to_string())
+            }
+            _ => None,
+        };
+        Ok(Listing { rows: each(page, Columns::media)?, next })
+    }
+
+    async fn owner(&self, owner: &Owner) -> Result<Option<OwnerRow>> {
+        let statement =
+            query(OWNER).bind(tenant(owner).to_owned()).bind(owner.subject().to_owned());
+        optional(&self.readers.optional(statement).await?, Columns::owner_row)
+    }
+}
+
+/// The arrival number in a page token, if the owner ever had media with exactly that token.
+fn parse_token(owner: &OwnerRow, token: &str) -> Option<i64> {
+    let arrival = token.parse().ok()?;
+    ((1..=owner.arrivals).contains(&arrival) && arrival.to_string() == token).then_some(arrival)
 }

@@ -6,7 +6,7 @@ mod delete;
 mod engine;
 mod error;
 mod listing;
-mod open;
+mod migrate;
 mod ownership;
 #[cfg(test)]
 mod query_plans;

@@ -1,26 +1,28 @@
-//! Who owns what.
+//! The ownership query.
 
+use futures_util::future::BoxFuture;
 use sqlx::query;
 
 use super::{
-    decode::{Columns, list, places, tenant},
+    decode::{Columns, json_list, selected, tenant},
+    engine::SqliteDatabase,
     error,
-    read_pool::Readers,
 };
 use crate::{
     error::Result,
     id::MediaId,
-    owner::{Scope, Scopes},
+    owner::Scopes,
     ownership::{OwnershipQuestion, OwnershipStatus},
+    store::db::OwnershipQueries,
 };
 
-/// How many ids one statement asks about, so that nobody keeps a connection for long.
+/// Maximum number of ids per statement, so that no check holds a connection for long.
 const CHUNK: usize = 1_024;
 
-/// Seeks every id asked about in one index, which tells the owner and the scopes. The plus keeps SQLite
-/// from looking through all that the owner has instead.
+/// Looks up each id in one index, which holds its owner and scopes. The unary plus keeps SQLite from scanning
+/// all media of the owner instead.
 pub(super) const OWNED: &str = "
-    SELECT json_group_array(asked.key) AS places FROM json_each(?3) AS asked
+    SELECT json_group_array(asked.key) AS positions FROM json_each(?3) AS asked
     WHERE EXISTS (
         SELECT 1 FROM refs
         WHERE refs.media = asked.value
@@ -29,7 +31,7 @@ pub(super) const OWNED: &str = "
 ";
 
 pub(super) const OWNED_IN_SCOPES: &str = "
-    SELECT json_group_array(asked.key) AS places FROM json_each(?3) AS asked
+    SELECT json_group_array(asked.key) AS positions FROM json_each(?3) AS asked
     WHERE EXISTS (
         SELECT 1 FROM refs
         WHERE refs.media = asked.value AND refs.scope IN (SELECT value FROM json_each(?4))
@@ -47,65 +49,70 @@ pub(super) const EXPLAIN: &str = "
             WHERE refs.media = asked.value AND refs.scope IN (SELECT value FROM json_each(?4))
         ) THEN 'wrong scope'
         ELSE 'owned'
-    END AS standing
+    END AS status
     FROM json_each(?3) AS asked LEFT JOIN media ON media.id = asked.value
     ORDER BY asked.key
 ";
 
-pub(super) async fn owned(
-    readers: &Readers,
-    question: &OwnershipQuestion<'_>,
-) -> Result<Vec<MediaId>> {
-    let owner = question.owner();
-    let scopes = scope_list(question.scopes());
-    let mut owned = Vec::new();
-    for ids in question.candidates().chunks(CHUNK) {
-        let statement = query(if scopes.is_some() { OWNED_IN_SCOPES } else { OWNED })
-            .bind(tenant(owner).to_owned())
-            .bind(owner.subject().to_owned())
-            .bind(list(ids));
-        let statement = match &scopes {
-            Some(scopes) => statement.bind(scopes.clone()),
-            None => statement,
-        };
-        let row = readers.one(statement).await?;
-        let row = row.ok_or_else(|| error::damaged("a sum of nothing"))?;
-        owned.append(&mut places(&row, ids)?);
+impl OwnershipQueries for SqliteDatabase {
+    fn owned<'a>(
+        &'a self,
+        question: &'a OwnershipQuestion<'_>,
+    ) -> BoxFuture<'a, Result<Vec<MediaId>>> {
+        Box::pin(async move {
+            let owner = question.owner();
+            let scopes = scope_list(question.scopes());
+            let mut owned = Vec::new();
+            for ids in question.candidates().chunks(CHUNK) {
+                let statement = query(if scopes.is_some() { OWNED_IN_SCOPES } else { OWNED })
+                    .bind(tenant(owner).to_owned())
+                    .bind(owner.subject().to_owned())
+                    .bind(json_list(ids));
+                let statement = match &scopes {
+                    Some(scopes) => statement.bind(scopes.clone()),
+                    None => statement,
+                };
+                let row = self.readers.one(statement).await?;
+                owned.append(&mut selected(&row, ids)?);
+            }
+            Ok(owned)
+        })
     }
-    Ok(owned)
+
+    fn explain<'a>(
+        &'a self,
+        question: &'a OwnershipQuestion<'_>,
+    ) -> BoxFuture<'a, Result<Vec<OwnershipStatus>>> {
+        Box::pin(async move {
+            let owner = question.owner();
+            let scopes = scope_list(question.scopes());
+            let mut statuses = Vec::with_capacity(question.candidates().len());
+            for ids in question.candidates().chunks(CHUNK) {
+                let statement = query(EXPLAIN)
+                    .bind(tenant(owner).to_owned())
+                    .bind(owner.subject().to_owned())
+                    .bind(json_list(ids))
+                    .bind(scopes.clone());
+                for row in self.readers.all(statement).await? {
+                    statuses.push(parse_status(Columns(&row).get("status")?)?);
+                }
+            }
+            Ok(statuses)
+        })
+    }
 }
 
-pub(super) async fn explain(
-    readers: &Readers,
-    question: &OwnershipQuestion<'_>,
-) -> Result<Vec<OwnershipStatus>> {
-    let owner = question.owner();
-    let scopes = scope_list(question.scopes());
-    let mut standings = Vec::with_capacity(question.candidates().len());
-    for ids in question.candidates().chunks(CHUNK) {
-        let statement = query(EXPLAIN)
-            .bind(tenant(owner).to_owned())
-            .bind(owner.subject().to_owned())
-            .bind(list(ids))
-            .bind(scopes.clone());
-        for row in readers.all(statement).await? {
-            standings.push(standing(Columns(&row).get("standing")?)?);
-        }
-    }
-    Ok(standings)
-}
-
-fn standing(text: &str) -> Result<OwnershipStatus> {
+fn parse_status(text: &str) -> Result<OwnershipStatus> {
     match text {
         "owned" => Ok(OwnershipStatus::Owned),
         "wrong scope" => Ok(OwnershipStatus::WrongScope),
         "foreign" => Ok(OwnershipStatus::Foreign),
         "absent" => Ok(OwnershipStatus::Absent),
-        _ => Err(error::damaged("a standing that there is not")),
+        _ => Err(error::damaged("unknown ownership status")),
     }
 }
 
-/// The scopes as a JSON list; `None` for any.
+/// The scopes as a JSON list; `None` for any scope.
 pub(super) fn scope_list(scopes: &Scopes) -> Option<String> {
-    scopes.as_slice().map(|scopes: &[Scope]| list(scopes))
+    scopes.as_slice().map(json_list)
 }

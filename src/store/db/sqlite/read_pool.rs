@@ -1,10 +1,8 @@
-//! Connections that read, lent to one caller at a time.
+//! Read connections, each lent to one query at a time.
 
-use std::{
-    fmt,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::fmt;
 
+use parking_lot::Mutex;
 use sqlx::{
     Connection as _, Sqlite, SqliteConnection,
     query::Query,
@@ -12,69 +10,68 @@ use sqlx::{
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::{error, open};
+use super::{error, migrate};
 use crate::error::Result;
 
-/// How many read at once. A question takes microseconds; more would only be more threads.
+/// Number of read connections. A query takes microseconds; more connections would only be more threads.
 const CONNECTIONS: u32 = 4;
 
 pub(super) type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
 
-/// The connections that read.
+/// Pool of read connections.
 ///
-/// Not sqlx's own pool: that asks every connection that comes back whether it is well, which takes as
-/// long as the question did.
-pub(super) struct Readers {
+/// This is not sqlx's pool, because that pings every connection on release, which takes as long as a query.
+pub(super) struct ReadPool {
     options: SqliteConnectOptions,
     permits: Semaphore,
-    // Opened when needed, so there may be fewer than permits.
+    // Opened on demand, so there may be fewer connections than permits.
     idle: Mutex<Vec<SqliteConnection>>,
 }
 
-/// A connection on loan. It comes back when dropped, unless it failed.
-struct Reader<'a> {
-    readers: &'a Readers,
+/// A connection on loan. Returns to the pool when dropped, unless it failed.
+struct PooledConnection<'a> {
+    pool: &'a ReadPool,
     conn: Option<SqliteConnection>,
     _permit: SemaphorePermit<'a>,
 }
 
-impl Readers {
+impl ReadPool {
     pub(super) fn new(options: SqliteConnectOptions) -> Self {
-        let permits = Semaphore::new(CONNECTIONS as usize);
-        Self { options, permits, idle: Mutex::default() }
+        Self { options, permits: Semaphore::new(CONNECTIONS as usize), idle: Mutex::default() }
     }
 
-    /// Runs a statement that gives at most one row.
-    pub(super) async fn one(&self, statement: Statement<'_>) -> Result<Option<SqliteRow>> {
-        let mut reader = self.take().await?;
-        let row = statement.fetch_optional(reader.conn().await?).await;
-        reader.done(row)
+    /// Runs a statement that returns exactly one row.
+    pub(super) async fn one(&self, statement: Statement<'_>) -> Result<SqliteRow> {
+        let row = self.optional(statement).await?;
+        row.ok_or_else(|| error::damaged("the query returned no row"))
     }
 
-    /// Runs a statement that gives any number of rows.
+    /// Runs a statement that returns at most one row.
+    pub(super) async fn optional(&self, statement: Statement<'_>) -> Result<Option<SqliteRow>> {
+        let mut pooled = self.acquire().await?;
+        let row = statement.fetch_optional(pooled.conn().await?).await;
+        pooled.check(row)
+    }
+
+    /// Runs a statement that returns any number of rows.
     pub(super) async fn all(&self, statement: Statement<'_>) -> Result<Vec<SqliteRow>> {
-        let mut reader = self.take().await?;
-        let rows = statement.fetch_all(reader.conn().await?).await;
-        reader.done(rows)
+        let mut pooled = self.acquire().await?;
+        let rows = statement.fetch_all(pooled.conn().await?).await;
+        pooled.check(rows)
     }
 
-    async fn take(&self) -> Result<Reader<'_>> {
+    async fn acquire(&self) -> Result<PooledConnection<'_>> {
         let permit = self.permits.acquire().await.map_err(|_| error::closed())?;
-        Ok(Reader { readers: self, conn: self.idle().pop(), _permit: permit })
+        Ok(PooledConnection { pool: self, conn: self.idle.lock().pop(), _permit: permit })
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<SqliteConnection>> {
-        // Pushing and popping leave it whole.
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits for those who read and closes all connections.
+    /// Waits for running queries and closes all connections.
     pub(super) async fn close(&self) -> Result<()> {
         let Ok(_all) = self.permits.acquire_many(CONNECTIONS).await else {
             return Ok(()); // closed before
         };
         self.permits.close();
-        let idle = std::mem::take(&mut *self.idle());
+        let idle = std::mem::take(&mut *self.idle.lock());
         for conn in idle {
             conn.close().await.map_err(error::database)?;
         }
@@ -82,17 +79,17 @@ impl Readers {
     }
 }
 
-impl Reader<'_> {
+impl PooledConnection<'_> {
     async fn conn(&mut self) -> Result<&mut SqliteConnection> {
         let conn = match self.conn.take() {
             Some(conn) => conn,
-            None => open::reader(&self.readers.options).await?,
+            None => migrate::reader(&self.pool.options).await?,
         };
         Ok(self.conn.insert(conn))
     }
 
-    /// Lets go of the connection after a failure: the next caller begins with a new one.
-    fn done<T>(&mut self, result: Result<T, sqlx::Error>) -> Result<T> {
+    /// Discards the connection after a failure, so that the next query opens a new one.
+    fn check<T>(&mut self, result: Result<T, sqlx::Error>) -> Result<T> {
         if result.is_err() {
             self.conn = None;
         }
@@ -100,16 +97,16 @@ impl Reader<'_> {
     }
 }
 
-impl Drop for Reader<'_> {
+impl Drop for PooledConnection<'_> {
     fn drop(&mut self) {
         if let Some(conn) = self.conn.take() {
-            self.readers.idle().push(conn);
+            self.pool.idle.lock().push(conn);
         }
     }
 }
 
-impl fmt::Debug for Readers {
+impl fmt::Debug for ReadPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Readers").field("idle", &self.idle().len()).finish_non_exhaustive()
+        f.debug_struct("ReadPool").field("idle", &self.idle.lock().len()).finish_non_exhaustive()
     }
 }

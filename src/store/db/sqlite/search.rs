@@ -1,21 +1,20 @@
-//! Lists with filters, in any order.
+//! Searches: filters, in any order, with a total.
 
 use sqlx::query;
 
 use super::{
     decode::{Columns, each, tenant, to_millis},
-    error,
     ownership::scope_list,
-    read_pool::{Readers, Statement},
+    read_pool::{ReadPool, Statement},
 };
 use crate::{
     error::Result,
     media::{SearchOptions, SortBy, TypeFilter},
     owner::Owner,
-    store::db::records::Matches,
+    store::db::Matches,
 };
 
-/// What passes the filters. A kind of types comes as its beginning, a single type as itself.
+/// Statement over the rows that pass the filters. `?3` is one MIME type, `?4` the prefix of several.
 macro_rules! matching {
     ($select:literal $(, $order:literal)?) => {
         concat!(
@@ -39,7 +38,7 @@ macro_rules! matching {
 
 pub(super) const COUNT: &str = matching!("count(*) AS total");
 
-/// The statements for each order, and whether it ascends.
+/// The page statement of each order; `true` is ascending.
 pub(super) const PAGES: [(SortBy, bool, &str); 6] = [
     (SortBy::CreatedAt, true, matching!("*", "created_at, arrival")),
     (SortBy::CreatedAt, false, matching!("*", "created_at DESC, arrival DESC")),
@@ -54,19 +53,18 @@ pub(super) const PAGES: [(SortBy, bool, &str); 6] = [
 ];
 
 pub(super) async fn search(
-    readers: &Readers,
+    readers: &ReadPool,
     owner: &Owner,
     options: &SearchOptions,
 ) -> Result<Matches> {
     let asked = (options.sort_by(), options.is_ascending());
     let page = PAGES.iter().find(|(by, ascending, _)| (*by, *ascending) == asked);
-    let (.., page) = page.expect("every order has its statement");
+    let (.., page) = page.expect("every order has a statement");
     let page = filtered(page, owner, options)
         .bind(i64::try_from(options.limit()).unwrap_or(i64::MAX))
         .bind(i64::try_from(options.offset()).unwrap_or(i64::MAX));
-    let rows = each(&readers.all(page).await?, Columns::record)?;
+    let rows = each(&readers.all(page).await?, Columns::media)?;
     let count = readers.one(filtered(COUNT, owner, options)).await?;
-    let count = count.ok_or_else(|| error::damaged("a sum of nothing"))?;
     Ok(Matches { rows, total: Columns(&count).unsigned("total")? })
 }
 

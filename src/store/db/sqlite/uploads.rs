@@ -1,133 +1,161 @@
-//! What an upload changes.
+//! Writes of an upload and of its processing.
 
 use std::time::SystemTime;
 
+use futures_util::future::BoxFuture;
 use sqlx::{Row as _, SqliteConnection, query};
 
 use super::{
-    decode::{Columns, now, status, tenant, to_integer},
-    error::Fault,
+    decode::{Columns, each, hash_bytes, now, status, tenant, to_integer, to_millis},
+    engine::SqliteDatabase,
+    error::DbError,
     listing::GET,
-    writer::Operation,
+    writer::Durability,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
     id::{ContentHash, MediaId},
-    media::{MediaStatus, Metadata},
-    store::db::records::{Entry, Row},
+    media::MediaStatus,
+    store::db::{MediaRow, NewMedia, OwnerRow, UploadQueries},
 };
 
-/// Bytes are about to be placed.
-pub(super) struct MarkPending(pub(super) ContentHash);
+pub(super) const PROCESSING: &str =
+    "SELECT id FROM media WHERE status = 'processing' ORDER BY number LIMIT ?1";
 
-impl Operation for MarkPending {
-    type Answer = ();
-    const DURABLE: bool = false;
+impl UploadQueries for SqliteDatabase {
+    fn mark_pending(&self, hash: ContentHash) -> BoxFuture<'_, Result<()>> {
+        self.writer.run(Durability::Deferred, move |conn| Box::pin(mark_pending(conn, hash)))
+    }
 
-    async fn apply(&self, conn: &mut SqliteConnection) -> Result<(), Fault> {
-        query(
-            "INSERT INTO orphans (hash, since) VALUES (?1, ?2)
-             ON CONFLICT (hash) DO UPDATE SET since = excluded.since",
-        )
-        .bind(self.0.as_bytes().to_vec())
-        .bind(now())
-        .execute(conn)
-        .await?;
-        Ok(())
+    fn insert(&self, media: NewMedia, quota: Option<u64>) -> BoxFuture<'_, Result<MediaRow>> {
+        let insert = Insert { media, quota, id: MediaId::random(), at: SystemTime::now() };
+        self.writer.run(Durability::Immediate, move |conn| Box::pin(insert.apply(conn)))
+    }
+
+    fn set_status<'a>(
+        &'a self,
+        id: &'a MediaId,
+        status: MediaStatus,
+    ) -> BoxFuture<'a, Result<bool>> {
+        let id = id.clone();
+        // If the status is lost in a power failure, the media is processed once more.
+        self.writer.run(Durability::Deferred, move |conn| Box::pin(set_status(conn, id, status)))
+    }
+
+    fn processing(&self, limit: usize) -> BoxFuture<'_, Result<Vec<MediaId>>> {
+        Box::pin(async move {
+            let rows = self.readers.all(query(PROCESSING).bind(limit as i64)).await?;
+            each(&rows, |row| row.id("id"))
+        })
     }
 }
 
-/// Bytes are placed, and somebody has them.
-pub(super) struct Insert {
-    pub(super) entry: Entry,
-    pub(super) quota: Option<u64>,
-    pub(super) id: MediaId,
-    pub(super) at: SystemTime,
+async fn mark_pending(conn: &mut SqliteConnection, hash: ContentHash) -> Result<(), DbError> {
+    query(
+        "INSERT INTO orphans (hash, since) VALUES (?1, ?2)
+         ON CONFLICT (hash) DO UPDATE SET since = excluded.since",
+    )
+    .bind(hash_bytes(hash))
+    .bind(now())
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
-impl Operation for Insert {
-    type Answer = Row;
-    const DURABLE: bool = true;
+async fn set_status(
+    conn: &mut SqliteConnection,
+    id: MediaId,
+    new: MediaStatus,
+) -> Result<bool, DbError> {
+    let changed = query("UPDATE media SET status = ?2 WHERE id = ?1")
+        .bind(id.as_str().to_owned())
+        .bind(status(new))
+        .execute(conn)
+        .await?;
+    Ok(changed.rows_affected() > 0)
+}
 
-    async fn apply(&self, conn: &mut SqliteConnection) -> Result<Row, Fault> {
+struct Insert {
+    media: NewMedia,
+    quota: Option<u64>,
+    id: MediaId,
+    at: SystemTime,
+}
+
+/// A media row and its arrival number.
+struct Inserted {
+    arrival: i64,
+    row: MediaRow,
+}
+
+impl Insert {
+    async fn apply(self, conn: &mut SqliteConnection) -> Result<MediaRow, DbError> {
         let owner = self.owner(conn).await?;
-        let row = match self.existing(conn, &owner).await? {
-            Some(known) => self.again(conn, known).await?,
-            None => self.first(conn, &owner).await?,
+        let inserted = match self.existing(conn, &owner).await? {
+            Some(existing) => self.repair(conn, existing).await?,
+            None => self.create(conn, &owner).await?,
         };
         query(
             "INSERT INTO refs (media, scope, owner, arrival) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT DO NOTHING",
         )
-        .bind(row.record.id.as_str().to_owned())
-        .bind(self.entry.scope.as_str().to_owned())
+        .bind(inserted.row.id.as_str().to_owned())
+        .bind(self.media.scope.as_str().to_owned())
         .bind(owner.number)
-        .bind(row.arrival)
+        .bind(inserted.arrival)
         .execute(&mut *conn)
         .await?;
         query("DELETE FROM orphans WHERE hash = ?1")
-            .bind(self.entry.hash.as_bytes().to_vec())
+            .bind(hash_bytes(self.media.hash))
             .execute(conn)
             .await?;
-        Ok(row.record)
+        Ok(inserted.row)
     }
-}
 
-/// Whose it is.
-struct Library {
-    number: i64,
-    arrivals: i64,
-    bytes: u64,
-}
-
-struct Found {
-    arrival: i64,
-    record: Row,
-}
-
-impl Insert {
-    async fn owner(&self, conn: &mut SqliteConnection) -> Result<Library, Fault> {
-        // The update changes nothing, and makes the row be returned.
+    async fn owner(&self, conn: &mut SqliteConnection) -> Result<OwnerRow, DbError> {
+        // The update changes nothing, but makes an existing row be returned.
         let rows = query(
             "INSERT INTO owners (tenant, subject) VALUES (?1, ?2)
              ON CONFLICT (tenant, subject) DO UPDATE SET subject = excluded.subject
-             RETURNING number, arrivals, bytes",
+             RETURNING number, arrivals, count, bytes",
         )
-        .bind(tenant(&self.entry.owner).to_owned())
-        .bind(self.entry.owner.subject().to_owned())
+        .bind(tenant(&self.media.owner).to_owned())
+        .bind(self.media.owner.subject().to_owned())
         .fetch_all(conn)
         .await?;
-        let row = Columns(rows.first().ok_or(sqlx::Error::RowNotFound)?);
-        let (number, arrivals) = (row.get("number")?, row.get("arrivals")?);
-        Ok(Library { number, arrivals, bytes: row.unsigned("bytes")? })
+        Ok(Columns(rows.first().ok_or(sqlx::Error::RowNotFound)?).owner_row()?)
     }
 
     async fn existing(
         &self,
         conn: &mut SqliteConnection,
-        owner: &Library,
-    ) -> Result<Option<Found>, Fault> {
+        owner: &OwnerRow,
+    ) -> Result<Option<Inserted>, DbError> {
         let row = query("SELECT * FROM records WHERE hash = ?1 AND owner = ?2")
-            .bind(self.entry.hash.as_bytes().to_vec())
+            .bind(hash_bytes(self.media.hash))
             .bind(owner.number)
             .fetch_optional(conn)
             .await?;
         row.map(|row| {
             let arrival = row.try_get("arrival")?;
-            Ok(Found { arrival, record: Columns(&row).record()? })
+            Ok(Inserted { arrival, row: Columns(&row).media()? })
         })
         .transpose()
     }
 
-    async fn first(&self, conn: &mut SqliteConnection, owner: &Library) -> Result<Found, Fault> {
-        let Entry { hash, size, mime_type, file_name, status: state, metadata, exif, .. } =
-            &self.entry;
-        if self.quota.is_some_and(|quota| owner.bytes.saturating_add(*size) > quota) {
-            let what = "the owner has no room left for that many bytes";
-            return Err(Error::new(ErrorKind::TooLarge, what).into());
+    async fn create(
+        &self,
+        conn: &mut SqliteConnection,
+        owner: &OwnerRow,
+    ) -> Result<Inserted, DbError> {
+        let NewMedia { hash, size, mime_type, file_name, metadata, .. } = &self.media;
+        if let Some(quota) = self.quota
+            && owner.stats.bytes.saturating_add(*size) > quota
+        {
+            let message = format!("the upload would exceed the owner's quota of {quota} bytes");
+            return Err(Error::new(ErrorKind::TooLarge, message).into());
         }
         let arrival = owner.arrivals + 1;
-        let exif = exif.as_ref().map(|exif| serde_json::to_string(exif).expect("EXIF is JSON"));
         let metadata = metadata.as_ref();
         query(
             "INSERT INTO media (id, owner, arrival, hash, size, mime_type, file_name, status,
@@ -137,85 +165,59 @@ impl Insert {
         .bind(self.id.as_str().to_owned())
         .bind(owner.number)
         .bind(arrival)
-        .bind(hash.as_bytes().to_vec())
+        .bind(hash_bytes(*hash))
         .bind(to_integer(*size))
         .bind(mime_type.clone())
         .bind(file_name.clone())
-        .bind(status(*state))
+        .bind(status(self.media.status))
         .bind(metadata.map(|metadata| metadata.width))
         .bind(metadata.map(|metadata| metadata.height))
         .bind(metadata.and_then(|metadata| metadata.format.clone()))
         .bind(metadata.map(|metadata| metadata.has_alpha))
-        .bind(exif)
-        .bind(super::decode::to_millis(self.at))
+        .bind(self.exif())
+        .bind(to_millis(self.at))
         .execute(&mut *conn)
         .await?;
-        Ok(Found { arrival, record: record(conn, &self.id).await? })
+        Ok(Inserted { arrival, row: fetch(conn, &self.id).await? })
     }
 
-    /// Uploading again repairs what could not be processed, and changes nothing else.
-    async fn again(&self, conn: &mut SqliteConnection, known: Found) -> Result<Found, Fault> {
-        if known.record.status != MediaStatus::Failed {
-            return Ok(known);
+    /// A repeated upload repairs a row whose processing failed, and changes nothing else.
+    async fn repair(
+        &self,
+        conn: &mut SqliteConnection,
+        existing: Inserted,
+    ) -> Result<Inserted, DbError> {
+        if existing.row.status != MediaStatus::Failed {
+            return Ok(existing);
         }
-        let Entry { status, metadata, exif, mime_type, .. } = &self.entry;
-        set_status(conn, &known.record.id, *status, metadata.as_ref()).await?;
-        let exif = exif.as_ref().map(|exif| serde_json::to_string(exif).expect("EXIF is JSON"));
-        query("UPDATE media SET exif = ?2, mime_type = ?3 WHERE id = ?1")
-            .bind(known.record.id.as_str().to_owned())
-            .bind(exif)
-            .bind(mime_type.clone())
-            .execute(&mut *conn)
-            .await?;
-        Ok(Found { record: record(conn, &known.record.id).await?, ..known })
-    }
-}
-
-async fn record(conn: &mut SqliteConnection, id: &MediaId) -> Result<Row, Fault> {
-    let row = query(GET).bind(id.as_str().to_owned()).fetch_one(conn).await?;
-    Ok(Columns(&row).record()?)
-}
-
-/// Processing went on.
-pub(super) struct SetStatus {
-    pub(super) id: MediaId,
-    pub(super) status: MediaStatus,
-    pub(super) metadata: Option<Metadata>,
-}
-
-impl Operation for SetStatus {
-    type Answer = bool;
-    // Lost, it would be processed once more.
-    const DURABLE: bool = false;
-
-    async fn apply(&self, conn: &mut SqliteConnection) -> Result<bool, Fault> {
-        set_status(conn, &self.id, self.status, self.metadata.as_ref()).await
-    }
-}
-
-/// Without metadata, what was known of it stays.
-async fn set_status(
-    conn: &mut SqliteConnection,
-    id: &MediaId,
-    state: MediaStatus,
-    metadata: Option<&Metadata>,
-) -> Result<bool, Fault> {
-    let changed = match metadata {
-        None => query("UPDATE media SET status = ?2 WHERE id = ?1"),
-        Some(_) => query(
-            "UPDATE media SET status = ?2, width = ?3, height = ?4, format = ?5, has_alpha = ?6
+        let NewMedia { mime_type, metadata, .. } = &self.media;
+        let old = existing.row.metadata;
+        let metadata = metadata.as_ref().or(old.as_ref());
+        query(
+            "UPDATE media SET status = ?2, mime_type = ?3, exif = ?4, width = ?5, height = ?6,
+                 format = ?7, has_alpha = ?8
              WHERE id = ?1",
-        ),
+        )
+        .bind(existing.row.id.as_str().to_owned())
+        .bind(status(self.media.status))
+        .bind(mime_type.clone())
+        .bind(self.exif())
+        .bind(metadata.map(|metadata| metadata.width))
+        .bind(metadata.map(|metadata| metadata.height))
+        .bind(metadata.and_then(|metadata| metadata.format.clone()))
+        .bind(metadata.map(|metadata| metadata.has_alpha))
+        .execute(&mut *conn)
+        .await?;
+        Ok(Inserted { arrival: existing.arrival, row: fetch(conn, &existing.row.id).await? })
     }
-    .bind(id.as_str().to_owned())
-    .bind(status(state));
-    let changed = match metadata {
-        None => changed,
-        Some(metadata) => changed
-            .bind(metadata.width)
-            .bind(metadata.height)
-            .bind(metadata.format.clone())
-            .bind(metadata.has_alpha),
-    };
-    Ok(changed.execute(conn).await?.rows_affected() > 0)
+
+    fn exif(&self) -> Option<String> {
+        let exif = self.media.exif.as_ref();
+        exif.map(|exif| serde_json::to_string(exif).expect("EXIF serializes to JSON"))
+    }
+}
+
+async fn fetch(conn: &mut SqliteConnection, id: &MediaId) -> Result<MediaRow, DbError> {
+    let row = query(GET).bind(id.as_str().to_owned()).fetch_one(conn).await?;
+    Ok(Columns(&row).media()?)
 }

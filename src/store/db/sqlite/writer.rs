@@ -1,4 +1,4 @@
-//! The one connection that writes. Those who come while it is busy share the next commit.
+//! The write connection, with group commit: writes that arrive during a commit share the next one.
 
 use std::{fmt, sync::Arc};
 
@@ -8,58 +8,62 @@ use sqlx::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::error::{self, Fault};
+use super::error::{self, DbError};
 use crate::error::{Error, Result};
 
-/// How many operations share a commit at most.
+/// Maximum number of writes in one commit.
 const BATCH: usize = 256;
 
-/// A change of the database.
-pub(super) trait Operation: Send + 'static {
-    /// What the caller gets once the change is committed.
-    type Answer: Send + 'static;
-
-    /// Whether the change is on the disk when the caller gets the answer. Otherwise it outlives this
-    /// process, and an outage of power only if a durable one was made after it.
-    const DURABLE: bool;
-
-    /// Makes the change. After a fault nothing of it stays.
-    fn apply(
-        &self,
-        conn: &mut SqliteConnection,
-    ) -> impl Future<Output = Result<Self::Answer, Fault>> + Send;
+/// When a committed write is on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Durability {
+    /// Before the caller gets its reply.
+    Immediate,
+    /// With the next immediate write. Survives a crash of the process at once, and a power failure from then
+    /// on.
+    Deferred,
 }
 
-/// The way to the task that writes.
+/// Handle of the writer task.
 pub(super) struct Writer(mpsc::Sender<Message>);
 
 enum Message {
-    Job(Box<dyn Job>),
+    Command(Durability, Box<dyn Command>),
     Close(oneshot::Sender<Result<()>>),
 }
 
 impl Writer {
-    /// Begins to wait for operations. They are made whether or not their callers stay.
+    /// Spawns the writer task. A submitted write is applied even if its caller is dropped.
     pub(super) fn spawn(options: SqliteConnectOptions) -> Self {
         let (sender, inbox) = mpsc::channel(BATCH);
-        tokio::spawn(Desk { options, conn: None }.serve(inbox));
+        tokio::spawn(WriterTask { options, conn: None }.run(inbox));
         Self(sender)
     }
 
-    pub(super) async fn run<O: Operation>(&self, operation: O) -> Result<O::Answer> {
-        let (reply, answer) = oneshot::channel();
-        let job = Box::new(Pending { operation, outcome: None, reply });
-        self.0.send(Message::Job(job)).await.map_err(|_| error::closed())?;
-        answer.await.map_err(|_| error::closed())?
+    /// Submits a write and waits for its commit. A write that fails is rolled back.
+    pub(super) fn run<T, F>(&self, durability: Durability, write: F) -> BoxFuture<'_, Result<T>>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, DbError>>
+            + Send
+            + 'static,
+    {
+        Box::pin(async move {
+            let (reply, outcome) = oneshot::channel();
+            let command = Box::new(Pending { write: Some(write), outcome: None, reply });
+            let message = Message::Command(durability, command);
+            self.0.send(message).await.map_err(|_| error::closed())?;
+            outcome.await.map_err(|_| error::closed())?
+        })
     }
 
-    /// Finishes what was handed in before and closes the connection.
+    /// Applies the writes that were submitted before and closes the connection.
     pub(super) async fn close(&self) -> Result<()> {
-        let (reply, answer) = oneshot::channel();
+        let (reply, closed) = oneshot::channel();
         if self.0.send(Message::Close(reply)).await.is_err() {
             return Ok(()); // closed before
         }
-        answer.await.map_err(|_| error::closed())?
+        closed.await.map_err(|_| error::closed())?
     }
 }
 
@@ -70,84 +74,84 @@ impl fmt::Debug for Writer {
     }
 }
 
-/// An operation of any kind, with the one who waits for it.
-trait Job: Send {
-    fn is_durable(&self) -> bool;
-
-    /// Makes the change and keeps what came of it.
+/// A write of any type, together with its caller's channel.
+trait Command: Send {
+    /// Applies the write and keeps its outcome.
     fn apply<'a>(
         &'a mut self,
         conn: &'a mut SqliteConnection,
     ) -> BoxFuture<'a, Result<(), Arc<Error>>>;
 
-    /// Tells the caller, once all of the batch is committed or none.
-    fn answer(self: Box<Self>, committed: Result<(), Arc<Error>>);
+    /// Replies to the caller, once the whole batch is committed or rolled back.
+    fn reply(self: Box<Self>, committed: Result<(), Arc<Error>>);
 }
 
-struct Pending<O: Operation> {
-    operation: O,
-    outcome: Option<Result<O::Answer, Arc<Error>>>,
-    reply: oneshot::Sender<Result<O::Answer>>,
+struct Pending<T, F> {
+    write: Option<F>,
+    outcome: Option<Result<T, Arc<Error>>>,
+    reply: oneshot::Sender<Result<T>>,
 }
 
-impl<O: Operation> Job for Pending<O> {
-    fn is_durable(&self) -> bool {
-        O::DURABLE
-    }
-
+impl<T, F> Command for Pending<T, F>
+where
+    T: Send + 'static,
+    F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, DbError>>
+        + Send
+        + 'static,
+{
     fn apply<'a>(
         &'a mut self,
         conn: &'a mut SqliteConnection,
     ) -> BoxFuture<'a, Result<(), Arc<Error>>> {
         Box::pin(async move {
-            let outcome = self.operation.apply(conn).await;
-            let outcome = outcome.map_err(|fault| Arc::new(Error::from(fault)));
+            let write = self.write.take().expect("a command is applied once");
+            let outcome = write(conn).await.map_err(|error| Arc::new(Error::from(error)));
             let done = outcome.as_ref().map(drop).map_err(Arc::clone);
             self.outcome = Some(outcome);
             done
         })
     }
 
-    fn answer(self: Box<Self>, committed: Result<(), Arc<Error>>) {
-        // Its own fault says more than that of the batch.
+    fn reply(self: Box<Self>, committed: Result<(), Arc<Error>>) {
+        // The error of the write itself is more specific than that of the batch.
         let outcome = match self.outcome {
             Some(outcome @ Err(_)) => outcome,
-            outcome => committed.and_then(|()| outcome.expect("it was applied to be committed")),
+            outcome => committed.and_then(|()| outcome.expect("a committed command was applied")),
         };
-        // A caller who went away has no use for it.
+        // The caller may have been dropped.
         let _ = self.reply.send(outcome.map_err(Error::shared));
     }
 }
 
-/// Where operations are made, one batch at a time.
-struct Desk {
+/// Applies writes, one batch at a time.
+struct WriterTask {
     options: SqliteConnectOptions,
-    // None before the first operation, and after a failure that may have left it half way.
-    conn: Option<Conn>,
+    // `None` before the first write, and after a failure that may have left a transaction open.
+    conn: Option<WriteConnection>,
 }
 
-struct Conn {
+struct WriteConnection {
     sqlite: SqliteConnection,
-    durable: Option<bool>,
+    durability: Option<Durability>,
 }
 
-impl Desk {
-    async fn serve(mut self, mut inbox: mpsc::Receiver<Message>) {
+impl WriterTask {
+    async fn run(mut self, mut inbox: mpsc::Receiver<Message>) {
         let mut messages = Vec::with_capacity(BATCH);
         while inbox.recv_many(&mut messages, BATCH).await > 0 {
-            let (mut durable, mut volatile, mut closing) = (Vec::new(), Vec::new(), Vec::new());
+            let (mut immediate, mut deferred, mut closing) = (Vec::new(), Vec::new(), Vec::new());
             for message in messages.drain(..) {
                 match message {
-                    Message::Job(job) if job.is_durable() => durable.push(job),
-                    Message::Job(job) => volatile.push(job),
+                    Message::Command(Durability::Immediate, command) => immediate.push(command),
+                    Message::Command(Durability::Deferred, command) => deferred.push(command),
                     Message::Close(reply) => closing.push(reply),
                 }
             }
-            // Those that need not wait for the disk do not.
-            self.run(volatile, false).await;
-            self.run(durable, true).await;
+            // Deferred writes go first, because they do not wait for the disk.
+            self.apply(deferred, Durability::Deferred).await;
+            self.apply(immediate, Durability::Immediate).await;
             if !closing.is_empty() {
-                // What still comes is answered that this is closed; what came before is made.
+                // Later writes fail as closed; earlier ones are applied.
                 inbox.close();
                 self.finish(closing, &mut inbox).await;
                 return;
@@ -155,70 +159,81 @@ impl Desk {
         }
     }
 
-    async fn run(&mut self, mut jobs: Vec<Box<dyn Job>>, durable: bool) {
-        if jobs.is_empty() {
+    async fn apply(&mut self, mut batch: Vec<Box<dyn Command>>, durability: Durability) {
+        if batch.is_empty() {
             return;
         }
-        let committed = self.commit(&mut jobs, durable).await;
+        let committed = self.commit(&mut batch, durability).await;
         if committed.is_err() {
-            self.give_up().await;
+            self.disconnect().await;
         }
-        for job in jobs {
-            job.answer(committed.clone());
+        for command in batch {
+            command.reply(committed.clone());
         }
     }
 
-    /// Makes all operations in one transaction. One that fails is undone and the others stay.
-    async fn commit(&mut self, jobs: &mut [Box<dyn Job>], durable: bool) -> Result<(), Arc<Error>> {
-        let conn = self.conn(durable).await.map_err(shared)?;
+    /// Applies all writes in one transaction. A write that fails is rolled back to its savepoint, and the
+    /// others stay.
+    async fn commit(
+        &mut self,
+        batch: &mut [Box<dyn Command>],
+        durability: Durability,
+    ) -> Result<(), Arc<Error>> {
+        let conn = self.connect(durability).await.map_err(shared)?;
         execute(conn, "BEGIN IMMEDIATE").await.map_err(shared)?;
-        for job in jobs {
-            execute(conn, "SAVEPOINT operation").await.map_err(shared)?;
-            if let Err(fault) = job.apply(conn).await {
-                // After some faults, of a full disk for one, SQLite has undone everything by itself:
-                // then there is nothing to go back to, and the fault is that of all.
-                execute(conn, "ROLLBACK TO operation").await.map_err(|_| fault)?;
+        for command in batch {
+            execute(conn, "SAVEPOINT command").await.map_err(shared)?;
+            if let Err(error) = command.apply(conn).await {
+                // After some failures, such as a full disk, SQLite has rolled back the whole transaction:
+                // the savepoint is missing then, and the error is that of every write in the batch.
+                execute(conn, "ROLLBACK TO command").await.map_err(|_| error)?;
             }
-            execute(conn, "RELEASE operation").await.map_err(shared)?;
+            execute(conn, "RELEASE command").await.map_err(shared)?;
         }
         execute(conn, "COMMIT").await.map_err(shared)
     }
 
-    async fn conn(&mut self, durable: bool) -> Result<&mut SqliteConnection, sqlx::Error> {
+    async fn connect(
+        &mut self,
+        durability: Durability,
+    ) -> Result<&mut SqliteConnection, sqlx::Error> {
         let mut conn = match self.conn.take() {
             Some(conn) => conn,
-            None => Conn { sqlite: self.options.connect().await?, durable: None },
+            None => WriteConnection { sqlite: self.options.connect().await?, durability: None },
         };
-        if conn.durable != Some(durable) {
-            let synchronous =
-                if durable { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" };
+        if conn.durability != Some(durability) {
+            let synchronous = match durability {
+                Durability::Immediate => "PRAGMA synchronous = FULL",
+                Durability::Deferred => "PRAGMA synchronous = NORMAL",
+            };
             execute(&mut conn.sqlite, synchronous).await?;
-            conn.durable = Some(durable);
+            conn.durability = Some(durability);
         }
         Ok(&mut self.conn.insert(conn).sqlite)
     }
 
-    /// Closes a connection that may be half way, which undoes what is open. The next batch has a new
-    /// one.
-    async fn give_up(&mut self) {
+    /// Closes a connection that may have an open transaction, which rolls it back. The next batch opens a
+    /// new one.
+    async fn disconnect(&mut self) {
         if let Some(conn) = self.conn.take()
             && let Err(error) = conn.sqlite.close().await
         {
-            tracing::warn!(error = &error as &dyn std::error::Error, "a db's connection broke");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the write connection of the media database could not be closed"
+            );
         }
     }
 
     async fn finish(
         &mut self,
-        closing: Vec<oneshot::Sender<Result<()>>>,
+        mut closing: Vec<oneshot::Sender<Result<()>>>,
         inbox: &mut mpsc::Receiver<Message>,
     ) {
-        let mut closing = closing;
         while let Some(message) = inbox.recv().await {
             match message {
-                Message::Job(job) => {
-                    let durable = job.is_durable();
-                    self.run(vec![job], durable).await;
+                Message::Command(durability, command) => {
+                    self.apply(vec![command], durability).await;
                 }
                 Message::Close(reply) => closing.push(reply),
             }

@@ -1,4 +1,4 @@
-//! What questions cost as an owner's library grows. Run by hand, in release mode:
+//! Cost of queries as an owner's library grows. Run by hand, in release mode:
 //! `cargo test --release --all-features --lib db::tests::cost -- --ignored --nocapture`
 
 use std::{
@@ -8,20 +8,19 @@ use std::{
 
 use sqlx::{ConnectOptions as _, Connection as _, query, sqlite::SqliteConnectOptions};
 
-use super::{Lab, entry, owner};
+use super::{TestDb, entry, owner};
 use crate::{
     id::MediaId,
     media::ListOptions,
     owner::{Owner, Scopes},
     ownership::OwnershipQuestion,
-    store::db::Database as _,
 };
 
 const ROUNDS: usize = 4_000;
 
-/// Gives the only owner so far many more rows, faster than by uploads, and returns some of the ids.
+/// Adds rows to the only owner, faster than by uploads, and returns some of the ids.
 pub(super) async fn grow(path: &Path, rows: i64) -> Vec<MediaId> {
-    let mut conn = SqliteConnectOptions::new().filename(path).connect().await.expect("a db");
+    let mut conn = SqliteConnectOptions::new().filename(path).connect().await.expect("a database");
     for sql in [
         "WITH RECURSIVE new (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM new WHERE n < ?1)
          INSERT INTO media (id, owner, arrival, hash, size, mime_type, file_name, status, created_at)
@@ -47,11 +46,11 @@ pub(super) async fn grow(path: &Path, rows: i64) -> Vec<MediaId> {
     ids.iter().map(|row| MediaId::from_trusted(text(row)).expect("an id")).collect()
 }
 
-async fn grown(rows: i64) -> (Lab, Owner, Vec<MediaId>) {
-    let (lab, ana) = (Lab::new().await, owner("ana"));
-    lab.insert(&entry(&ana, "first")).await;
-    let ids = grow(&lab.folder.path().join("db"), rows - 1).await;
-    (lab, ana, ids)
+async fn grown(rows: i64) -> (TestDb, Owner, Vec<MediaId>) {
+    let (db, ana) = (TestDb::new().await, owner("ana"));
+    db.insert(&entry(&ana, "first")).await;
+    let ids = grow(&db.folder.path().join("db"), rows - 1).await;
+    (db, ana, ids)
 }
 
 /// The median and the 99th percentile.
@@ -67,10 +66,10 @@ async fn percentiles(mut once: impl AsyncFnMut(usize)) -> (Duration, Duration) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "measures"]
+#[ignore = "benchmark"]
 async fn questions() {
     for rows in [100, 10_000, 1_000_000] {
-        let (lab, ana, ids) = grown(rows).await;
+        let (db, ana, ids) = grown(rows).await;
         for (what, scopes) in
             [("any", Scopes::any()), ("two", Scopes::of(["me", "you"]).expect("scopes"))]
         {
@@ -80,7 +79,7 @@ async fn questions() {
                     let from = round * count % (ids.len() - count + 1);
                     let asked = &ids[from..from + count];
                     let question = OwnershipQuestion::new(&ana, &scopes, asked);
-                    let owned = lab.db.owned(&question).await.expect("an answer");
+                    let owned = db.db.owned(&question).await.expect("an answer");
                     assert_eq!(owned.len(), count);
                 })
                 .await;
@@ -93,28 +92,28 @@ async fn questions() {
             ("from the middle", ListOptions::new().with_after((rows / 2).to_string())),
         ] {
             let spread = percentiles(async |_| {
-                lab.db.list(&ana, &options).await.expect("a page");
+                db.db.list(&ana, &options).await.expect("a page");
             })
             .await;
             println!("{rows:>8} rows, {what}: {spread:?}");
         }
-        let spread = percentiles(async |_| assert!(lab.stats(&ana).await.count > 0)).await;
+        let spread = percentiles(async |_| assert!(db.stats(&ana).await.count > 0)).await;
         println!("{rows:>8} rows, stats: {spread:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "measures"]
+#[ignore = "benchmark"]
 async fn changes() {
-    let lab = Lab::new().await;
+    let db = TestDb::new().await;
     for at_once in [1, 8, 64] {
         let begin = Instant::now();
         let uploads = (0..at_once).map(async |line| {
             let ana = owner(&format!("ana {line}"));
             for n in 0..200 {
                 let entry = entry(&ana, &format!("{line} {n}"));
-                lab.db.mark_pending(entry.hash).await.expect("a note");
-                lab.insert(&entry).await;
+                db.db.mark_pending(entry.hash).await.expect("a write");
+                db.insert(&entry).await;
             }
         });
         futures_util::future::join_all(uploads).await;
@@ -122,7 +121,7 @@ async fn changes() {
         println!("{at_once} at once: {each:?} each");
     }
     // What one durable write costs here.
-    let path = lab.folder.path().join("plain");
+    let path = db.folder.path().join("plain");
     let mut file = std::fs::File::create(path).expect("a file");
     let begin = Instant::now();
     for _ in 0..200 {

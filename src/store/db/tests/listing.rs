@@ -1,17 +1,17 @@
 //! Lists in pages.
 
-use super::{Lab, entry, in_scope, owner};
-use crate::{error::ErrorKind, media::ListOptions, owner::Scopes, store::db::Database as _};
+use super::{TestDb, entry, in_scope, owner};
+use crate::{error::ErrorKind, media::ListOptions, owner::Scopes};
 
 #[tokio::test]
-async fn pages_give_every_row_once_newest_first_in_any_scopes() {
-    let (lab, ana) = (Lab::new().await, owner("ana"));
+async fn pages_list_every_row_once_newest_first() {
+    let (db, ana) = (TestDb::new().await, owner("ana"));
     let mut all = Vec::new();
     for n in 0..23 {
         let entry = entry(&ana, &format!("{n}"));
-        let row = lab.insert(&in_scope(&entry, if n % 3 == 0 { "rare" } else { "me" })).await;
+        let row = db.insert(&in_scope(&entry, if n % 3 == 0 { "rare" } else { "me" })).await;
         if n % 5 == 0 {
-            lab.insert(&in_scope(&entry, "often")).await;
+            db.insert(&in_scope(&entry, "often")).await;
         }
         all.insert(0, (n, row));
     }
@@ -29,26 +29,26 @@ async fn pages_give_every_row_once_newest_first_in_any_scopes() {
             all.iter().filter(|(n, _)| is_in(*n)).map(|(_, row)| row.clone()).collect();
         for limit in [1, 2, 7, 23, 500] {
             let options = ListOptions::new().with_scopes(scopes.clone()).with_limit(limit);
-            assert_eq!(lab.list(&ana, options).await, expected, "{scopes:?} by {limit}");
+            assert_eq!(db.list(&ana, options).await, expected, "{scopes:?} by {limit}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_page_that_there_never_was_is_refused() {
-    let (lab, ana) = (Lab::new().await, owner("ana"));
+async fn an_unknown_page_token_is_refused() {
+    let (db, ana) = (TestDb::new().await, owner("ana"));
     for n in 0..3 {
-        lab.insert(&entry(&ana, &n.to_string())).await;
+        db.insert(&entry(&ana, &n.to_string())).await;
     }
     for token in ["", "0", "4", "+1", "01", " 1", "-1", "1 OR 1=1", "99999999999999999999"] {
         for owner in [&ana, &owner("nobody")] {
-            let page = lab.db.list(owner, &ListOptions::new().with_after(token)).await;
+            let page = db.db.list(owner, &ListOptions::new().with_after(token)).await;
             assert_eq!(page.expect_err(token).kind(), ErrorKind::InvalidInput);
         }
     }
-    // A token outlives the row that it was made of.
-    let first = lab.db.list(&ana, &ListOptions::new().with_limit(2)).await.expect("a page");
-    lab.db.delete(&ana, &first.rows[1].id).await.expect("a removal");
+    // A token outlives its row.
+    let first = db.db.list(&ana, &ListOptions::new().with_limit(2)).await.expect("a page");
+    db.db.delete(&ana, &first.rows[1].id).await.expect("a deletion");
     let next = ListOptions::new().with_after(first.next.expect("there is more"));
-    assert_eq!(lab.db.list(&ana, &next).await.expect("a page").rows.len(), 1);
+    assert_eq!(db.db.list(&ana, &next).await.expect("a page").rows.len(), 1);
 }

@@ -1,4 +1,4 @@
-//! What every db keeps, asked of the one in SQLite.
+//! Tests of the database, run on the SQLite engine.
 
 mod contents;
 mod cost;
@@ -12,11 +12,14 @@ mod renditions;
 mod search;
 mod uploads;
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use tempfile::TempDir;
 
-use super::{Database, Entry, Row, SqliteDatabase};
+use super::{Database, MediaRow, NewMedia, SqliteDatabase};
 use crate::{
     id::{ContentHash, MediaId},
     media::{Exif, ListOptions, MediaStats, MediaStatus, Metadata},
@@ -24,28 +27,28 @@ use crate::{
     ownership::OwnershipQuestion,
 };
 
-/// A db in a folder of its own, which goes with it.
-pub(super) struct Lab {
+/// A database in a temporary folder.
+pub(super) struct TestDb {
     pub(super) folder: TempDir,
-    pub(super) db: SqliteDatabase,
+    pub(super) db: Arc<dyn Database>,
 }
 
-impl Lab {
+impl TestDb {
     pub(super) async fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let db = SqliteDatabase::open(folder.path().join("db")).await.expect("a db");
-        Self { folder, db }
+        let db = SqliteDatabase::open(folder.path().join("db")).await.expect("a database");
+        Self { folder, db: Arc::new(db) }
     }
 
-    pub(super) async fn insert(&self, entry: &Entry) -> Row {
+    pub(super) async fn insert(&self, entry: &NewMedia) -> MediaRow {
         self.db.insert(entry.clone(), None).await.expect("an insert")
     }
 
-    pub(super) async fn get(&self, id: &MediaId) -> Option<Row> {
-        self.db.get(id).await.expect("a look")
+    pub(super) async fn get(&self, id: &MediaId) -> Option<MediaRow> {
+        self.db.get(id).await.expect("a query")
     }
 
-    pub(super) async fn list(&self, owner: &Owner, options: ListOptions) -> Vec<Row> {
+    pub(super) async fn list(&self, owner: &Owner, options: ListOptions) -> Vec<MediaRow> {
         let mut options = options;
         let mut rows = Vec::new();
         loop {
@@ -76,7 +79,7 @@ impl Lab {
     }
 }
 
-/// After all that has been done so far.
+/// A time after everything done so far.
 pub(super) fn soon() -> SystemTime {
     SystemTime::now() + Duration::from_secs(60)
 }
@@ -89,8 +92,8 @@ pub(super) fn scope(name: &str) -> Scope {
     Scope::new(name).expect("a scope")
 }
 
-/// A picture of which everything is known.
-pub(super) fn entry(owner: &Owner, content: &str) -> Entry {
+/// An image with all fields set.
+pub(super) fn entry(owner: &Owner, content: &str) -> NewMedia {
     let mut metadata = Metadata::new(320, 240);
     metadata.format = Some("webp".to_owned());
     metadata.has_alpha = true;
@@ -100,7 +103,7 @@ pub(super) fn entry(owner: &Owner, content: &str) -> Entry {
         gps_latitude: Some("-0.5".to_owned()),
         ..Exif::default()
     };
-    Entry {
+    NewMedia {
         owner: owner.clone(),
         scope: scope("me"),
         hash: ContentHash::of(content.as_bytes()),
@@ -113,6 +116,6 @@ pub(super) fn entry(owner: &Owner, content: &str) -> Entry {
     }
 }
 
-pub(super) fn in_scope(entry: &Entry, name: &str) -> Entry {
-    Entry { scope: scope(name), ..entry.clone() }
+pub(super) fn in_scope(entry: &NewMedia, name: &str) -> NewMedia {
+    NewMedia { scope: scope(name), ..entry.clone() }
 }

@@ -1,19 +1,18 @@
-//! Any changes in any order, beside a model that keeps them in memory.
+//! Property test: any sequence of writes, compared with a model in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::{collection::vec, prelude::*};
 
-use super::{Lab, entry, in_scope, owner};
+use super::{TestDb, entry, in_scope, owner};
 use crate::{
     id::{ContentHash, MediaId},
     media::{ListOptions, MediaStats},
     owner::{Owner, Scopes},
     ownership::{OwnershipQuestion, OwnershipStatus},
-    store::db::Database as _,
 };
 
-/// Owners and scopes that are one another's pieces once they are joined with separators.
+/// Owners and scopes that collide if they are joined with separators.
 fn owners() -> Vec<Owner> {
     let tenant = |subject, name| owner(subject).with_tenant(name).expect("a tenant");
     vec![owner("a"), owner("a:b"), tenant("b", "a"), tenant("a", "b"), tenant("a:b", "a")]
@@ -24,11 +23,23 @@ const CONTENTS: [&str; 5] = ["", "x", "xx", "xxx", "xxxx"];
 
 #[derive(Debug, Clone)]
 enum Change {
-    Insert { owner: usize, scope: usize, content: usize },
-    // Of something that `holder` has, by whoever.
-    Delete { owner: usize, holder: usize, content: usize },
-    Erase { owner: usize },
-    MarkPending { content: usize },
+    Insert {
+        owner: usize,
+        scope: usize,
+        content: usize,
+    },
+    /// `owner` tries to delete media of `holder`.
+    Delete {
+        owner: usize,
+        holder: usize,
+        content: usize,
+    },
+    Erase {
+        owner: usize,
+    },
+    MarkPending {
+        content: usize,
+    },
 }
 
 fn change() -> impl Strategy<Value = Change> {
@@ -57,15 +68,15 @@ struct Model {
     items: BTreeMap<(usize, usize), Item>,
     arrivals: usize,
     orphans: BTreeSet<usize>,
-    gone: Vec<MediaId>,
+    deleted: Vec<MediaId>,
 }
 
 impl Model {
-    async fn make(&mut self, lab: &Lab, change: Change) {
+    async fn make(&mut self, db: &TestDb, change: Change) {
         match change {
             Change::Insert { owner, scope, content } => {
                 let entry = entry(&owners()[owner], CONTENTS[content]);
-                let row = lab.insert(&in_scope(&entry, SCOPES[scope])).await;
+                let row = db.insert(&in_scope(&entry, SCOPES[scope])).await;
                 let item = self.items.entry((owner, content)).or_insert_with(|| {
                     self.arrivals += 1;
                     let (id, arrival) = (row.id.clone(), self.arrivals);
@@ -77,21 +88,21 @@ impl Model {
             }
             Change::Delete { owner, holder, content } => {
                 let Some(item) = self.items.get(&(holder, content)) else { return };
-                let removed = lab.db.delete(&owners()[owner], &item.id).await;
-                assert_eq!(removed.expect("no fault").is_some(), owner == holder);
+                let removed = db.db.delete(&owners()[owner], &item.id).await;
+                assert_eq!(removed.expect("no error").is_some(), owner == holder);
                 if owner == holder {
                     self.drop_item(owner, content);
                 }
             }
             Change::Erase { owner } => {
-                let erased = lab.db.erase_owner(&owners()[owner]).await.expect("no fault");
+                let erased = db.db.erase_owner(&owners()[owner]).await.expect("no error");
                 let had = self.library(owner, |_| true);
                 assert_eq!(erased, had.into_iter().rev().collect::<Vec<_>>());
                 (0..CONTENTS.len()).for_each(|content| self.drop_item(owner, content));
             }
             Change::MarkPending { content } => {
                 let hash = ContentHash::of(CONTENTS[content].as_bytes());
-                lab.db.mark_pending(hash).await.expect("no fault");
+                db.db.mark_pending(hash).await.expect("no error");
                 self.orphans.insert(content);
             }
         }
@@ -99,13 +110,13 @@ impl Model {
 
     fn drop_item(&mut self, owner: usize, content: usize) {
         let Some(item) = self.items.remove(&(owner, content)) else { return };
-        self.gone.push(item.id);
+        self.deleted.push(item.id);
         if self.items.keys().all(|(_, held)| *held != content) {
             self.orphans.insert(content);
         }
     }
 
-    /// What an owner has, newest first.
+    /// The ids of an owner, newest first.
     fn library(&self, owner: usize, is_in: impl Fn(&Item) -> bool) -> Vec<MediaId> {
         let mut items: Vec<&Item> = (self.items.iter())
             .filter(|((whose, _), item)| *whose == owner && is_in(item))
@@ -115,10 +126,10 @@ impl Model {
         items.into_iter().map(|item| item.id.clone()).collect()
     }
 
-    async fn compare(&self, lab: &Lab) {
+    async fn compare(&self, db: &TestDb) {
         let all: Vec<MediaId> = self.items.values().map(|item| item.id.clone()).collect();
-        let asked: Vec<MediaId> = all.iter().chain(&self.gone).cloned().collect();
-        let mut orphans = lab.orphans().await;
+        let asked: Vec<MediaId> = all.iter().chain(&self.deleted).cloned().collect();
+        let mut orphans = db.orphans().await;
         orphans.sort();
         let hash = |content: &usize| ContentHash::of(CONTENTS[*content].as_bytes());
         let mut expected: Vec<_> = self.orphans.iter().map(hash).collect();
@@ -129,7 +140,7 @@ impl Model {
             let held = self.items.keys().filter(|(whose, _)| *whose == number);
             let bytes = held.map(|(_, content)| CONTENTS[*content].len() as u64).sum();
             let count = self.library(number, |_| true).len() as u64;
-            assert_eq!(lab.stats(owner).await, MediaStats::new(count, bytes));
+            assert_eq!(db.stats(owner).await, MediaStats::new(count, bytes));
             for wanted in [vec![], vec![0], vec![1, 2], vec![3], vec![0, 1, 2, 3]] {
                 let scopes = match &wanted[..] {
                     [] => Scopes::any(),
@@ -140,18 +151,18 @@ impl Model {
                 };
                 let library = self.library(number, is_in);
                 let options = ListOptions::new().with_scopes(scopes.clone()).with_limit(2);
-                let listed = lab.list(owner, options).await;
+                let listed = db.list(owner, options).await;
                 let listed: Vec<_> = listed.into_iter().map(|row| row.id).collect();
                 assert_eq!(listed, library, "{owner:?} in {scopes:?}");
 
-                let mut owned = lab.owned(owner, &scopes, &asked).await;
+                let mut owned = db.owned(owner, &scopes, &asked).await;
                 owned.sort();
                 let mut expected = library.clone();
                 expected.sort();
                 assert_eq!(owned, expected, "{owner:?} in {scopes:?}");
 
                 let question = OwnershipQuestion::new(owner, &scopes, &asked);
-                let standings = lab.db.explain(&question).await.expect("no fault");
+                let standings = db.db.explain(&question).await.expect("no error");
                 let mine = self.library(number, |_| true);
                 let expected = asked.iter().map(|id| match () {
                     () if library.contains(id) => OwnershipStatus::Owned,
@@ -169,18 +180,18 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) })]
 
     #[test]
-    fn any_changes_leave_what_the_model_says(changes in vec(change(), 0..60)) {
+    fn any_sequence_of_writes_matches_the_model(changes in vec(change(), 0..60)) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         runtime.block_on(async {
-            let (lab, mut model) = (Lab::new().await, Model::default());
+            let (db, mut model) = (TestDb::new().await, Model::default());
             for (n, change) in changes.into_iter().enumerate() {
-                model.make(&lab, change).await;
+                model.make(&db, change).await;
                 if n % 10 == 0 {
-                    model.compare(&lab).await;
+                    model.compare(&db).await;
                 }
             }
-            model.compare(&lab).await;
-            lab.db.check().await.expect("everything fits together");
+            model.compare(&db).await;
+            db.db.check().await.expect("a consistent database");
         });
     }
 }

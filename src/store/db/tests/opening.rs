@@ -1,18 +1,18 @@
-//! Opening, closing, and what is found in between.
+//! Opening, closing and verifying the file.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
 use sqlx::{
     AssertSqlSafe, ConnectOptions as _, Connection as _, raw_sql, sqlite::SqliteConnectOptions,
 };
 
-use super::{Lab, entry, owner};
+use super::{TestDb, entry, owner};
 use crate::{
     error::{Error, ErrorKind},
-    store::db::{Database as _, SqliteDatabase},
+    store::db::{Database as _, ListQueries as _, SqliteDatabase},
 };
 
-/// Does something to a database behind the db's back.
+/// Executes SQL on the file from outside.
 async fn tamper(path: &Path, sql: &str) {
     let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
     let mut conn = options.connect().await.expect("a database");
@@ -25,46 +25,46 @@ async fn refused(path: &Path) -> Error {
 }
 
 #[tokio::test]
-async fn r01_all_is_there_after_closing_and_opening() {
-    let (lab, ana) = (Lab::new().await, owner("ana"));
-    let row = lab.insert(&entry(&ana, "cat")).await;
-    lab.db.mark_pending(crate::id::ContentHash::of(b"dog")).await.expect("a note");
-    lab.db.close().await.expect("closed");
-    lab.db.close().await.expect("closed twice");
+async fn r01_everything_is_there_after_reopening() {
+    let (db, ana) = (TestDb::new().await, owner("ana"));
+    let row = db.insert(&entry(&ana, "cat")).await;
+    db.db.mark_pending(crate::id::ContentHash::of(b"dog")).await.expect("a write");
+    db.db.close().await.expect("closed");
+    db.db.close().await.expect("closed twice");
     for kind in [
-        lab.db.insert(entry(&ana, "late"), None).await.map(drop),
-        lab.db.get(&row.id).await.map(drop),
+        db.db.insert(entry(&ana, "late"), None).await.map(drop),
+        db.db.get(&row.id).await.map(drop),
     ] {
         assert_eq!(kind.expect_err("it is closed").kind(), ErrorKind::Unavailable);
     }
-    let again = Lab {
-        db: SqliteDatabase::open(lab.folder.path().join("db")).await.expect("a db"),
-        folder: lab.folder,
+    let again = TestDb {
+        db: Arc::new(SqliteDatabase::open(db.folder.path().join("db")).await.expect("a database")),
+        folder: db.folder,
     };
     assert_eq!(again.get(&row.id).await, Some(row));
     assert_eq!(again.orphans().await.len(), 1);
-    again.db.check().await.expect("everything fits together");
+    again.db.check().await.expect("a consistent database");
 }
 
 #[tokio::test]
-async fn what_was_handed_in_before_closing_is_done() {
-    let (lab, ana) = (Lab::new().await, owner("ana"));
-    let path = lab.folder.path().join("db");
-    let inserts = (0..300).map(|n| lab.db.insert(entry(&ana, &n.to_string()), None));
+async fn writes_submitted_before_closing_are_applied() {
+    let (db, ana) = (TestDb::new().await, owner("ana"));
+    let path = db.folder.path().join("db");
+    let inserts = (0..300).map(|n| db.db.insert(entry(&ana, &n.to_string()), None));
     let inserts = futures_util::future::join_all(inserts);
-    let (inserted, closed) = futures_util::future::join(inserts, lab.db.close()).await;
+    let (inserted, closed) = futures_util::future::join(inserts, db.db.close()).await;
     closed.expect("closed");
     let inserted = inserted.into_iter().filter_map(Result::ok).count() as u64;
     assert!(inserted > 0);
-    let again = SqliteDatabase::open(path).await.expect("a db");
+    let again = SqliteDatabase::open(path).await.expect("a database");
     assert_eq!(again.stats(&ana).await.expect("a count").count, inserted);
 }
 
 #[tokio::test]
-async fn a_catalog_of_a_newer_version_says_so_and_is_left_alone() {
-    let lab = Lab::new().await;
-    lab.db.close().await.expect("closed");
-    let path = lab.folder.path().join("db");
+async fn a_newer_schema_is_refused_and_left_unchanged() {
+    let db = TestDb::new().await;
+    db.db.close().await.expect("closed");
+    let path = db.folder.path().join("db");
     tamper(&path, "PRAGMA user_version = 99").await;
     let before = fs::read(&path).expect("a file");
     let error = refused(&path).await;
@@ -75,7 +75,7 @@ async fn a_catalog_of_a_newer_version_says_so_and_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_database_of_something_else_says_so_and_is_left_alone() {
+async fn a_foreign_database_is_refused_and_left_unchanged() {
     let folder = tempfile::tempdir().expect("a folder");
     for (n, sql) in
         ["CREATE TABLE media (id)", "PRAGMA application_id = 1", "PRAGMA user_version = 1"]
@@ -87,13 +87,13 @@ async fn a_database_of_something_else_says_so_and_is_left_alone() {
         let before = fs::read(&path).expect("a file");
         let error = refused(&path).await;
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{sql}");
-        assert!(error.to_string().contains("something else"), "{error}");
+        assert!(error.to_string().contains("another program"), "{error}");
         assert!(fs::read(&path).expect("a file") == before, "it was changed by {sql}");
     }
 }
 
 #[tokio::test]
-async fn a_damaged_file_says_so_and_is_left_alone() {
+async fn a_damaged_file_is_refused_and_left_unchanged() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("db");
     let garbage = b"not a database ".repeat(1_000);
@@ -105,7 +105,7 @@ async fn a_damaged_file_says_so_and_is_left_alone() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_opened_says_so() {
+async fn a_path_that_cannot_be_opened_is_unavailable() {
     let folder = tempfile::tempdir().expect("a folder");
     for path in [folder.path().to_owned(), folder.path().join("nowhere/db")] {
         let error = refused(&path).await;
@@ -115,20 +115,20 @@ async fn what_cannot_be_opened_says_so() {
 }
 
 #[tokio::test]
-async fn r05_a_check_finds_flipped_bytes_and_wrong_counts() {
-    let (lab, ana) = (Lab::new().await, owner("ana"));
+async fn r05_check_finds_flipped_bytes_and_wrong_totals() {
+    let (db, ana) = (TestDb::new().await, owner("ana"));
     for n in 0..50 {
-        lab.insert(&entry(&ana, &n.to_string())).await;
+        db.insert(&entry(&ana, &n.to_string())).await;
     }
-    lab.db.check().await.expect("all is well");
-    let path = lab.folder.path().join("db");
+    db.db.check().await.expect("a consistent database");
+    let path = db.folder.path().join("db");
     tamper(&path, "UPDATE owners SET bytes = bytes + 1").await;
-    let error = lab.db.check().await.expect_err("a wrong count");
+    let error = db.db.check().await.expect_err("a wrong count");
     assert_eq!(error.kind(), ErrorKind::Integrity);
     tamper(&path, "UPDATE owners SET bytes = bytes - 1").await;
-    lab.db.check().await.expect("all is well again");
+    db.db.check().await.expect("a consistent database");
 
-    lab.db.close().await.expect("closed");
+    db.db.close().await.expect("closed");
     let mut bytes = fs::read(&path).expect("a file");
     let middle = bytes.len() / 2;
     bytes[middle..middle + 4_096].fill(0xa5);

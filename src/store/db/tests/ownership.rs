@@ -1,11 +1,10 @@
-//! Who owns what.
+//! The ownership query.
 
-use super::{Lab, entry, in_scope, owner};
+use super::{TestDb, entry, in_scope, owner};
 use crate::{
     id::MediaId,
     owner::{Owner, Scopes},
     ownership::{OwnershipQuestion, OwnershipStatus},
-    store::db::Database as _,
 };
 
 fn scopes(names: &[&str]) -> Scopes {
@@ -13,8 +12,8 @@ fn scopes(names: &[&str]) -> Scopes {
 }
 
 #[tokio::test]
-async fn g10_ids_owners_and_scopes_are_compared_by_their_bytes() {
-    let lab = Lab::new().await;
+async fn g10_ids_owners_and_scopes_compare_by_bytes() {
+    let db = TestDb::new().await;
     let tenant = |owner: Owner, name| owner.with_tenant(name).expect("a tenant");
     let owners = [
         owner("ana"),
@@ -30,53 +29,53 @@ async fn g10_ids_owners_and_scopes_are_compared_by_their_bytes() {
         owner("' OR ''='"),
     ];
     for one in &owners {
-        let id = lab.insert(&in_scope(&entry(one, "cat"), "s'c%pe")).await.id;
+        let id = db.insert(&in_scope(&entry(one, "cat"), "s'c%pe")).await.id;
         for other in &owners {
-            let found = lab.owned(other, &Scopes::any(), std::slice::from_ref(&id)).await;
+            let found = db.owned(other, &Scopes::any(), std::slice::from_ref(&id)).await;
             assert_eq!(found.len(), usize::from(one == other), "{other:?} of {one:?}");
         }
         for (scope, owned) in [("s'c%pe", true), ("S'c%pe", false), ("s'c_pe", false), ("%", false)]
         {
-            let found = lab.owned(one, &scopes(&[scope]), std::slice::from_ref(&id)).await;
+            let found = db.owned(one, &scopes(&[scope]), std::slice::from_ref(&id)).await;
             assert_eq!(found.len(), usize::from(owned), "{scope}");
         }
         let text = id.as_str();
         for other in [text.to_uppercase(), text.replace('-', ""), format!("{text}~")] {
             let other = MediaId::from_trusted(other).expect("an id");
-            assert_eq!(lab.owned(one, &Scopes::any(), &[other]).await, []);
+            assert_eq!(db.owned(one, &Scopes::any(), &[other]).await, []);
         }
     }
 }
 
 #[tokio::test]
-async fn any_number_of_ids_and_of_scopes_is_answered() {
-    let (lab, ana) = (Lab::new().await, owner("ana"));
-    let mine = lab.insert(&entry(&ana, "cat")).await.id;
-    let theirs = lab.insert(&entry(&owner("bob"), "cat")).await.id;
+async fn any_number_of_ids_and_scopes_is_answered() {
+    let (db, ana) = (TestDb::new().await, owner("ana"));
+    let mine = db.insert(&entry(&ana, "cat")).await.id;
+    let theirs = db.insert(&entry(&owner("bob"), "cat")).await.id;
     let many: Vec<String> = (0..40_000).map(|n| format!("scope {n}")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).chain(["me"]).collect();
     for count in [0, 1, 1_023, 1_024, 1_025, 33_000] {
         let mut ids: Vec<MediaId> = (0..count).map(|_| MediaId::random()).collect();
         ids.extend([mine.clone(), theirs.clone(), mine.clone()]);
         for scopes in [Scopes::any(), scopes(&["me", "other"])] {
-            let owned = lab.owned(&ana, &scopes, &ids).await;
+            let owned = db.owned(&ana, &scopes, &ids).await;
             assert_eq!(owned, [mine.clone(), mine.clone()], "among {count}");
         }
     }
-    assert_eq!(lab.owned(&ana, &scopes(&many), std::slice::from_ref(&mine)).await.len(), 1);
-    assert_eq!(lab.owned(&ana, &Scopes::any(), &[]).await, []);
+    assert_eq!(db.owned(&ana, &scopes(&many), std::slice::from_ref(&mine)).await.len(), 1);
+    assert_eq!(db.owned(&ana, &Scopes::any(), &[]).await, []);
 }
 
 #[tokio::test]
-async fn g16_the_operator_is_told_why() {
-    let (lab, ana) = (Lab::new().await, owner("ana"));
-    let mine = lab.insert(&entry(&ana, "cat")).await.id;
-    let theirs = lab.insert(&entry(&owner("bob"), "cat")).await.id;
-    let nobodys = MediaId::random();
-    let ids = [theirs, mine.clone(), nobodys, mine];
+async fn g16_explain_returns_the_status_of_each_id() {
+    let (db, ana) = (TestDb::new().await, owner("ana"));
+    let mine = db.insert(&entry(&ana, "cat")).await.id;
+    let theirs = db.insert(&entry(&owner("bob"), "cat")).await.id;
+    let absent = MediaId::random();
+    let ids = [theirs, mine.clone(), absent, mine];
     let explain = async |owner: &Owner, scopes: &Scopes| {
         let question = OwnershipQuestion::new(owner, scopes, &ids);
-        lab.db.explain(&question).await.expect("an explanation")
+        db.db.explain(&question).await.expect("an explanation")
     };
     use OwnershipStatus::{Absent, Foreign, Owned, WrongScope};
     let owned = [Foreign, Owned, Absent, Owned];

@@ -1,46 +1,46 @@
-//! Lists with filters, in any order.
+//! Filters, orders and totals of searches.
 
 use std::time::UNIX_EPOCH;
 
-use super::{Lab, entry, in_scope, owner};
+use super::{TestDb, entry, in_scope, owner};
 use crate::{
     id::ContentHash,
     media::{Exif, MediaStatus, SearchOptions, SortBy},
     owner::{Owner, Scopes},
-    store::db::{Database as _, Entry, Row},
+    store::db::{MediaRow, NewMedia},
 };
 
-async fn found(lab: &Lab, owner: &Owner, options: &SearchOptions) -> (Vec<String>, u64) {
-    let matches = lab.db.search(owner, options).await.expect("a search");
-    let name = |row: Row| row.file_name.expect("a name");
+async fn found(db: &TestDb, owner: &Owner, options: &SearchOptions) -> (Vec<String>, u64) {
+    let matches = db.db.search(owner, options).await.expect("a search");
+    let name = |row: MediaRow| row.file_name.expect("a name");
     (matches.rows.into_iter().map(name).collect(), matches.total)
 }
 
 fn taken(
-    entry: Entry,
+    entry: NewMedia,
     name: &str,
     date: Option<&str>,
     place: (Option<&str>, Option<&str>),
-) -> Entry {
+) -> NewMedia {
     let exif = Exif {
         date_taken: date.map(str::to_owned),
         gps_latitude: place.0.map(str::to_owned),
         gps_longitude: place.1.map(str::to_owned),
         ..Exif::default()
     };
-    Entry { file_name: Some(name.to_owned()), exif: Some(exif), ..entry }
+    NewMedia { file_name: Some(name.to_owned()), exif: Some(exif), ..entry }
 }
 
-/// Four of Ana's that are ready, one that is not, and one of somebody else.
-async fn gallery() -> (Lab, Owner) {
-    let (lab, ana) = (Lab::new().await, owner("ana"));
+/// Four ready media of Ana, one failed, and one of another owner.
+async fn gallery() -> (TestDb, Owner) {
+    let (db, ana) = (TestDb::new().await, owner("ana"));
     let both = (Some("1"), Some("2"));
     for (entry, scope) in [
         (taken(entry(&ana, "aaaa"), "old", Some("1999-05-06T00:00:00.000Z"), both), "me"),
         (taken(entry(&ana, "b"), "undated", None, (Some("1"), None)), "me"),
         (taken(entry(&ana, "cc"), "new", Some("2024-01-01T00:00:00.000Z"), (None, None)), "album"),
         (
-            Entry {
+            NewMedia {
                 mime_type: "text/plain".to_owned(),
                 exif: None,
                 ..taken(entry(&ana, "ddd"), "text", None, both)
@@ -48,19 +48,22 @@ async fn gallery() -> (Lab, Owner) {
             "album",
         ),
         (
-            Entry { status: MediaStatus::Failed, ..taken(entry(&ana, "e"), "failed", None, both) },
+            NewMedia {
+                status: MediaStatus::Failed,
+                ..taken(entry(&ana, "e"), "failed", None, both)
+            },
             "me",
         ),
         (taken(entry(&owner("bob"), "f"), "foreign", None, both), "me"),
     ] {
-        lab.insert(&in_scope(&entry, scope)).await;
+        db.insert(&in_scope(&entry, scope)).await;
     }
-    (lab, ana)
+    (db, ana)
 }
 
 #[tokio::test]
-async fn what_has_no_date_sorts_as_the_latest_and_equals_by_arrival() {
-    let (lab, ana) = gallery().await;
+async fn undated_media_sort_last_and_ties_by_arrival() {
+    let (db, ana) = gallery().await;
     for (by, ascending, expected) in [
         (SortBy::CreatedAt, false, ["text", "new", "undated", "old"]),
         (SortBy::CreatedAt, true, ["old", "undated", "new", "text"]),
@@ -71,15 +74,15 @@ async fn what_has_no_date_sorts_as_the_latest_and_equals_by_arrival() {
     ] {
         let options = SearchOptions::new().with_sort(by, ascending);
         let all = expected.map(str::to_owned).to_vec();
-        assert_eq!(found(&lab, &ana, &options).await, (all.clone(), 4), "{by:?} {ascending}");
+        assert_eq!(found(&db, &ana, &options).await, (all.clone(), 4), "{by:?} {ascending}");
         let page = options.with_limit(2).with_offset(1);
-        assert_eq!(found(&lab, &ana, &page).await, (all[1..3].to_vec(), 4), "{by:?} {ascending}");
+        assert_eq!(found(&db, &ana, &page).await, (all[1..3].to_vec(), 4), "{by:?} {ascending}");
     }
 }
 
 #[tokio::test]
 async fn filters_are_exact() {
-    let (lab, ana) = gallery().await;
+    let (db, ana) = gallery().await;
     let scopes = |names: &[&str]| Scopes::of(names.iter().copied()).expect("scopes");
     let all = SearchOptions::new();
     for (options, expected) in [
@@ -99,32 +102,32 @@ async fn filters_are_exact() {
     ] {
         let names: Vec<String> = expected.iter().map(|name| (*name).to_owned()).collect();
         let total = names.len() as u64;
-        assert_eq!(found(&lab, &ana, &options).await, (names, total), "{options:?}");
+        assert_eq!(found(&db, &ana, &options).await, (names, total), "{options:?}");
     }
-    assert_eq!(found(&lab, &owner("nobody"), &all).await, (vec![], 0));
+    assert_eq!(found(&db, &owner("nobody"), &all).await, (vec![], 0));
 }
 
 #[tokio::test]
-async fn a_time_counts_in_the_milliseconds_that_it_is_shown_in() {
-    let (lab, ana) = (Lab::new().await, owner("ana"));
-    let row = lab.insert(&entry(&ana, "one")).await;
+async fn time_filters_compare_whole_milliseconds() {
+    let (db, ana) = (TestDb::new().await, owner("ana"));
+    let row = db.insert(&entry(&ana, "one")).await;
     for options in [
         SearchOptions::new().with_to(row.created_at),
         SearchOptions::new().with_from(row.created_at),
         SearchOptions::new().with_from(row.created_at + std::time::Duration::from_micros(999)),
     ] {
-        assert_eq!(found(&lab, &ana, &options).await.1, 1, "{options:?}");
+        assert_eq!(found(&db, &ana, &options).await.1, 1, "{options:?}");
     }
 }
 
 #[tokio::test]
-async fn content_is_found_as_long_as_somebody_has_it() {
-    let lab = Lab::new().await;
-    let first = lab.insert(&entry(&owner("zoe"), "same")).await;
-    let second = lab.insert(&entry(&owner("ana"), "same")).await;
-    let find = async || lab.db.find_by_hash(ContentHash::of(b"same")).await.expect("a look");
+async fn find_by_hash_finds_content_while_it_is_referenced() {
+    let db = TestDb::new().await;
+    let first = db.insert(&entry(&owner("zoe"), "same")).await;
+    let second = db.insert(&entry(&owner("ana"), "same")).await;
+    let find = async || db.db.find_by_hash(ContentHash::of(b"same")).await.expect("a query");
     assert_eq!(find().await, Some(first.clone()));
-    lab.db.delete(&first.owner, &first.id).await.expect("a removal");
+    db.db.delete(&first.owner, &first.id).await.expect("a deletion");
     assert_eq!(find().await, Some(second));
-    assert_eq!(lab.db.find_by_hash(ContentHash::of(b"none")).await.expect("a look"), None);
+    assert_eq!(db.db.find_by_hash(ContentHash::of(b"none")).await.expect("a query"), None);
 }

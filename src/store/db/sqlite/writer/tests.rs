@@ -1,4 +1,4 @@
-//! When a commit is shared, and what a fault in it undoes.
+//! Group commit: sharing, rollback of one write and of a batch, durability.
 
 use std::time::Duration;
 
@@ -8,53 +8,48 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::error::ErrorKind;
-use crate::store::db::sqlite::open;
+use crate::store::db::sqlite::migrate;
 
-/// Reads how far the commit that it is in goes: 2 waits for the disk, 1 does not.
-struct Probe<const DURABLE: bool>;
-
-impl<const DURABLE: bool> Operation for Probe<DURABLE> {
-    type Answer = i64;
-    const DURABLE: bool = DURABLE;
-
-    async fn apply(&self, conn: &mut SqliteConnection) -> Result<i64, Fault> {
-        Ok(query("PRAGMA synchronous").fetch_one(conn).await?.try_get(0)?)
-    }
+/// Returns the `synchronous` level of the commit that it is part of: 2 syncs to the disk, 1 does not.
+async fn level(writer: &Writer, durability: Durability) -> i64 {
+    let level = writer.run(durability, |conn| {
+        Box::pin(async { Ok(query("PRAGMA synchronous").fetch_one(conn).await?.try_get(0)?) })
+    });
+    level.await.expect("a level")
 }
 
-/// Does something, and then fails or not.
-struct Script(&'static str, bool);
-
-impl Operation for Script {
-    type Answer = ();
-    const DURABLE: bool = true;
-
-    async fn apply(&self, conn: &mut SqliteConnection) -> Result<(), Fault> {
-        execute(conn, self.0).await?;
-        if self.1 { Ok(()) } else { Err(Error::new(ErrorKind::TooLarge, "refused").into()) }
-    }
+/// Executes a statement, and then fails if `refused`.
+async fn script(writer: &Writer, sql: &'static str, refused: bool) -> Result<()> {
+    let script = writer.run(Durability::Immediate, move |conn| {
+        Box::pin(async move {
+            execute(conn, sql).await?;
+            let refusal = Error::new(ErrorKind::TooLarge, "refused");
+            if refused { Err(refusal.into()) } else { Ok(()) }
+        })
+    });
+    script.await
 }
 
 const ADD: &str = "INSERT INTO removed (media, since) VALUES (hex(randomblob(8)), 1)";
 
 async fn writer(folder: &TempDir) -> Writer {
-    let options = open::options(&folder.path().join("db"), Duration::ZERO);
-    open::prepare(&options).await.expect("a db");
+    let options = migrate::options(&folder.path().join("db"), Duration::ZERO);
+    migrate::prepare(&options).await.expect("a database");
     Writer::spawn(options)
 }
 
 async fn added(folder: &TempDir) -> i64 {
-    let options = open::options(&folder.path().join("db"), Duration::ZERO);
-    let mut conn = open::reader(&options).await.expect("a connection");
+    let options = migrate::options(&folder.path().join("db"), Duration::ZERO);
+    let mut conn = migrate::reader(&options).await.expect("a connection");
     let row = query("SELECT count(*) FROM removed").fetch_one(&mut conn).await;
     row.expect("a count").get(0)
 }
 
 #[tokio::test]
-async fn r04_what_is_refused_half_way_is_undone_alone() {
+async fn r04_a_refused_write_is_rolled_back_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     let writer = writer(&folder).await;
-    let scripts = (0..9).map(|n| writer.run(Script(ADD, n % 3 != 0)));
+    let scripts = (0..9).map(|n| script(&writer, ADD, n % 3 == 0));
     for (n, done) in future::join_all(scripts).await.into_iter().enumerate() {
         let kind = done.map_err(|error| error.kind());
         assert_eq!(kind, if n % 3 == 0 { Err(ErrorKind::TooLarge) } else { Ok(()) });
@@ -63,27 +58,31 @@ async fn r04_what_is_refused_half_way_is_undone_alone() {
 }
 
 #[tokio::test]
-async fn r04_what_cannot_be_undone_alone_undoes_all_that_shared_it_and_no_more() {
+async fn r04_a_lost_savepoint_rolls_back_its_batch_only() {
     let folder = tempfile::tempdir().expect("a folder");
     let writer = writer(&folder).await;
-    writer.run(Script(ADD, true)).await.expect("no fault");
-    // As a full disk does, and as nothing does that leaves the transaction open.
-    for broken in ["ROLLBACK", "RELEASE operation"] {
-        let scripts = [Script(ADD, true), Script(broken, false), Script(ADD, true)];
-        let done = future::join_all(scripts.map(|script| writer.run(script))).await;
+    script(&writer, ADD, false).await.expect("a commit");
+    // A full disk rolls back the whole transaction; a released savepoint leaves it open.
+    for broken in ["ROLLBACK", "RELEASE command"] {
+        let scripts = [(ADD, false), (broken, true), (ADD, false)];
+        let scripts = scripts.map(|(sql, refused)| script(&writer, sql, refused));
+        let done = future::join_all(scripts).await;
         assert!(done.iter().all(Result::is_err), "{done:?}");
         assert_eq!(added(&folder).await, 1);
     }
-    writer.run(Script(ADD, true)).await.expect("it works again");
+    script(&writer, ADD, false).await.expect("it works again");
     assert_eq!(added(&folder).await, 2);
 }
 
 #[tokio::test]
-async fn r01_an_answer_waits_for_the_disk_where_it_must() {
+async fn r01_only_immediate_writes_wait_for_the_disk() {
     let folder = tempfile::tempdir().expect("a folder");
     let writer = writer(&folder).await;
     for _ in 0..3 {
-        let both = future::join(writer.run(Probe::<true>), writer.run(Probe::<false>)).await;
-        assert_eq!((both.0.expect("no fault"), both.1.expect("no fault")), (2, 1));
+        let both = future::join(
+            level(&writer, Durability::Immediate),
+            level(&writer, Durability::Deferred),
+        );
+        assert_eq!(both.await, (2, 1));
     }
 }

@@ -1,4 +1,4 @@
-//! Sweeping, erasing a person, and finding damage.
+//! Garbage collection, erasure of an owner, verification, shutdown.
 
 use std::{fs, time::Duration};
 
@@ -8,14 +8,14 @@ use tower_media::{
     media::{ListOptions, Variant},
 };
 
-use crate::support::{Home, builder, keep, owner, picture, read};
+use crate::support::{TestStore, builder, keep, owner, picture, read};
 
-async fn without_grace() -> Home {
-    Home::with(builder().grace(Duration::ZERO)).await
+async fn without_grace() -> TestStore {
+    TestStore::with(builder().grace(Duration::ZERO)).await
 }
 
 #[tokio::test]
-async fn r02_bytes_go_once_nobody_has_them_and_not_before() {
+async fn r02_gc_deletes_bytes_once_unreferenced() {
     let home = without_grace().await;
     let (ana, bob) = (owner("ana"), owner("bob"));
     let hers = keep(&home.store, "the same", &ana).await;
@@ -23,26 +23,26 @@ async fn r02_bytes_go_once_nobody_has_them_and_not_before() {
     assert_eq!(home.files("blobs").len(), 1);
 
     assert!(home.store.delete(&ana, &hers.id).await.unwrap());
-    assert_eq!(home.store.sweep().await.unwrap().contents, 0);
+    assert_eq!(home.store.collect_garbage().await.unwrap().blobs, 0);
     assert_eq!(read(&home.store, &his.id, Rendition::Original).await.unwrap(), "the same");
 
     assert!(home.store.delete(&bob, &his.id).await.unwrap());
-    assert_eq!(home.store.sweep().await.unwrap().contents, 1);
+    assert_eq!(home.store.collect_garbage().await.unwrap().blobs, 1);
     assert!(home.files("blobs").is_empty());
 }
 
 #[tokio::test]
-async fn r02_bytes_stay_for_the_time_of_grace() {
-    let home = Home::new().await;
+async fn r02_gc_keeps_bytes_for_the_grace_period() {
+    let home = TestStore::new().await;
     let ana = owner("ana");
     let kept = keep(&home.store, "bytes", &ana).await;
     home.store.delete(&ana, &kept.id).await.unwrap();
-    assert_eq!(home.store.sweep().await.unwrap().contents, 0);
+    assert_eq!(home.store.collect_garbage().await.unwrap().blobs, 0);
     assert_eq!(home.files("blobs").len(), 1);
 }
 
 #[tokio::test]
-async fn r02_a_file_without_a_row_is_found_and_swept() {
+async fn r02_a_file_without_a_row_is_found_and_collected() {
     let home = without_grace().await;
     let kept = keep(&home.store, "bytes", &owner("ana")).await;
     let stray = home.folder.path().join("blobs/00").join("0".repeat(62));
@@ -51,14 +51,14 @@ async fn r02_a_file_without_a_row_is_found_and_swept() {
 
     let found = home.store.verify().await.unwrap();
     assert_eq!((found.is_sound(), found.strays), (true, 1));
-    assert_eq!(home.store.sweep().await.unwrap().contents, 1);
+    assert_eq!(home.store.collect_garbage().await.unwrap().blobs, 1);
     assert!(!stray.exists());
     assert_eq!(read(&home.store, &kept.id, Rendition::Original).await.unwrap(), "bytes");
 }
 
 #[tokio::test]
-async fn r05_a_flipped_bit_is_never_delivered_whole() {
-    let home = Home::new().await;
+async fn r05_a_flipped_bit_is_detected_before_the_end() {
+    let home = TestStore::new().await;
     let ana = owner("ana");
     for bytes in [vec![7; 10], vec![7; 1_000_000]] {
         let kept = keep(&home.store, bytes.clone(), &ana).await;
@@ -74,7 +74,7 @@ async fn r05_a_flipped_bit_is_never_delivered_whole() {
         assert_eq!(found.damaged, [kept.hash]);
         assert!(!found.is_sound());
 
-        // The same bytes, uploaded again, restore it.
+        // A repeated upload restores the bytes.
         assert_eq!(keep(&home.store, bytes.clone(), &ana).await.id, kept.id);
         assert_eq!(read(&home.store, &kept.id, Rendition::Original).await.unwrap(), bytes);
         assert!(home.store.verify().await.unwrap().is_sound());
@@ -82,8 +82,8 @@ async fn r05_a_flipped_bit_is_never_delivered_whole() {
 }
 
 #[tokio::test]
-async fn r05_a_file_that_is_cut_or_gone_is_found() {
-    let home = Home::new().await;
+async fn r05_a_truncated_or_missing_file_is_found() {
+    let home = TestStore::new().await;
     let ana = owner("ana");
     let cut = keep(&home.store, vec![1; 1000], &ana).await;
     let gone = keep(&home.store, vec![2; 1000], &ana).await;
@@ -100,7 +100,7 @@ async fn r05_a_file_that_is_cut_or_gone_is_found() {
 }
 
 #[tokio::test]
-async fn a_person_who_is_erased_leaves_nothing_and_takes_nothing_from_others() {
+async fn an_erased_owner_leaves_nothing_and_others_keep_theirs() {
     let home = without_grace().await;
     let (ana, bob) = (owner("ana"), owner("bob"));
     let photo = picture("quad-noexif.jpg");
@@ -112,10 +112,10 @@ async fn a_person_who_is_erased_leaves_nothing_and_takes_nothing_from_others() {
     }
 
     assert_eq!(home.store.erase_owner(&ana).await.unwrap(), 2);
-    home.store.sweep().await.unwrap();
+    home.store.collect_garbage().await.unwrap();
     assert!(home.store.list(&ana, &ListOptions::new()).await.unwrap().items.is_empty());
     assert_eq!(home.store.stats(&ana).await.unwrap(), Default::default());
-    assert_eq!(home.files("blobs").len(), 1, "the photo that he has as well");
+    assert_eq!(home.files("blobs").len(), 1, "the photo that both have");
     let renditions = home.files("renditions");
     assert!(renditions.iter().all(|path| path.to_str().unwrap().contains(his.id.as_ref())));
     assert_eq!(read(&home.store, &his.id, Rendition::Original).await.unwrap(), photo);
@@ -123,8 +123,8 @@ async fn a_person_who_is_erased_leaves_nothing_and_takes_nothing_from_others() {
 }
 
 #[tokio::test]
-async fn r08_closing_finishes_what_is_complete_and_refuses_the_rest() {
-    let home = Home::new().await;
+async fn r08_close_finishes_complete_uploads_and_refuses_others() {
+    let home = TestStore::new().await;
     let ana = owner("ana");
     let uploads: Vec<_> = (0..16)
         .map(|n| {
@@ -143,7 +143,7 @@ async fn r08_closing_finishes_what_is_complete_and_refuses_the_rest() {
             Err(error) => assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}"),
         }
     }
-    let Home { folder, store } = home;
+    let TestStore { folder, store } = home;
     drop(store);
     let store = Store::open(folder.path()).await.unwrap();
     for id in &acknowledged {

@@ -1,4 +1,4 @@
-//! What the store makes of the pictures of strangers: promises P4 to P7.
+//! Untrusted images: promises P4 to P7.
 
 use tower_media::{
     ErrorKind, Rendition,
@@ -6,9 +6,9 @@ use tower_media::{
     media::{MediaStatus, Variant},
 };
 
-use crate::support::{Home, keep, owner, picture, read, upload};
+use crate::support::{TestStore, keep, owner, picture, read, upload};
 
-/// What a file is by its bytes, and its format if renditions are made of it.
+/// Files, their MIME type by magic bytes, and the format of those that can be decoded.
 const KINDS: [(&str, &str, Option<&str>); 9] = [
     ("quad-noexif.jpg", "image/jpeg", Some("jpeg")),
     ("exif.png", "image/png", Some("png")),
@@ -22,13 +22,13 @@ const KINDS: [(&str, &str, Option<&str>); 9] = [
 ];
 
 #[tokio::test]
-async fn p04_bytes_decide_whatever_is_declared_and_however_it_ends() {
-    let home = Home::new().await;
+async fn p04_bytes_decide_the_type() {
+    let home = TestStore::new().await;
     for (name, mime_type, format) in KINDS {
         for declared in ["image/png", "image/jpeg", "image/svg+xml", "text/html", "nonsense"] {
             for ending in ["jpg", "png", "svg", "html"] {
                 let what = format!("{name} as {declared} and .{ending}");
-                // A new owner each time, so that nothing is answered from a row that is there.
+                // A new owner each time, so that no existing row answers.
                 let upload = upload(picture(name));
                 let owner = owner(&what.replace(' ', "-"));
                 let upload = upload.file_name(format!("picture.{ending}")).content_type(declared);
@@ -51,8 +51,8 @@ async fn p04_bytes_decide_whatever_is_declared_and_however_it_ends() {
 }
 
 #[tokio::test]
-async fn p04_markup_is_no_picture_whatever_is_declared() {
-    let home = Home::new().await;
+async fn p04_markup_is_not_an_image() {
+    let home = TestStore::new().await;
     for (bytes, name) in [
         (picture("drawing.svg"), "drawing.png"),
         (picture("text.txt"), "text.jpg"),
@@ -68,8 +68,8 @@ async fn p04_markup_is_no_picture_whatever_is_declared() {
 }
 
 #[tokio::test]
-async fn p05_a_broken_picture_keeps_its_original_and_has_nothing_else() {
-    let home = Home::new().await;
+async fn p05_a_broken_image_has_its_original_only() {
+    let home = TestStore::new().await;
     let ana = owner("ana");
     for name in ["garbage.jpg", "truncated-header.jpg", "truncated-half.jpg", "truncated.png"] {
         let media = keep(&home.store, picture(name), &ana).await;
@@ -86,16 +86,16 @@ async fn p05_a_broken_picture_keeps_its_original_and_has_nothing_else() {
 }
 
 #[tokio::test]
-async fn p06_the_record_says_the_size_that_is_shown() {
-    let home = Home::new().await;
+async fn p06_the_record_has_the_display_size() {
+    let home = TestStore::new().await;
     let media = keep(&home.store, picture("orientation-6.jpg"), &owner("ana")).await;
     let metadata = media.metadata.unwrap();
     assert_eq!((metadata.width, metadata.height), (200, 320));
 }
 
 #[tokio::test]
-async fn p07_where_a_picture_was_taken_is_in_the_owners_view_only() {
-    let home = Home::new().await;
+async fn p07_coordinates_are_in_the_owners_view_only() {
+    let home = TestStore::new().await;
     let media = keep(&home.store, picture("exif-gps.jpg"), &owner("ana")).await;
     let public = serde_json::to_string(&media).unwrap();
     assert!(!public.contains("47.66") && !public.contains("Canon"), "{public}");

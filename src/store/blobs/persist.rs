@@ -1,0 +1,148 @@
+//! Local files: durable placement, and reads that follow no symbolic link.
+//!
+//! `object_store`'s `LocalFileSystem::with_fsync` is as durable, but copies a spooled upload, stages beside
+//! the destination, where a crash leaves the staged file, and creates files with the modes of the umask.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read, Seek as _, SeekFrom, Write as _},
+    ops::Range,
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use tempfile::{NamedTempFile, TempPath};
+use tokio::io::AsyncReadExt as _;
+use tokio_util::io::ReaderStream;
+
+use crate::{
+    error::{Error, ErrorKind, Result},
+    util::{blocking, byte_stream::ByteStream},
+};
+
+/// Number of bytes of a file in one chunk of its stream.
+pub(super) const CHUNK_SIZE: usize = 128 << 10;
+
+/// Complete bytes, to be stored as a blob.
+#[derive(Debug)]
+pub(in crate::store) enum BlobSource {
+    Memory(Bytes),
+    /// A temporary file, deleted on drop unless it was moved to its destination.
+    File(TempPath),
+}
+
+/// An opened blob.
+pub(in crate::store) struct BlobRead {
+    /// Size of the whole blob, in bytes.
+    pub(in crate::store) size: u64,
+    /// The requested range of the blob.
+    pub(in crate::store) chunks: ByteStream,
+}
+
+/// Moves a blob to its destination. Once this returns, both the file and its name are durable.
+pub(super) async fn persist(
+    source: BlobSource,
+    incoming: PathBuf,
+    destination: PathBuf,
+) -> Result<()> {
+    blocking(move || persist_blocking(source, &incoming, &destination)).await?.map_err(not_written)
+}
+
+fn persist_blocking(source: BlobSource, incoming: &Path, destination: &Path) -> io::Result<()> {
+    let file = match source {
+        BlobSource::File(file) => file,
+        BlobSource::Memory(bytes) => {
+            let mut file = new_temp_file(incoming)?;
+            file.write_all(&bytes)?;
+            file.into_temp_path()
+        }
+    };
+    File::open(&file)?.sync_all()?;
+    let folder = destination.parent().expect("a key has a folder");
+    let is_new = !folder.exists();
+    if is_new {
+        fs::create_dir_all(folder)?;
+    }
+    file.persist(destination).map_err(|error| error.error)?;
+    sync_folder(folder)?;
+    if is_new {
+        // At most two levels are new: the folder and its parent.
+        for parent in folder.ancestors().skip(1).take(2) {
+            sync_folder(parent)?;
+        }
+    }
+    Ok(())
+}
+
+/// Creates a temporary file in the folder of incoming uploads.
+pub(in crate::store) fn new_temp_file(incoming: &Path) -> io::Result<NamedTempFile> {
+    NamedTempFile::new_in(incoming)
+}
+
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Other systems cannot open a folder; its entries are as durable as the system makes them.
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Opens a file, or a range of it; `None` if the file is missing.
+pub(super) async fn open(path: PathBuf, range: Option<Range<u64>>) -> Result<Option<BlobRead>> {
+    let Some(opened) = blocking(move || open_blocking(&path, range)).await?? else {
+        return Ok(None);
+    };
+    let Opened { file, size, first, remaining } = opened;
+    let first = stream::iter([first]).map(Ok);
+    if remaining == 0 {
+        return Ok(Some(BlobRead { size, chunks: first.boxed() }));
+    }
+    let mut file = tokio::fs::File::from_std(file);
+    file.set_max_buf_size(CHUNK_SIZE);
+    let rest = ReaderStream::with_capacity(file.take(remaining), CHUNK_SIZE).map_err(not_read);
+    Ok(Some(BlobRead { size, chunks: first.chain(rest).boxed() }))
+}
+
+struct Opened {
+    file: File,
+    size: u64,
+    /// The first chunk, read in the same trip to the blocking pool: all that a small file takes.
+    first: Bytes,
+    remaining: u64,
+}
+
+fn open_blocking(path: &Path, range: Option<Range<u64>>) -> Result<Option<Opened>> {
+    let size = match path.symlink_metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(not_read(error)),
+        // This crate never creates a symbolic link in the folder (promise P9).
+        Ok(metadata) if metadata.is_symlink() => {
+            let message = "a symbolic link is in the place of a media file; links are not followed";
+            return Err(Error::new(ErrorKind::Integrity, message));
+        }
+        Ok(metadata) => metadata.len(),
+    };
+    let range = range.unwrap_or(0..size);
+    let length = range.end.min(size).saturating_sub(range.start);
+    let mut file = File::open(path).map_err(not_read)?;
+    if range.start > 0 {
+        file.seek(SeekFrom::Start(range.start)).map_err(not_read)?;
+    }
+    let first_length = length.min(CHUNK_SIZE as u64);
+    let mut first = Vec::with_capacity(first_length as usize);
+    Read::by_ref(&mut file).take(first_length).read_to_end(&mut first).map_err(not_read)?;
+    let remaining = length - first.len() as u64;
+    Ok(Some(Opened { file, size, first: first.into(), remaining }))
+}
+
+fn not_read(error: io::Error) -> Error {
+    Error::new(ErrorKind::Unavailable, "the media file cannot be read").with_source(error)
+}
+
+pub(in crate::store) fn not_written(error: io::Error) -> Error {
+    Error::new(ErrorKind::Unavailable, "the media file cannot be written").with_source(error)
+}
