@@ -83,7 +83,8 @@ pub struct Picture {
 /// The files of the recordings by their hash.
 static FILES: LazyLock<HashMap<String, Vec<u8>>> = LazyLock::new(|| {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/images");
-    let files = fs::read_dir(folder).unwrap().map(|entry| fs::read(entry.unwrap().path()).unwrap());
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let files = paths.filter(|path| path.is_file()).map(|path| fs::read(path).unwrap());
     files.map(|bytes| (ContentHash::of(&bytes).to_string(), bytes)).collect()
 });
 
