@@ -13,7 +13,7 @@ use tracing::{Instrument as _, field};
 use super::inner::{Inner, distinct};
 use crate::{
     backend::{DownloadedMedia, InMemory, MediaBackend as _, MediaBackendExt as _, OwnershipOnly},
-    error::{Error, ErrorKind, Result},
+    error::{Error, Result},
     id::{MediaId, UnverifiedId},
     media::{
         Download, DownloadOptions, ListOptions, Media, MediaStats, MediaUrls, Page, SearchOptions,
@@ -22,6 +22,9 @@ use crate::{
     owner::{InvalidScope, Owner, Scope, Scopes},
     ownership::{Claim, OwnedMedia, Ownership, verify},
 };
+
+#[cfg(doc)]
+use crate::error::ErrorKind;
 
 /// Handle that uploads, downloads, lists and deletes media, builds its URLs, and verifies ownership.
 ///
