@@ -132,8 +132,9 @@ pub struct MediaId(Arc<str>);
 impl MediaId {
     /// Takes the application's word that this id may be acted on.
     ///
-    /// For ids that the application itself stored after a check, say in its own database, and for
-    /// backends that make ids. Text from a client never belongs here.
+    /// For ids that the application stored in its own database after a check, and for backends that
+    /// create ids; never for text of a client. With the feature `sqlx` a row of the application's
+    /// database decodes into a `MediaId` directly.
     ///
     /// # Errors
     ///

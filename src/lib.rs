@@ -17,6 +17,8 @@ mod protocol;
 pub mod remote;
 #[cfg(feature = "routes")]
 pub mod routes;
+#[cfg(feature = "sqlx")]
+mod sql_text;
 pub mod state;
 #[cfg(feature = "store")]
 pub mod store;

@@ -89,10 +89,9 @@ pub struct MediaNotOwned {
 #[derive(Debug, Clone)]
 pub struct CheckFailed(pub(crate) Arc<Error>);
 
-/// The layer is at a place where it cannot work.
+/// The layer is at a place where it cannot work. The log at level `error` names its extractor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrongWiring {
-    pub(crate) extractor: &'static str,
     pub(crate) reason: &'static str,
 }
 
@@ -225,8 +224,7 @@ fn count(min: usize, max: usize) -> String {
 
 impl fmt::Display for WrongWiring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { extractor, reason } = self;
-        write!(f, "`VerifyMediaLayer::<{extractor}>` {reason}.")
+        write!(f, "`VerifyMediaLayer` {}.", self.reason)
     }
 }
 
@@ -323,6 +321,8 @@ pub struct MissingMediaState;
      Give `VerifyMediaLayer` and `.layer(media.layer())` clones of one `MediaState`."
 )]
 pub struct MismatchedMediaState {
+    /// The numbers, which the response names, and the names for the log.
+    pub(crate) numbers: (usize, usize),
     pub(crate) verified: String,
     pub(crate) inserted: String,
 }
@@ -348,18 +348,21 @@ impl fmt::Display for MissingVerifyMediaLayer {
 
 impl StdError for MissingVerifyMediaLayer {}
 
-/// Rejections of the handler's own extractors, all of which are errors in the wiring.
+/// Rejections of the handler's own extractors, all of which are errors in the wiring. `Display` is for
+/// the log and names Rust types; `body_text` is for the response and names the layer and the cure.
 macro_rules! wrong_wiring {
-    ($($rejection:ident),*) => {
+    ($($rejection:ident, $this:ident => $body_text:expr;)*) => {
         $(impl $rejection {
             /// Returns the status of the response.
             pub fn status(&self) -> StatusCode {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
 
-            /// Returns the error in the wiring, and the way to correct it.
+            /// Returns the text of the response: the error in the wiring, and the way to correct it,
+            /// without the types of the application. `Display`, which the log prints, has those too.
             pub fn body_text(&self) -> String {
-                self.to_string()
+                let $this = self;
+                $body_text
             }
         }
 
@@ -372,10 +375,32 @@ macro_rules! wrong_wiring {
     };
 }
 
-wrong_wiring!(
-    VerifiedMediaRejection,
-    MediaStateRejection,
-    MissingVerifyMediaLayer,
-    MissingMediaState,
-    MismatchedMediaState
-);
+wrong_wiring! {
+    VerifiedMediaRejection, this => match this {
+        Self::MissingVerifyMediaLayer(rejection) => rejection.body_text(),
+        Self::MismatchedMediaState(rejection) => rejection.body_text(),
+    };
+    MediaStateRejection, this => match this {
+        Self::MissingMediaState(rejection) => rejection.body_text(),
+        Self::MismatchedMediaState(rejection) => rejection.body_text(),
+    };
+    MissingVerifyMediaLayer, this => if this.taken {
+        "`VerifiedMedia` was extracted twice from one request. Take it once and pass it on, or take a \
+         bare `VerifiedMedia`, which gives the proof alone."
+            .to_owned()
+    } else {
+        "`VerifiedMedia` was extracted, but no `VerifyMediaLayer` with its extractor ran. Put the layer \
+         on this route with exactly the extractor of the handler, which the log names; \
+         `Router::layer` covers only routes that were added before it."
+            .to_owned()
+    };
+    MissingMediaState, this => this.to_string();
+    MismatchedMediaState, this => {
+        let (verified, inserted) = this.numbers;
+        format!(
+            "The media ids of this request were verified by `MediaState` {verified}, but its \
+             extensions hold `MediaState` {inserted}. Give `VerifyMediaLayer` and \
+             `.layer(media.layer())` clones of one `MediaState`."
+        )
+    };
+}

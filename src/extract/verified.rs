@@ -82,7 +82,11 @@ pub(super) fn mismatch(request: &Extensions) -> Option<MismatchedMediaState> {
 impl Proof {
     fn mismatch(&self, request: &Extensions) -> Option<MismatchedMediaState> {
         let inserted = request.get::<MediaState>().filter(|media| !media.is_same(&self.media))?;
-        Some(MismatchedMediaState { verified: self.media.name(), inserted: inserted.name() })
+        Some(MismatchedMediaState {
+            numbers: (self.media.number(), inserted.number()),
+            verified: self.media.name(),
+            inserted: inserted.name(),
+        })
     }
 }
 

@@ -135,7 +135,7 @@ impl<E, S> Guard<E, S> {
         match RoutingPosition::of(parts).await {
             RoutingPosition::Route => Ok(()),
             RoutingPosition::Fallback => Err(VerifyMediaRejection::NoSuchRoute(NoSuchRoute)),
-            RoutingPosition::Outside => Err(wrong_wiring::<E>(
+            RoutingPosition::Outside => Err(wrong_wiring(
                 "reads path parameters outside of the route they belong to: put the layer on the \
                  route, or on the router that declares it, not around `nest_service` or a whole \
                  service",
@@ -146,7 +146,7 @@ impl<E, S> Guard<E, S> {
     /// Makes the owner of this check the one that the handler's `Owner` extracts (promise G17).
     fn install_owner(&self, parts: &mut Parts, owner: &Owner) -> Result<(), VerifyMediaRejection> {
         if outer_owner(&parts.extensions).is_some_and(|outer| outer != owner) {
-            return Err(wrong_wiring::<E>(
+            return Err(wrong_wiring(
                 "verifies for another owner than a `VerifyMediaLayer` around it: use the same \
                  `owner_from` on all guards of a route",
             ));
@@ -187,8 +187,8 @@ impl<E, S> Guard<E, S> {
     }
 }
 
-fn wrong_wiring<E>(reason: &'static str) -> VerifyMediaRejection {
-    VerifyMediaRejection::WrongWiring(WrongWiring { extractor: type_name::<E>(), reason })
+fn wrong_wiring(reason: &'static str) -> VerifyMediaRejection {
+    VerifyMediaRejection::WrongWiring(WrongWiring { reason })
 }
 
 impl Config {

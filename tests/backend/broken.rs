@@ -41,6 +41,11 @@ pub enum Fault {
     RemovesAlways,
     RemembersRemoved,
     RemovesForAll,
+    ScopeDeletionDeletesAll,
+    ScopeDeletionIsAlwaysTrue,
+    ScopeDeletionKeepsTheRecord,
+    ScopeDeletionIgnoresTheOwner,
+    ScopeDeletionDeletesOtherOwners,
     KeepsBroken,
     KeepsDropped,
     AcceptsInvalidScope,
@@ -81,11 +86,18 @@ pub struct Broken {
     seen: Mutex<Vec<(Owner, Media)>>,
     // What has ever begun to be uploaded.
     begun: Mutex<HashSet<(Owner, ContentHash)>>,
+    deleted_from_scope: Mutex<HashSet<MediaId>>,
 }
 
 impl Broken {
     pub fn new(fault: Fault) -> Self {
-        Self { backend: InMemory::new(), fault, seen: Mutex::default(), begun: Mutex::default() }
+        Self {
+            backend: InMemory::new(),
+            fault,
+            seen: Mutex::default(),
+            begun: Mutex::default(),
+            deleted_from_scope: Mutex::default(),
+        }
     }
 
     fn is(&self, fault: Fault) -> bool {
@@ -272,8 +284,10 @@ impl MediaBackend for Broken {
     async fn get(&self, id: &MediaId) -> Result<Media> {
         let mut got = self.backend.get(id).await;
         match self.fault {
-            Fault::RemembersRemoved if got.is_err() => {
-                if let Some((_, media)) = self.find(|_, media| media.id == *id) {
+            Fault::RemembersRemoved | Fault::ScopeDeletionKeepsTheRecord if got.is_err() => {
+                let is_kept = self.is(Fault::RemembersRemoved)
+                    || self.deleted_from_scope.lock().unwrap().contains(id);
+                if is_kept && let Some((_, media)) = self.find(|_, media| media.id == *id) {
                     return Ok(media);
                 }
             }
@@ -372,6 +386,37 @@ impl MediaBackend for Broken {
         }
         let removed = self.backend.delete(&owner, id).await?;
         Ok(removed || self.is(Fault::RemovesAlways))
+    }
+
+    async fn delete_from_scope(&self, owner: &Owner, id: &MediaId, scope: &Scope) -> Result<bool> {
+        let mut owner = self.owner(owner);
+        let known = self.find(|_, media| media.id == *id);
+        match (self.fault, &known) {
+            (Fault::KeepsPicturesOnly, _) => {
+                return Err(Error::new(ErrorKind::Unsupported, "there are no scopes"));
+            }
+            (Fault::ScopeDeletionDeletesAll, _) => {
+                let deleted = self.backend.delete_from_scope(&owner, id, scope).await?;
+                if deleted {
+                    self.backend.delete(&owner, id).await?;
+                }
+                return Ok(deleted);
+            }
+            (Fault::ScopeDeletionIgnoresTheOwner, Some((theirs, _))) => owner = theirs.clone(),
+            (Fault::ScopeDeletionDeletesOtherOwners, Some((theirs, media))) if *theirs == owner => {
+                if let Some((other, others)) =
+                    self.find(|other, record| *other != owner && record.hash == media.hash)
+                {
+                    self.backend.delete_from_scope(&other, &others.id, scope).await?;
+                }
+            }
+            _ => {}
+        }
+        let deleted = self.backend.delete_from_scope(&owner, id, &self.scope(scope)).await?;
+        if deleted {
+            self.deleted_from_scope.lock().unwrap().insert(id.clone());
+        }
+        Ok(deleted || self.is(Fault::ScopeDeletionIsAlwaysTrue))
     }
 
     fn urls(&self, id: &MediaId) -> MediaUrls {

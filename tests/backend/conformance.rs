@@ -55,53 +55,58 @@ async fn every_broken_promise_is_caught_by_the_check_of_its_name() {
     let mut wrong = Vec::new();
     for (fault, check) in [
         (Fault::AnswersSurplus, "upload_is_owned_and_listed_at_once"),
-        (Fault::HidesAnOwnedId, "owned_answers_exactly"),
-        (Fault::HidesBehindFiveHundred, "owned_answers_exactly"),
+        (Fault::HidesAnOwnedId, "ownership_answer_is_exact"),
+        (Fault::HidesBehindFiveHundred, "ownership_answer_is_exact"),
         (Fault::FailsOnUnknown, "equal_bytes_are_one_record"),
         (Fault::FailsOnNothing, "upload_is_owned_and_listed_at_once"),
         (Fault::IgnoresScopes, "equal_bytes_are_one_record"),
-        (Fault::AsksTheFirstScopeOnly, "owned_in_any_of_the_scopes"),
-        (Fault::AnswersOncePerRepeat, "repeats_in_the_question_change_nothing"),
+        (Fault::AsksTheFirstScopeOnly, "ownership_in_any_scope_counts"),
+        (Fault::AnswersOncePerRepeat, "repeated_ids_change_nothing"),
         (Fault::FoldsIds, "ids_are_compared_by_bytes"),
-        (Fault::ExplainsAllAsOwned, "explanation_agrees_with_answer"),
+        (Fault::ExplainsAllAsOwned, "explanation_is_true"),
         (Fault::ListsTwice, "upload_is_owned_and_listed_at_once"),
         (Fault::ListsOldestFirst, "list_is_newest_first"),
-        (Fault::ListIgnoresScopes, "list_keeps_to_scopes"),
-        (Fault::LosesOneBetweenPages, "pages_give_each_once"),
-        (Fault::PagesByOffset, "pages_hold_while_media_come_and_go"),
-        (Fault::AcceptsAnyPage, "unknown_page_is_refused"),
+        (Fault::ListIgnoresScopes, "list_filters_by_scope"),
+        (Fault::LosesOneBetweenPages, "pages_list_each_record_once"),
+        (Fault::PagesByOffset, "pages_are_stable_under_changes"),
+        (Fault::AcceptsAnyPage, "unknown_page_token_is_refused"),
         (Fault::CountsWrongly, "upload_is_owned_and_listed_at_once"),
-        (Fault::RemovesForeign, "removal_by_another_owner_is_nothing"),
-        (Fault::RemovesAlways, "removed_media_are_gone"),
-        (Fault::RemembersRemoved, "removed_media_are_gone"),
-        (Fault::RemovesForAll, "removal_leaves_what_others_have"),
-        (Fault::KeepsBroken, "broken_upload_leaves_nothing"),
+        (Fault::RemovesForeign, "another_owner_cannot_delete"),
+        (Fault::RemovesAlways, "deleted_media_is_unknown"),
+        (Fault::RemembersRemoved, "deleted_media_is_unknown"),
+        (Fault::RemovesForAll, "deletion_leaves_other_owners_records"),
+        (Fault::ScopeDeletionDeletesAll, "deletion_from_scope_keeps_other_scopes"),
+        (Fault::ScopeDeletionIsAlwaysTrue, "deletion_from_scope_keeps_other_scopes"),
+        (Fault::ScopeDeletionKeepsTheRecord, "deletion_from_scope_keeps_other_scopes"),
+        (Fault::ScopeDeletionIgnoresTheOwner, "deletion_from_scope_leaves_other_owners"),
+        (Fault::ScopeDeletionDeletesOtherOwners, "deletion_from_scope_leaves_other_owners"),
+        (Fault::KeepsBroken, "failed_upload_leaves_nothing"),
         (Fault::KeepsDropped, "dropped_upload_leaves_nothing"),
         (Fault::AcceptsInvalidScope, "invalid_scope_is_refused"),
-        (Fault::EndsAtEmptyPiece, "upload_in_pieces_is_whole"),
-        (Fault::ReordersPieces, "upload_in_pieces_is_whole"),
+        (Fault::EndsAtEmptyPiece, "chunked_upload_is_whole"),
+        (Fault::ReordersPieces, "chunked_upload_is_whole"),
         (Fault::NewIdPerUpload, "equal_bytes_are_one_record"),
-        (Fault::RacesItself, "equal_uploads_at_once_are_one_record"),
+        (Fault::RacesItself, "concurrent_equal_uploads_are_one_record"),
         (Fault::FailsOnEmpty, "empty_upload_is_kept_or_refused"),
-        (Fault::RevivesScopes, "upload_after_removal_is_new"),
+        (Fault::RevivesScopes, "upload_after_deletion_is_new"),
         (Fault::OneIdForAll, "equal_bytes_of_two_owners_stay_apart"),
         (Fault::TellsTheFirstName, "equal_bytes_of_two_owners_stay_apart"),
         (Fault::TellsTheFirstDate, "equal_bytes_of_two_owners_stay_apart"),
-        (Fault::SubjectOnly, "removal_by_another_owner_is_nothing"),
-        (Fault::JoinsOwners, "owners_never_collide"),
-        (Fault::FoldsOwners, "owners_never_collide"),
-        (Fault::FoldsScopes, "scopes_never_collide"),
-        (Fault::WrongHash, "upload_is_described"),
-        (Fault::WrongType, "original_is_what_was_uploaded"),
-        (Fault::TruncatesOriginals, "upload_in_pieces_is_whole"),
+        (Fault::SubjectOnly, "another_owner_cannot_delete"),
+        (Fault::JoinsOwners, "similar_owners_stay_apart"),
+        (Fault::FoldsOwners, "similar_owners_stay_apart"),
+        (Fault::FoldsScopes, "similar_scopes_stay_apart"),
+        (Fault::WrongHash, "record_describes_the_upload"),
+        (Fault::WrongType, "original_is_returned_unchanged"),
+        (Fault::TruncatesOriginals, "chunked_upload_is_whole"),
         (Fault::OriginalAsRendition, "rendition_is_never_the_original"),
-        (Fault::HidesThePart, "a_range_is_these_bytes_or_the_whole"),
-        (Fault::MovesThePart, "a_range_is_these_bytes_or_the_whole"),
-        (Fault::UnsatisfiableIsEmpty, "a_range_without_bytes_is_refused_or_the_whole"),
-        (Fault::ForgetsFiles, "upload_from_a_file_is_whole"),
+        (Fault::HidesThePart, "range_returns_its_bytes_or_the_whole"),
+        (Fault::MovesThePart, "range_returns_its_bytes_or_the_whole"),
+        (Fault::UnsatisfiableIsEmpty, "range_beyond_the_end_is_refused_or_the_whole"),
+        (Fault::ForgetsFiles, "upload_from_path_is_whole"),
         (Fault::UnknownIsUnavailable, "unknown_media_is_not_found"),
-        (Fault::UrlsWithoutId, "urls_name_the_media_alone"),
-        (Fault::UrlsTellTheOwner, "urls_name_the_media_alone"),
+        (Fault::UrlsWithoutId, "urls_reveal_only_the_id"),
+        (Fault::UrlsTellTheOwner, "urls_reveal_only_the_id"),
     ] {
         let caught = caught_by(fault).await;
         if caught != check {
@@ -109,4 +114,23 @@ async fn every_broken_promise_is_caught_by_the_check_of_its_name() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[tokio::test]
+async fn one_check_runs_by_its_name() {
+    conformance::run_one(&InMemory::new(), "record_describes_the_upload").await;
+    let broken = Broken::new(Fault::WrongHash);
+    let check = tokio::spawn(async move {
+        conformance::run_one(&broken, "upload_is_owned_and_listed_at_once").await;
+        conformance::run_one(&broken, "record_describes_the_upload").await;
+    });
+    let message = *check.await.unwrap_err().into_panic().downcast::<String>().unwrap();
+    assert!(message.contains("check `record_describes_the_upload`: the hash"), "{message}");
+}
+
+#[tokio::test]
+#[should_panic(expected = "unknown conformance check `no_such_check`; the checks are \
+                upload_is_owned_and_listed_at_once, record_describes_the_upload, ")]
+async fn unknown_check_panics_with_all_names() {
+    conformance::run_one(&InMemory::new(), "no_such_check").await;
 }

@@ -11,6 +11,7 @@ mod download;
 mod extract;
 mod record;
 mod sources;
+mod sql;
 mod state;
 mod upload;
 mod verify;

@@ -26,7 +26,10 @@ use tower_media::{
     extract::GuardedExtractor,
 };
 
-use super::support::{Answer, World, get as request, post_json, send};
+use super::{
+    log::Log,
+    support::{Answer, World, get as request, post_json, send},
+};
 
 type Posted = Json<Vec<UnverifiedId>>;
 type InPath = Path<UnverifiedId>;
@@ -112,40 +115,44 @@ impl Site {
     }
 
     /// Asserts that the response, even for Ana's own id, is a 500 with this text.
-    async fn assert_wrong(&self, routes: &Router, request: Request, detail: &str) {
+    /// The response names the layer and the cure, and the log the Rust type as well.
+    async fn assert_wrong(&self, routes: &Router, request: Request, wrong: &Wrong) {
         let calls = self.calls.count();
+        let log = Log::of("tower_media=error");
         let answer = self.send(routes, request).await;
         assert_eq!(answer.status, 500, "{}", answer.text());
         assert_eq!(answer.json()["type"], "urn:problem:tower-media:wrong-wiring");
-        assert_eq!(answer.json()["detail"], detail);
+        assert_eq!(answer.json()["detail"], wrong.detail);
+        let logged = log.take();
+        assert!(logged.contains(wrong.extractor), "{} is not in {logged}", wrong.extractor);
         assert_eq!(self.calls.count(), calls);
     }
 }
 
-fn no_layer<E>() -> String {
-    let name = type_name::<E>();
-    format!(
-        "`VerifiedMedia<{name}>` was extracted, but no `VerifyMediaLayer::<{name}>` ran. Put the \
-         layer on this route with exactly this extractor; `Router::layer` covers only routes that \
-         were added before it."
-    )
+/// The text of a response, and the type that only the log names.
+struct Wrong {
+    detail: &'static str,
+    extractor: &'static str,
 }
 
-fn taken_twice<E>() -> String {
-    let name = type_name::<E>();
-    format!(
-        "`VerifiedMedia<{name}>` was extracted twice from one request. Take it once and pass it on, \
-         or take a bare `VerifiedMedia`, which gives the proof alone."
-    )
+fn no_layer<E>() -> Wrong {
+    let detail = "`VerifiedMedia` was extracted, but no `VerifyMediaLayer` with its extractor ran. Put \
+                  the layer on this route with exactly the extractor of the handler, which the log \
+                  names; `Router::layer` covers only routes that were added before it.";
+    Wrong { detail, extractor: type_name::<E>() }
 }
 
-fn outside_of_the_route<E>() -> String {
-    let name = type_name::<E>();
-    format!(
-        "`VerifyMediaLayer::<{name}>` reads path parameters outside of the route they belong to: \
-         put the layer on the route, or on the router that declares it, not around `nest_service` or \
-         a whole service."
-    )
+fn taken_twice<E>() -> Wrong {
+    let detail = "`VerifiedMedia` was extracted twice from one request. Take it once and pass it on, or \
+                  take a bare `VerifiedMedia`, which gives the proof alone.";
+    Wrong { detail, extractor: type_name::<E>() }
+}
+
+fn outside_of_the_route<E>() -> Wrong {
+    let detail = "`VerifyMediaLayer` reads path parameters outside of the route they belong to: put the \
+                  layer on the route, or on the router that declares it, not around `nest_service` or a \
+                  whole service.";
+    Wrong { detail, extractor: type_name::<E>() }
 }
 
 // Supported placements.

@@ -4,7 +4,10 @@ use axum::{Json, Router, extract::State, routing::post};
 use serde_json::json;
 use tower_media::{InMemory, MediaState, UnverifiedId, VerifiedMedia, VerifyMediaLayer};
 
-use super::support::{Answer, World, post_json, send};
+use super::{
+    log::Log,
+    support::{Answer, World, post_json, send},
+};
 
 fn guard() -> VerifyMediaLayer<Json<Vec<UnverifiedId>>> {
     VerifyMediaLayer::new(MediaState::in_memory())
@@ -97,13 +100,14 @@ fn assert_names_both(answer: &Answer, what: &str) {
     let detail = answer.json()["detail"].as_str().unwrap().to_owned();
     // Other tests make states too, so the numbers differ between runs.
     let text: String = detail.chars().filter(|c| !c.is_ascii_digit()).collect();
+    let mut numbers = detail.split(|c: char| !c.is_ascii_digit()).filter(|n| !n.is_empty());
     assert_eq!(
         text,
-        "The media ids of this request were verified by `MediaState`  (over `Faulty<InMemory>`), but \
-         its extensions hold `MediaState`  (over `InMemory`). Give `VerifyMediaLayer` and \
-         `.layer(media.layer())` clones of one `MediaState`.",
+        "The media ids of this request were verified by `MediaState` , but its extensions hold \
+         `MediaState` . Give `VerifyMediaLayer` and `.layer(media.layer())` clones of one `MediaState`.",
         "{what}"
     );
+    assert_ne!(numbers.next(), numbers.next(), "{what}");
 }
 
 #[tokio::test]
@@ -123,7 +127,12 @@ async fn g19_handler_with_another_state_is_500() {
         let behind = Router::new().route("/", route.layer((guard(), other.layer())));
         for routes in [outside, behind] {
             let login = axum::middleware::from_fn(super::support::login);
+            let log = Log::of("tower_media=error");
             assert_names_both(&answer(&world, routes.layer(login)).await, what);
+            // The log has the types of the backends as well.
+            let logged = log.take();
+            assert!(logged.contains("(over `Faulty<InMemory>`)"), "{what}: {logged}");
+            assert!(logged.contains("(over `InMemory`)"), "{what}: {logged}");
         }
     }
 }

@@ -1,6 +1,6 @@
-//! What listing and counting promise.
+//! Checks of lists and stats.
 
-use super::lab::{Lab, SCOPE, new_owner, new_picture, scopes, unique};
+use super::checker::{Checker, SCOPE, new_image, new_owner, scopes, unique};
 use crate::{
     backend::MediaBackend,
     error::ErrorKind,
@@ -8,7 +8,7 @@ use crate::{
     owner::Owner,
 };
 
-impl<B: MediaBackend> Lab<'_, B> {
+impl<B: MediaBackend> Checker<'_, B> {
     async fn upload_some(&self, owner: &Owner, count: usize) -> Vec<Media> {
         let mut uploaded = Vec::new();
         for _ in 0..count {
@@ -18,28 +18,26 @@ impl<B: MediaBackend> Lab<'_, B> {
     }
 }
 
-/// The newest come first, on every page and from page to page.
-pub async fn list_is_newest_first(backend: &impl MediaBackend) {
-    let lab = Lab::new(backend, "list_is_newest_first");
+/// Newer records come before older ones, within a page and across pages.
+pub(super) async fn list_is_newest_first<B: MediaBackend>(check: &Checker<'_, B>) {
     let owner = new_owner();
-    lab.upload_some(&owner, 7).await;
+    check.upload_some(&owner, 7).await;
     for limit in [2, 50] {
-        let listed = lab.list(&owner, ListOptions::new().with_limit(limit)).await;
-        lab.equal("the number of records", listed.len(), 7);
+        let listed = check.list(&owner, ListOptions::new().with_limit(limit)).await;
+        check.equal("the number of records", listed.len(), 7);
         let sorted = listed.is_sorted_by(|newer, older| newer.created_at >= older.created_at);
-        lab.holds(sorted, format_args!("older before newer with pages of {limit}"));
+        check.holds(sorted, format_args!("an older record comes first, with pages of {limit}"));
     }
 }
 
-/// Only what is owned in one of the scopes asked is listed, and each once.
-pub async fn list_keeps_to_scopes(backend: &impl MediaBackend) {
-    let lab = Lab::new(backend, "list_keeps_to_scopes");
-    let (owner, shared) = (new_owner(), new_picture());
-    let a = lab.upload_new(&owner, "a").await.id;
-    let b = lab.upload_new(&owner, "b").await.id;
+/// A list with scopes has only records that are owned in one of them, each once.
+pub(super) async fn list_filters_by_scope<B: MediaBackend>(check: &Checker<'_, B>) {
+    let (owner, shared) = (new_owner(), new_image());
+    let a = check.upload_new(&owner, "a").await.id;
+    let b = check.upload_new(&owner, "b").await.id;
     let upload = |scope: &str| Upload::new(shared.clone()).scope(scope);
-    let ab = lab.upload(&owner, upload("a")).await.id;
-    lab.upload(&owner, upload("b")).await;
+    let ab = check.upload(&owner, upload("a")).await.id;
+    check.upload(&owner, upload("b")).await;
     for (asked, expected) in [
         (scopes(["a"]), vec![&a, &ab]),
         (scopes(["b"]), vec![&b, &ab]),
@@ -49,80 +47,76 @@ pub async fn list_keeps_to_scopes(backend: &impl MediaBackend) {
     ] {
         for limit in [1, 50] {
             let options = ListOptions::new().with_scopes(asked.clone()).with_limit(limit);
-            let listed = lab.list_ids(&owner, options).await;
-            lab.same_ids(format_args!("the list of {asked:?}"), &listed, expected.clone());
+            let listed = check.list_ids(&owner, options).await;
+            check.same_ids(format_args!("the list of {asked:?}"), &listed, expected.clone());
         }
     }
 }
 
-/// Going from page to page gives each record once, wherever the pages end.
-pub async fn pages_give_each_once(backend: &impl MediaBackend) {
-    let lab = Lab::new(backend, "pages_give_each_once");
+/// All pages together list each record once, for every page size.
+pub(super) async fn pages_list_each_record_once<B: MediaBackend>(check: &Checker<'_, B>) {
     let owner = new_owner();
-    let uploaded = lab.upload_some(&owner, 6).await;
+    let uploaded = check.upload_some(&owner, 6).await;
     for limit in [1, 2, 5, 6, 7, 500] {
-        let listed = lab.list_ids(&owner, ListOptions::new().with_limit(limit)).await;
+        let listed = check.list_ids(&owner, ListOptions::new().with_limit(limit)).await;
         let what = format!("the pages of {limit}");
-        lab.same_ids(what, &listed, uploaded.iter().map(|media| &media.id));
+        check.same_ids(what, &listed, uploaded.iter().map(|media| &media.id));
     }
-    lab.has_nothing(&new_owner()).await;
+    check.has_nothing(&new_owner()).await;
 }
 
-/// What is there from the first page to the last is given once, though other media are removed and
-/// uploaded in between, the one that the page ended with included.
-pub async fn pages_hold_while_media_come_and_go(backend: &impl MediaBackend) {
-    let lab = Lab::new(backend, "pages_hold_while_media_come_and_go");
+/// Records that exist from the first page to the last are listed once, while other media is deleted and
+/// uploaded in between, including the last record of a page.
+pub(super) async fn pages_are_stable_under_changes<B: MediaBackend>(check: &Checker<'_, B>) {
     let owner = new_owner();
-    lab.upload_some(&owner, 9).await;
+    check.upload_some(&owner, 9).await;
     let first = ListOptions::new().with_limit(3);
-    let page = lab.ok("the first page", backend.list(&owner, &first).await);
-    lab.equal("the length of the first page", page.items.len(), 3);
-    let rest = lab.list_ids(&owner, ListOptions::new()).await;
+    let page = check.ok("the first page", check.backend.list(&owner, &first).await);
+    check.equal("the length of the first page", page.items.len(), 3);
+    let rest = check.list_ids(&owner, ListOptions::new()).await;
     let rest: Vec<_> =
         rest.iter().filter(|id| page.items.iter().all(|seen| seen.id != **id)).collect();
 
     for seen in [&page.items[0], &page.items[2]] {
-        lab.equal("the removal", lab.delete(&owner, &seen.id).await, true);
+        check.equal("the deletion", check.delete(&owner, &seen.id).await, true);
     }
-    let new = lab.upload_new(&owner, SCOPE).await;
-    let Some(next) = page.next else { lab.broken("the first of three pages names no other") };
-    let mut later = lab.list_ids(&owner, first.with_after(next)).await;
-    // Whether what came in between is given is open.
+    let new = check.upload_new(&owner, SCOPE).await;
+    let Some(next) = page.next else { check.fail("the first of three pages has no next page") };
+    let mut later = check.list_ids(&owner, first.with_after(next)).await;
+    // A record that was uploaded in between may be listed or not.
     later.remove(&new.id);
-    lab.same_ids("the later pages", &later, rest);
+    check.same_ids("the later pages", &later, rest);
 }
 
-/// To go on behind a page that there never was is refused, and not read as the first page.
-pub async fn unknown_page_is_refused(backend: &impl MediaBackend) {
-    let lab = Lab::new(backend, "unknown_page_is_refused");
+/// An unknown page token is refused, and not treated as the first page.
+pub(super) async fn unknown_page_token_is_refused<B: MediaBackend>(check: &Checker<'_, B>) {
     let owner = new_owner();
-    lab.upload_new(&owner, SCOPE).await;
+    check.upload_new(&owner, SCOPE).await;
     for next in ["", "no such page", "-1", "null", "' OR 1=1 --", &unique()] {
-        let listed = backend.list(&owner, &ListOptions::new().with_after(next)).await;
-        lab.fails(format_args!("the page behind {next:?}"), listed, ErrorKind::InvalidInput);
+        let listed = check.backend.list(&owner, &ListOptions::new().with_after(next)).await;
+        check.fails(format_args!("a list after {next:?}"), listed, ErrorKind::InvalidInput);
     }
 }
 
-/// The count and the bytes are those of the whole list, as media come and go.
-pub async fn stats_agree_with_list(backend: &impl MediaBackend) {
-    let lab = Lab::new(backend, "stats_agree_with_list");
-    let (owner, shared) = (new_owner(), new_picture());
+/// The stats are those of the whole list, after each upload and each deletion.
+pub(super) async fn stats_agree_with_list<B: MediaBackend>(check: &Checker<'_, B>) {
+    let (owner, shared) = (new_owner(), new_image());
     let agree = async || {
-        let listed = lab.list(&owner, ListOptions::new().with_limit(2)).await;
+        let listed = check.list(&owner, ListOptions::new().with_limit(2)).await;
         let bytes = listed.iter().map(|media| media.size).sum();
         let expected = MediaStats::new(listed.len() as u64, bytes);
-        lab.equal("the stats", lab.stats(&owner).await, expected);
+        check.equal("the stats", check.stats(&owner).await, expected);
     };
     agree().await;
     for scope in ["a", "b", "a"] {
-        lab.upload_new(&owner, scope).await;
-        lab.upload(&owner, Upload::new(shared.clone()).scope(scope)).await;
-        lab.upload(&new_owner(), Upload::new(shared.clone()).scope(scope)).await;
+        check.upload_new(&owner, scope).await;
+        check.upload(&owner, Upload::new(shared.clone()).scope(scope)).await;
+        check.upload(&new_owner(), Upload::new(shared.clone()).scope(scope)).await;
         agree().await;
     }
-    for media in lab.list(&owner, ListOptions::new()).await {
-        lab.delete(&owner, &media.id).await;
+    for media in check.list(&owner, ListOptions::new()).await {
+        check.delete(&owner, &media.id).await;
         agree().await;
     }
-    lab.equal("the last stats", lab.stats(&owner).await, MediaStats::default());
+    check.equal("the last stats", check.stats(&owner).await, MediaStats::default());
 }

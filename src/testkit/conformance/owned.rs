@@ -1,8 +1,8 @@
-//! What the answer about ownership promises.
+//! Checks of ownership answers.
 
 use futures_util::{StreamExt as _, stream};
 
-use super::lab::{Lab, new_owner, new_picture, scopes};
+use super::checker::{Checker, new_image, new_owner, scopes};
 use crate::{
     backend::MediaBackend,
     error::ErrorKind,
@@ -12,14 +12,14 @@ use crate::{
     ownership::{OwnershipQuestion, OwnershipStatus},
 };
 
-/// The scope that questions are about, and one that they are not about.
+/// The scope of the queries, and another one.
 const ASKED: &str = "asked";
 const OTHER: &str = "other";
 
-/// Round the sizes at which scans, chunks, pages and parameter lists tend to end.
+/// Sizes around the typical limits of scans, chunks, pages and parameter lists.
 const SIZES: [usize; 12] = [0, 1, 2, 15, 16, 17, 255, 256, 257, 500, 501, 1_000];
 
-/// Why an id is owned, or is not.
+/// The relation of an id to the owner of the queries.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Case {
     Owned,
@@ -27,7 +27,7 @@ enum Case {
     OtherScope,
     OtherOwner,
     OtherTenant,
-    Removed,
+    Deleted,
     Unknown,
 }
 
@@ -38,62 +38,62 @@ impl Case {
         Self::OtherScope,
         Self::OtherOwner,
         Self::OtherTenant,
-        Self::Removed,
+        Self::Deleted,
         Self::Unknown,
     ];
 
-    fn standing(self) -> OwnershipStatus {
+    fn status(self) -> OwnershipStatus {
         match self {
             Self::Owned | Self::OwnedTwice => OwnershipStatus::Owned,
             Self::OtherScope => OwnershipStatus::WrongScope,
             Self::OtherOwner | Self::OtherTenant => OwnershipStatus::Foreign,
-            Self::Removed | Self::Unknown => OwnershipStatus::Absent,
+            Self::Deleted | Self::Unknown => OwnershipStatus::Absent,
         }
     }
 
     fn is_owned(self) -> bool {
-        self.standing() == OwnershipStatus::Owned
+        self.status() == OwnershipStatus::Owned
     }
 }
 
-/// An id for each case, in questions of one owner.
+/// Makes ids for each case.
 struct Cases<'a, B> {
-    lab: &'a Lab<'a, B>,
+    check: &'a Checker<'a, B>,
     owner: Owner,
-    namesake: Owner,
-    stranger: Owner,
+    in_other_tenant: Owner,
+    other_owner: Owner,
 }
 
 impl<'a, B: MediaBackend> Cases<'a, B> {
-    fn new(lab: &'a Lab<'a, B>) -> Self {
+    fn new(check: &'a Checker<'a, B>) -> Self {
         let owner = new_owner();
-        let namesake = owner.clone().with_tenant("elsewhere").expect("a tenant");
-        Self { lab, owner, namesake, stranger: new_owner() }
+        let in_other_tenant = owner.clone().with_tenant("elsewhere").expect("a tenant");
+        Self { check, owner, in_other_tenant, other_owner: new_owner() }
     }
 
     async fn make(&self, case: Case) -> MediaId {
-        let Self { lab, owner, namesake, stranger } = self;
+        let Self { check, owner, in_other_tenant, other_owner } = self;
         match case {
-            Case::Owned => lab.upload_new(owner, ASKED).await.id,
+            Case::Owned => check.upload_new(owner, ASKED).await.id,
             Case::OwnedTwice => {
-                let bytes = new_picture();
+                let bytes = new_image();
                 let upload = |scope: &str| Upload::new(bytes.clone()).scope(scope);
-                lab.upload(owner, upload(OTHER)).await;
-                lab.upload(owner, upload(ASKED)).await.id
+                check.upload(owner, upload(OTHER)).await;
+                check.upload(owner, upload(ASKED)).await.id
             }
-            Case::OtherScope => lab.upload_new(owner, OTHER).await.id,
-            Case::OtherOwner => lab.upload_new(stranger, ASKED).await.id,
+            Case::OtherScope => check.upload_new(owner, OTHER).await.id,
+            Case::OtherOwner => check.upload_new(other_owner, ASKED).await.id,
             Case::OtherTenant => {
-                let upload = Upload::new(new_picture()).scope(ASKED);
-                match lab.backend.upload(namesake, upload).await {
-                    // A backend without tenants has nothing of an owner in one.
+                let upload = Upload::new(new_image()).scope(ASKED);
+                match check.backend.upload(in_other_tenant, upload).await {
+                    // A backend without tenants has no media of this owner.
                     Err(error) if error.kind() == ErrorKind::Unsupported => MediaId::random(),
-                    uploaded => lab.ok("an upload", uploaded).id,
+                    uploaded => check.ok("an upload", uploaded).id,
                 }
             }
-            Case::Removed => {
-                let id = lab.upload_new(owner, ASKED).await.id;
-                lab.delete(owner, &id).await;
+            Case::Deleted => {
+                let id = check.upload_new(owner, ASKED).await.id;
+                check.delete(owner, &id).await;
                 id
             }
             Case::Unknown => MediaId::random(),
@@ -101,12 +101,11 @@ impl<'a, B: MediaBackend> Cases<'a, B> {
     }
 }
 
-/// Of a question with any number of ids, exactly the owned ones are answered; whatever is wrong with
-/// the others is no error.
-pub async fn owned_answers_exactly(backend: &impl MediaBackend) {
-    let lab = Lab::new(backend, "owned_answers_exactly");
-    let cases = Cases::new(&lab);
-    // Mostly owned, so that more are owned than are listed at once.
+/// The answer has exactly the owned ids of the query, for every number of ids. Ids that are not owned
+/// are not an error.
+pub(super) async fn ownership_answer_is_exact<B: MediaBackend>(check: &Checker<'_, B>) {
+    let cases = Cases::new(&check);
+    // Two thirds are owned, so that a single list page does not contain them all.
     let case = |n: usize| if n.is_multiple_of(3) { Case::ALL[n / 3 % 7] } else { Case::Owned };
     let count = SIZES[SIZES.len() - 1];
     let ids: Vec<MediaId> =
@@ -120,9 +119,9 @@ pub async fn owned_answers_exactly(backend: &impl MediaBackend) {
         for question in [&mixed, &owned, &others] {
             let question = &question[..size.min(question.len())];
             let asked_ids: Vec<&MediaId> = question.iter().map(|(_, id)| *id).collect();
-            let answer = lab.owned(&cases.owner, &asked, &asked_ids).await;
+            let answer = check.owned(&cases.owner, &asked, &asked_ids).await;
             let expected = question.iter().filter(|(n, _)| case(*n).is_owned()).map(|(_, id)| *id);
-            lab.same_ids(
+            check.same_ids(
                 format_args!("the answer about {} ids", question.len()),
                 &answer,
                 expected,
@@ -131,15 +130,14 @@ pub async fn owned_answers_exactly(backend: &impl MediaBackend) {
     }
 }
 
-/// Owned in one of the scopes asked is enough; without scopes any will do.
-pub async fn owned_in_any_of_the_scopes(backend: &impl MediaBackend) {
-    let lab = Lab::new(backend, "owned_in_any_of_the_scopes");
-    let (owner, shared) = (new_owner(), new_picture());
-    let a = lab.upload_new(&owner, "a").await.id;
-    let b = lab.upload_new(&owner, "b").await.id;
+/// Ownership in at least one of the scopes counts; without scopes, ownership in any scope.
+pub(super) async fn ownership_in_any_scope_counts<B: MediaBackend>(check: &Checker<'_, B>) {
+    let (owner, shared) = (new_owner(), new_image());
+    let a = check.upload_new(&owner, "a").await.id;
+    let b = check.upload_new(&owner, "b").await.id;
     let upload = |scope: &str| Upload::new(shared.clone()).scope(scope);
-    let ab = lab.upload(&owner, upload("a")).await.id;
-    lab.upload(&owner, upload("b")).await;
+    let ab = check.upload(&owner, upload("a")).await.id;
+    check.upload(&owner, upload("b")).await;
     for (asked, expected) in [
         (Scopes::any(), vec![&a, &b, &ab]),
         (scopes(["a"]), vec![&a, &ab]),
@@ -147,32 +145,30 @@ pub async fn owned_in_any_of_the_scopes(backend: &impl MediaBackend) {
         (scopes(["c", "b"]), vec![&b, &ab]),
         (scopes(["c", "d"]), vec![]),
     ] {
-        let answer = lab.owned(&owner, &asked, &[&a, &b, &ab]).await;
-        lab.same_ids(format_args!("the answer for {asked:?}"), &answer, expected);
+        let answer = check.owned(&owner, &asked, &[&a, &b, &ab]).await;
+        check.same_ids(format_args!("the answer for {asked:?}"), &answer, expected);
     }
 }
 
-/// An id that stands in a question more than once is answered like one that stands there once.
-pub async fn repeats_in_the_question_change_nothing(backend: &impl MediaBackend) {
-    let lab = Lab::new(backend, "repeats_in_the_question_change_nothing");
-    let cases = Cases::new(&lab);
+/// A repeated id in the query has the same answer as a single one.
+pub(super) async fn repeated_ids_change_nothing<B: MediaBackend>(check: &Checker<'_, B>) {
+    let cases = Cases::new(&check);
     let owned = [cases.make(Case::Owned).await, cases.make(Case::OwnedTwice).await];
     let others = [cases.make(Case::OtherOwner).await, cases.make(Case::Unknown).await];
     for times in [2, 300] {
         let question: Vec<_> = (0..times).flat_map(|_| owned.iter().chain(&others)).collect();
-        let answer = lab.owned(&cases.owner, &scopes([ASKED]), &question).await;
-        lab.same_ids(format_args!("the answer to {times} repeats"), &answer, &owned);
+        let answer = check.owned(&cases.owner, &scopes([ASKED]), &question).await;
+        check.same_ids(format_args!("the answer to {times} repeats"), &answer, &owned);
     }
 }
 
-/// An id has one spelling: what a parser of UUIDs or a pattern match would take for it is another
-/// id (promise G10).
-pub async fn ids_are_compared_by_bytes(backend: &impl MediaBackend) {
-    let lab = Lab::new(backend, "ids_are_compared_by_bytes");
+/// An id has one spelling. Other spellings of the same UUID, and patterns that match it, are other ids
+/// (promise G10).
+pub(super) async fn ids_are_compared_by_bytes<B: MediaBackend>(check: &Checker<'_, B>) {
     let owner = new_owner();
-    // A second one, in case the letters of the first have no upper case.
+    // Twice, because an id may consist of digits only.
     for _ in 0..2 {
-        let id = lab.upload_new(&owner, ASKED).await.id;
+        let id = check.upload_new(&owner, ASKED).await.id;
         let text = id.as_str();
         let spellings = [
             text.to_uppercase(),
@@ -186,28 +182,31 @@ pub async fn ids_are_compared_by_bytes(backend: &impl MediaBackend) {
         ];
         for spelling in spellings.iter().filter(|spelling| *spelling != text) {
             let Ok(other) = MediaId::from_trusted(spelling) else { continue };
-            let answer = lab.owned(&owner, &Scopes::any(), &[&other, &id]).await;
-            lab.same_ids(format_args!("the answer about {spelling} beside {text}"), &answer, [&id]);
-            lab.is_unknown(&other).await;
-            lab.equal("the removal", lab.delete(&owner, &other).await, false);
+            let answer = check.owned(&owner, &Scopes::any(), &[&other, &id]).await;
+            check.same_ids(
+                format_args!("the answer about {spelling} beside {text}"),
+                &answer,
+                [&id],
+            );
+            check.is_unknown(&other).await;
+            check.equal("the deletion", check.delete(&owner, &other).await, false);
         }
-        lab.holds(lab.owns(&owner, &Scopes::any(), &id).await, "no longer owned");
+        check.holds(check.owns(&owner, &Scopes::any(), &id).await, "no longer owned");
     }
 }
 
-/// What the operator is told of each id, in the order asked, is true; a backend may also not
-/// explain itself.
-pub async fn explanation_agrees_with_answer(backend: &impl MediaBackend) {
-    let lab = Lab::new(backend, "explanation_agrees_with_answer");
-    let cases = Cases::new(&lab);
+/// An explanation has the true status of each id, in the order of the query. A backend may answer
+/// `Unsupported`.
+pub(super) async fn explanation_is_true<B: MediaBackend>(check: &Checker<'_, B>) {
+    let cases = Cases::new(&check);
     let asked = scopes([ASKED]);
     let mut ids = Vec::new();
     for case in Case::ALL {
         ids.push(cases.make(case).await);
     }
     let question = OwnershipQuestion::new(&cases.owner, &asked, &ids);
-    match backend.explain(&question).await {
-        Ok(standings) => lab.equal("the standings", standings, Case::ALL.map(Case::standing)),
-        Err(error) => lab.equal("the error", error.kind(), ErrorKind::Unsupported),
+    match check.backend.explain(&question).await {
+        Ok(statuses) => check.equal("the statuses", statuses, Case::ALL.map(Case::status)),
+        Err(error) => check.equal("the error", error.kind(), ErrorKind::Unsupported),
     }
 }

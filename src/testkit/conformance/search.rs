@@ -1,8 +1,8 @@
-//! What searching promises, and what only the operator may ask.
+//! Checks of search, of the operations that ignore owners, and of the health check.
 
 use std::time::Duration;
 
-use super::lab::{Lab, SCOPE, new_owner, new_picture, picture, scopes, unique};
+use super::checker::{Checker, SCOPE, image, new_image, new_owner, scopes, unique};
 use crate::{
     backend::{MediaBackend, MediaBackendExt as _},
     error::ErrorKind,
@@ -11,10 +11,10 @@ use crate::{
     owner::{Owner, Scopes},
 };
 
-/// How long an upload may be processed.
-const PROCESSING: Duration = Duration::from_secs(60);
+/// The deadline for processing an upload.
+const PROCESSING_TIMEOUT: Duration = Duration::from_secs(60);
 
-impl<B: MediaBackend> Lab<'_, B> {
+impl<B: MediaBackend> Checker<'_, B> {
     async fn search(&self, owner: &Owner, options: &SearchOptions) -> SearchPage {
         self.ok("a search", self.backend.search(owner, options).await)
     }
@@ -29,22 +29,21 @@ impl<B: MediaBackend> Lab<'_, B> {
     }
 }
 
-/// A search gives what the list gives and the filters let pass, sorted, and counts all of it.
-pub async fn search_agrees_with_list(backend: &impl MediaBackend) {
-    let lab = Lab::new(backend, "search_agrees_with_list");
+/// A search returns the records of the list that match the filters, sorted, with their total number.
+pub(super) async fn search_agrees_with_list<B: MediaBackend>(check: &Checker<'_, B>) {
     let owner = new_owner();
     for (n, scope) in ["a", "b", "a", "c", "b"].into_iter().enumerate() {
-        // Of two lengths, so that some compare equal by size.
-        let bytes = picture((unique() + &"-".repeat(n % 2)).as_bytes());
-        let media = lab.upload(&owner, Upload::new(bytes).scope(scope)).await;
-        // Only what is ready is found, and it must not become so in between.
-        lab.ok("processing", backend.wait_until_ready(&media.id, PROCESSING).await);
-        lab.upload_new(&new_owner(), scope).await;
+        // Two lengths, so that some records have the same size.
+        let bytes = image((unique() + &"-".repeat(n % 2)).as_bytes());
+        let media = check.upload(&owner, Upload::new(bytes).scope(scope)).await;
+        // Search finds only processed media, so wait until the set of results is fixed.
+        check.ok("processing", check.backend.wait_until_ready(&media.id, PROCESSING_TIMEOUT).await);
+        check.upload_new(&new_owner(), scope).await;
     }
-    let middle = lab.list(&owner, ListOptions::new()).await[2].clone();
+    let middle = check.list(&owner, ListOptions::new()).await[2].clone();
     let kind = middle.mime_type.split('/').next().unwrap_or_default().to_owned() + "/*";
     for scopes in [scopes(["a"]), scopes(["a", "b"]), scopes(["z"]), Scopes::any()] {
-        let listed = lab.list(&owner, ListOptions::new().with_scopes(scopes.clone())).await;
+        let listed = check.list(&owner, ListOptions::new().with_scopes(scopes.clone())).await;
         let all = SearchOptions::new().with_scopes(scopes);
         for options in [
             all.clone(),
@@ -66,62 +65,61 @@ pub async fn search_agrees_with_list(backend: &impl MediaBackend) {
                     let matching = listed.iter().filter(|media| asked.matches(media)).cloned();
                     let SearchPage { items, total, has_more } = asked.page_of(matching.collect());
                     let ids: Vec<MediaId> = items.into_iter().map(|media| media.id).collect();
-                    let found = lab.search_ids(&owner, &asked).await;
-                    lab.equal(format_args!("{asked:?}"), found, (ids, total, has_more));
+                    let found = check.search_ids(&owner, &asked).await;
+                    check.equal(format_args!("{asked:?}"), found, (ids, total, has_more));
                 }
             }
         }
     }
 }
 
-/// Who asks for a content gets a record of it as long as anybody has it; or the backend cannot say.
-pub async fn content_is_found_while_somebody_has_it(backend: &impl MediaBackend) {
-    let lab = Lab::new(backend, "content_is_found_while_somebody_has_it");
-    let (first, second, bytes) = (new_owner(), new_owner(), new_picture());
+/// A lookup by hash returns one record while any owner has the bytes. A backend may answer
+/// `Unsupported`.
+pub(super) async fn record_is_found_by_hash_until_deleted<B: MediaBackend>(check: &Checker<'_, B>) {
+    let (first, second, bytes) = (new_owner(), new_owner(), new_image());
     let upload = || Upload::new(bytes.clone()).scope(SCOPE);
-    let one = lab.upload(&first, upload()).await;
-    let other = lab.upload(&second, upload()).await;
-    let find = async || match backend.find_by_hash(one.hash).await {
+    let one = check.upload(&first, upload()).await;
+    let other = check.upload(&second, upload()).await;
+    let find = async || match check.backend.find_by_hash(one.hash).await {
         Err(error) if error.kind() == ErrorKind::Unsupported => None,
-        found => Some(lab.ok("looking for content", found).map(|media| media.id)),
+        found => Some(check.ok("a lookup by hash", found).map(|media| media.id)),
     };
     let Some(found) = find().await else { return };
-    let (gone, holder, left, last) = if found.as_ref() == Some(&one.id) {
+    let (deleted, holder, left, last) = if found.as_ref() == Some(&one.id) {
         (&one.id, &first, &other.id, &second)
     } else {
         (&other.id, &second, &one.id, &first)
     };
-    lab.equal("the record that is found", found.as_ref(), Some(gone));
-    lab.delete(holder, gone).await;
-    lab.equal("the record that is left", find().await.flatten().as_ref(), Some(left));
-    lab.delete(last, left).await;
-    lab.equal("what is left of it", find().await.flatten(), None);
+    check.equal("the record that is found", found.as_ref(), Some(deleted));
+    check.delete(holder, deleted).await;
+    check.equal("the record that is left", find().await.flatten().as_ref(), Some(left));
+    check.delete(last, left).await;
+    check.equal("the record after the last deletion", find().await.flatten(), None);
 }
 
-/// The operator removes a record whoever it belongs to, and no other of the same bytes; or the backend
-/// removes for owners only.
-pub async fn removal_for_any_owner_takes_one_record(backend: &impl MediaBackend) {
-    let lab = Lab::new(backend, "removal_for_any_owner_takes_one_record");
-    let (owner, other, bytes) = (new_owner(), new_owner(), new_picture());
+/// A deletion that ignores owners deletes one record, and no other record of the same bytes. A backend
+/// may answer `Unsupported`.
+pub(super) async fn admin_deletion_deletes_one_record<B: MediaBackend>(check: &Checker<'_, B>) {
+    let (owner, other, bytes) = (new_owner(), new_owner(), new_image());
     let upload = || Upload::new(bytes.clone()).scope(SCOPE);
-    let removed = lab.upload(&owner, upload()).await;
-    let kept = lab.upload(&other, upload()).await;
-    let first = backend.delete_any_owner(&removed.id).await;
+    let deleted = check.upload(&owner, upload()).await;
+    let kept = check.upload(&other, upload()).await;
+    let first = check.backend.delete_any_owner(&deleted.id).await;
     if first.as_ref().is_err_and(|error| error.kind() == ErrorKind::Unsupported) {
         return;
     }
-    lab.equal("the removal", lab.ok("the removal", first), true);
-    lab.is_unknown(&removed.id).await;
-    lab.has_nothing(&owner).await;
-    lab.has(&other, &[&kept]).await;
-    for id in [removed.id, MediaId::random()] {
-        let again = lab.ok("a removal of nothing", backend.delete_any_owner(&id).await);
-        lab.equal("a removal of nothing", again, false);
+    check.equal("the deletion", check.ok("the deletion", first), true);
+    check.is_unknown(&deleted.id).await;
+    check.has_nothing(&owner).await;
+    check.has(&other, &[&kept]).await;
+    for id in [deleted.id, MediaId::random()] {
+        let again =
+            check.ok("the deletion of an unknown id", check.backend.delete_any_owner(&id).await);
+        check.equal("the deletion of an unknown id", again, false);
     }
 }
 
-/// A backend that works says that it is ready.
-pub async fn a_backend_that_works_is_ready(backend: &impl MediaBackend) {
-    let lab = Lab::new(backend, "a_backend_that_works_is_ready");
-    lab.ok("asking whether it is ready", backend.check_health().await);
+/// The health check of a working backend passes.
+pub(super) async fn health_check_passes<B: MediaBackend>(check: &Checker<'_, B>) {
+    check.ok("the health check", check.backend.check_health().await);
 }

@@ -1,4 +1,4 @@
-//! What the checks are made of: fresh owners, fresh bytes, and calls that must succeed.
+//! The tools of the checks: new owners, new images, and calls that must succeed.
 
 use std::{borrow::Borrow, collections::BTreeSet, fmt};
 
@@ -9,36 +9,36 @@ use crate::{
     error::{Error, ErrorKind, Result},
     id::MediaId,
     media::{ListOptions, Media, MediaStats, Rendition, Upload},
-    owner::{Owner, Scopes},
+    owner::{Owner, Scope, Scopes},
     ownership::OwnershipQuestion,
 };
 
 /// The scope of uploads for which the scope does not matter.
 pub(super) const SCOPE: &str = "conformance";
 
-/// More than any check reads.
+/// The greatest original that a check reads, in bytes.
 const MAX_READ: usize = 16 << 20;
 
-/// A backend under check. Whatever fails here names the check.
-pub(super) struct Lab<'a, B> {
+/// A backend under check. Every failure names the check.
+pub(super) struct Checker<'a, B> {
     pub(super) backend: &'a B,
     check: &'static str,
 }
 
-impl<'a, B: MediaBackend> Lab<'a, B> {
+impl<'a, B: MediaBackend> Checker<'a, B> {
     pub(super) fn new(backend: &'a B, check: &'static str) -> Self {
         Self { backend, check }
     }
 
     #[track_caller]
-    pub(super) fn broken(&self, what: impl fmt::Display) -> ! {
+    pub(super) fn fail(&self, what: impl fmt::Display) -> ! {
         panic!("conformance check `{}`: {what}", self.check)
     }
 
     #[track_caller]
     pub(super) fn holds(&self, holds: bool, otherwise: impl fmt::Display) {
         if !holds {
-            self.broken(otherwise);
+            self.fail(otherwise);
         }
     }
 
@@ -52,7 +52,7 @@ impl<'a, B: MediaBackend> Lab<'a, B> {
         self.holds(equal, format_args!("{what}: expected {expected:?}, found {found:?}"));
     }
 
-    /// Like [`equal`](Self::equal) for sets, of which only the difference is worth showing.
+    /// Compares sets, and shows only the difference.
     #[track_caller]
     pub(super) fn same_ids<'i>(
         &self,
@@ -61,15 +61,15 @@ impl<'a, B: MediaBackend> Lab<'a, B> {
         expected: impl IntoIterator<Item = &'i MediaId>,
     ) {
         let expected: BTreeSet<MediaId> = expected.into_iter().cloned().collect();
-        let lacking: Vec<_> = expected.difference(found).take(3).collect();
+        let missing: Vec<_> = expected.difference(found).take(3).collect();
         let surplus: Vec<_> = found.difference(&expected).take(3).collect();
-        let same = lacking.is_empty() && surplus.is_empty();
-        self.holds(same, format_args!("{what}: lacks {lacking:?}…, has too many {surplus:?}…"));
+        let same = missing.is_empty() && surplus.is_empty();
+        self.holds(same, format_args!("{what}: missing {missing:?}…, surplus {surplus:?}…"));
     }
 
     #[track_caller]
     pub(super) fn ok<T>(&self, call: impl fmt::Display, result: Result<T>) -> T {
-        result.unwrap_or_else(|error| self.broken(format_args!("{call} failed: {error:?}")))
+        result.unwrap_or_else(|error| self.fail(format_args!("{call} failed: {error:?}")))
     }
 
     #[track_caller]
@@ -78,27 +78,38 @@ impl<'a, B: MediaBackend> Lab<'a, B> {
         self.equal(format_args!("the error of {call}"), found, Some(kind));
     }
 
-    /// Whether a call failed because the backend knows no tenants, and says so.
+    /// Returns whether a call failed because the backend does not support tenants.
     pub(super) fn refuses_tenant<T>(&self, owner: &Owner, result: &Result<T>) -> bool {
-        let unsupported = |error: &Error| error.kind() == ErrorKind::Unsupported;
-        owner.tenant().is_some() && result.as_ref().is_err_and(unsupported)
+        owner.tenant().is_some() && is_unsupported(result)
     }
 
     pub(super) async fn upload(&self, owner: &Owner, upload: Upload) -> Media {
         self.ok("an upload", self.backend.upload(owner, upload).await)
     }
 
-    /// Uploads what nobody else has.
+    /// Uploads a new image.
     pub(super) async fn upload_new(&self, owner: &Owner, scope: &str) -> Media {
-        self.upload(owner, Upload::new(new_picture()).scope(scope)).await
+        self.upload(owner, Upload::new(new_image()).scope(scope)).await
     }
 
     pub(super) async fn delete(&self, owner: &Owner, id: &MediaId) -> bool {
-        self.ok("a removal", self.backend.delete(owner, id).await)
+        self.ok("a deletion", self.backend.delete(owner, id).await)
     }
 
-    /// Which of `ids` the owner owns. That the answer names no other is checked here, for every
-    /// question of every check.
+    /// Deletes from one scope. Returns `None` if the backend does not support it.
+    pub(super) async fn delete_from_scope(
+        &self,
+        owner: &Owner,
+        id: &MediaId,
+        scope: &str,
+    ) -> Option<bool> {
+        let scope = Scope::new(scope).expect("the checks name valid scopes");
+        let deleted = self.backend.delete_from_scope(owner, id, &scope).await;
+        (!is_unsupported(&deleted)).then(|| self.ok("a deletion from a scope", deleted))
+    }
+
+    /// Returns which of `ids` the owner owns. Every check that asks also checks that the answer contains
+    /// no other id.
     pub(super) async fn owned(
         &self,
         owner: &Owner,
@@ -107,9 +118,9 @@ impl<'a, B: MediaBackend> Lab<'a, B> {
     ) -> BTreeSet<MediaId> {
         let ids: Vec<MediaId> = ids.iter().map(|id| id.borrow().clone()).collect();
         let question = OwnershipQuestion::new(owner, scopes, &ids);
-        let answer = self.ok("an ownership question", self.backend.owned(&question).await);
+        let answer = self.ok("an ownership query", self.backend.owned(&question).await);
         let surplus = answer.iter().find(|id| !ids.contains(id));
-        self.equal("an id of the answer that was not asked for", surplus, None);
+        self.equal("an id of the answer that is not in the query", surplus, None);
         answer.into_iter().collect()
     }
 
@@ -117,44 +128,57 @@ impl<'a, B: MediaBackend> Lab<'a, B> {
         !self.owned(owner, scopes, &[id]).await.is_empty()
     }
 
-    /// Everything that a listing gives, page by page.
+    /// Checks in which scopes the owner owns an id.
+    pub(super) async fn is_owned_in<const N: usize>(
+        &self,
+        owner: &Owner,
+        id: &MediaId,
+        expected: [(&str, bool); N],
+    ) {
+        for (scope, owned) in expected {
+            let found = self.owns(owner, &scopes([scope]), id).await;
+            self.equal(format_args!("ownership in scope {scope}"), found, owned);
+        }
+    }
+
+    /// Returns all records of a list, page by page.
     pub(super) async fn list(&self, owner: &Owner, options: ListOptions) -> Vec<Media> {
         let mut all = Vec::new();
-        let mut asked = options.clone();
+        let mut next_page = options.clone();
         loop {
-            let page = self.ok("a listing", self.backend.list(owner, &asked).await);
-            self.holds(page.items.len() <= asked.limit(), "a page exceeds its limit");
+            let page = self.ok("a list", self.backend.list(owner, &next_page).await);
+            self.holds(page.items.len() <= next_page.limit(), "a page exceeds its limit");
             let progress = !page.items.is_empty() || page.next.is_none();
-            self.holds(progress, "an empty page says that there is another");
+            self.holds(progress, "an empty page has a next page");
             all.extend(page.items);
             match page.next {
-                Some(next) => asked = options.clone().with_after(next),
+                Some(next) => next_page = options.clone().with_after(next),
                 None => return all,
             }
         }
     }
 
-    /// The ids that an owner has, each of them listed once.
+    /// Returns the ids of a list, and checks that each is listed once.
     pub(super) async fn list_ids(&self, owner: &Owner, options: ListOptions) -> BTreeSet<MediaId> {
         let listed = self.list(owner, options).await;
         let count = listed.len();
         let ids: BTreeSet<MediaId> = listed.into_iter().map(|media| media.id).collect();
-        self.equal("the number of listed records without repeats", ids.len(), count);
+        self.equal("the number of distinct listed records", ids.len(), count);
         ids
     }
 
     pub(super) async fn stats(&self, owner: &Owner) -> MediaStats {
-        self.ok("counting", self.backend.stats(owner).await)
+        self.ok("the stats", self.backend.stats(owner).await)
     }
 
-    /// Checks that the owner has these and no other, whoever is asked.
+    /// Checks that the owner has exactly this media, by list, ownership and stats.
     pub(super) async fn has<M: Borrow<Media>>(&self, owner: &Owner, media: &[M]) {
         let media: Vec<&Media> = media.iter().map(Borrow::borrow).collect();
         let ids: Vec<&MediaId> = media.iter().map(|media| &media.id).collect();
         let listed = self.list_ids(owner, ListOptions::new()).await;
         self.same_ids("the list of the owner", &listed, ids.iter().copied());
         let owned = self.owned(owner, &Scopes::any(), &ids).await;
-        self.same_ids("the answer to the owner", &owned, ids);
+        self.same_ids("the ownership of the owner", &owned, ids);
         let bytes = media.iter().map(|media| media.size).sum();
         let stats = MediaStats::new(media.len() as u64, bytes);
         self.equal("the stats of the owner", self.stats(owner).await, stats);
@@ -164,7 +188,7 @@ impl<'a, B: MediaBackend> Lab<'a, B> {
         self.has::<Media>(owner, &[]).await;
     }
 
-    /// The original's type and bytes.
+    /// Reads the type and the bytes of an original.
     pub(super) async fn read(&self, id: &MediaId) -> (String, Bytes) {
         let download = self.backend.download(id, &Rendition::Original.into()).await;
         let download = self.ok("a download of an original", download);
@@ -172,7 +196,7 @@ impl<'a, B: MediaBackend> Lab<'a, B> {
         (content_type, self.ok("reading an original", download.into_bytes(MAX_READ).await))
     }
 
-    /// Checks that neither record nor bytes of an id can be had.
+    /// Checks that an id has neither a record nor bytes.
     pub(super) async fn is_unknown(&self, id: &MediaId) {
         self.fails("getting unknown media", self.backend.get(id).await, ErrorKind::NotFound);
         for rendition in [Rendition::Original, Rendition::png(8)] {
@@ -182,7 +206,7 @@ impl<'a, B: MediaBackend> Lab<'a, B> {
     }
 }
 
-/// An owner whom nobody has heard of.
+/// Returns an owner that no other check has.
 pub(super) fn new_owner() -> Owner {
     Owner::new(unique()).expect("a UUID is a subject")
 }
@@ -191,18 +215,18 @@ pub(super) fn scopes<const N: usize>(names: [&str; N]) -> Scopes {
     Scopes::of(names).expect("the checks name valid scopes")
 }
 
-/// A text that nobody else has.
+/// Returns unique text.
 pub(super) fn unique() -> String {
     uuid::Uuid::new_v4().to_string()
 }
 
-/// A picture that nobody else has, so that backends for pictures only can be checked as well.
-pub(super) fn new_picture() -> Bytes {
-    picture(unique().as_bytes())
+/// Returns a unique image, so that backends that store only images can be checked as well.
+pub(super) fn new_image() -> Bytes {
+    image(unique().as_bytes())
 }
 
-/// A GIF of one pixel and a comment, as long as one likes.
-pub(super) fn picture(comment: &[u8]) -> Bytes {
+/// Returns a GIF of one pixel, with a comment of any length.
+pub(super) fn image(comment: &[u8]) -> Bytes {
     const HEAD: &[u8] = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff\x21\xfe";
     const PIXEL: &[u8] = b"\0\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0\x3b";
     let mut gif = HEAD.to_vec();
@@ -214,7 +238,11 @@ pub(super) fn picture(comment: &[u8]) -> Bytes {
     gif.into()
 }
 
-/// How a backend may refuse what it does not keep or make, as opposed to not answering.
+pub(super) fn is_unsupported<T>(result: &Result<T>) -> bool {
+    result.as_ref().is_err_and(|error| error.kind() == ErrorKind::Unsupported)
+}
+
+/// Returns whether a backend refused what it does not store or make. An outage is not a refusal.
 pub(super) fn is_refusal(error: &Error) -> bool {
     use ErrorKind::{Failed, InvalidInput, NotFound, Unsupported};
     matches!(error.kind(), Unsupported | InvalidInput | Failed | NotFound)
