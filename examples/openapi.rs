@@ -1,16 +1,16 @@
-//! Run with `cargo run --example openapi`: the guard's responses and the ids in an application's OpenAPI
+//! Run with `cargo run -p openapi`: the guard's responses and the ids in an application's OpenAPI
 //! document, with the crate `utoipa` and the feature of the same name.
 //!
 //! ```sh
-//! cargo run --example openapi -- --print        # the document, OpenAPI 3.1 as JSON
-//! curl localhost:3000/openapi.json              # the same from the running application
+//! cargo run -p openapi -- --print                # the document, OpenAPI 3.1 as JSON
+//! curl localhost:3000/openapi.json               # the same from the running application
 //! ID=$(curl -s localhost:3000/pictures -H 'x-user: ana' -d 'stands for a picture')
 //! curl -i localhost:3000/pictures/$ID -H 'x-user: ana'                             # 200
 //! curl -i localhost:3000/pictures/$ID -H 'x-user: bob'                             # 404
 //! curl -i localhost:3000/pictures/$ID                                              # 401
 //! ```
 //!
-//! The address is the first argument. Default: `127.0.0.1:3000`.
+//! The address is the argument. Default: `127.0.0.1:3000`.
 
 use axum::{
     Json, Router,
@@ -100,7 +100,8 @@ struct DemoLogin;
 
 impl Modify for DemoLogin {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let header = ApiKeyValue::with_description("x-user", "For demonstration: the value is trusted");
+        let header =
+            ApiKeyValue::with_description("x-user", "For demonstration: the value is trusted");
         let components = document.components.get_or_insert_default();
         components
             .add_security_scheme("demo_login", SecurityScheme::ApiKey(ApiKey::Header(header)));

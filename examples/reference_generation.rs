@@ -1,4 +1,4 @@
-//! Run with `cargo run --example reference_generation`.
+//! Run with `cargo run -p reference_generation`.
 //!
 //! Reference-based image generation: a route takes up to eight media ids in three scopes. Its handler
 //! runs only if the caller owns all of them. It sends the pictures to an image model as a multipart
