@@ -1,9 +1,9 @@
 //! Run with `cargo run --example contact_sheet -- FILES…`.
 //!
-//! Uploads the files to a store in a temporary folder and writes `contact_sheet.png`: a row for each
-//! file, numbered as in the table that is printed, and in it the thumbnail, the medium and the large
-//! variant, a PNG, and a JPEG with bars. What shows through is on a chequered ground; what was refused
-//! is an empty row. The table tells what the record says of a file, or why it has no renditions.
+//! Uploads the files to a store in a temporary folder and writes `contact_sheet.png`. The sheet has a
+//! numbered row per file with five renditions: the thumbnail, the medium and the large variant, a PNG,
+//! and a letterboxed JPEG. Transparent pixels show a chequered background; the row of a refused file is
+//! empty. The printed table has the record of each file, or the reason why it has no renditions.
 
 use std::{env, error::Error as StdError, fs, path::Path};
 
@@ -27,7 +27,7 @@ fn renditions() -> [Rendition; 5] {
 async fn main() -> Result<(), Box<dyn StdError>> {
     let files: Vec<String> = env::args().skip(1).collect();
     if files.is_empty() {
-        return Err("name the files that are to be on the sheet".into());
+        return Err("usage: contact_sheet FILES…".into());
     }
     let folder = tempfile::tempdir()?;
     let media = MediaState::new(Store::open(folder.path()).await?);
@@ -59,7 +59,7 @@ async fn main() -> Result<(), Box<dyn StdError>> {
     Ok(())
 }
 
-/// The renditions of one file, or why there are none.
+/// Returns the renditions of one file, or the error of the first one that fails.
 async fn pictures(media: &MediaState, record: &Media) -> Result<Vec<DynamicImage>> {
     let mut pictures = Vec::new();
     for rendition in renditions() {
@@ -69,10 +69,10 @@ async fn pictures(media: &MediaState, record: &Media) -> Result<Vec<DynamicImage
     Ok(pictures)
 }
 
-#[expect(clippy::disallowed_methods, reason = "these are the store's own renditions")]
+#[expect(clippy::disallowed_methods, reason = "decodes renditions that the store has just encoded")]
 fn decode(rendition: &[u8]) -> Result<DynamicImage> {
     image::load_from_memory(rendition).map_err(|error| {
-        Error::new(ErrorKind::Unexpected, "a rendition is no picture").with_source(error)
+        Error::new(ErrorKind::Unexpected, "a rendition cannot be decoded").with_source(error)
     })
 }
 

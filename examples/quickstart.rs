@@ -1,8 +1,20 @@
-//! Run with `cargo run --example quickstart` and follow the `curl` lines of the README.
+//! Run with `cargo run --example quickstart`: the guard over a store in a folder.
 //!
-//! One route stores a picture for whoever is signed in; the others use pictures, and only ever those of
-//! the caller. They are kept in the folder `media`, also when this ends. Another address than
-//! `127.0.0.1:3000`, and another folder, can be given as arguments.
+//! In another terminal, with any picture as `cat.jpg` (`--json` needs curl 7.82):
+//!
+//! ```sh
+//! curl -i localhost:3000/pictures -H 'x-user: ana' --data-binary @cat.jpg         # 201, with an id
+//! ID=…                                                                            # that id
+//! COLLAGE="{\"title\":\"Cats\",\"references\":[\"$ID\"]}"
+//! curl -i localhost:3000/collage -H 'x-user: ana' --json "$COLLAGE"               # 200
+//! curl -i localhost:3000/collage -H 'x-user: bob' --json "$COLLAGE"               # 404
+//! curl -i localhost:3000/collage --json "$COLLAGE"                                # 401
+//! curl -o thumbnail.webp localhost:3000/pictures/$ID/thumbnail -H 'x-user: ana'   # 200 × 200 pixels
+//! curl -i localhost:3000/pictures/$ID/thumbnail -H 'x-user: bob'                  # 404
+//! ```
+//!
+//! Media is stored in the folder `media` and is still there after a restart. The address and the folder
+//! are the arguments. Default: `127.0.0.1:3000 media`.
 
 use axum::{
     Json, Router,
@@ -19,7 +31,7 @@ use tower_media::{
     media::{Download, Variant},
 };
 
-/// What a client sends. A new field that holds ids is verified as well, or does not compile.
+/// The body of the request. The ids of a new field are verified as well, or it does not compile.
 #[derive(serde::Deserialize, MediaIds)]
 struct Collage {
     title: String,
@@ -39,7 +51,7 @@ async fn collage(
     Ok(answer)
 }
 
-/// Delivers a small version of one picture, which is made the first time.
+/// Delivers the thumbnail of one picture. The first request makes and stores it.
 async fn thumbnail(
     VerifiedMedia(Path(id), owned): VerifiedMedia<Path<UnverifiedId>>,
     media: MediaState,
@@ -53,7 +65,7 @@ async fn upload(owner: Owner, media: MediaState, body: Bytes) -> Result<(StatusC
     Ok((StatusCode::CREATED, Json(stored)))
 }
 
-/// Stands for a real login: it believes whatever the header `x-user` says.
+/// In place of authentication: it trusts the header `x-user` of the client.
 async fn demo_login(mut request: Request, next: Next) -> Response {
     let user = request.headers().get("x-user").and_then(|user| user.to_str().ok());
     if let Some(Ok(owner)) = user.map(Owner::new) {
@@ -81,6 +93,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = arguments.next().unwrap_or("media".to_owned());
     let media = MediaState::open(&folder).await?;
     let listener = tokio::net::TcpListener::bind(address).await?;
-    println!("listening on http://{}; pictures are kept in {folder}", listener.local_addr()?);
+    println!("listening on http://{}; pictures are stored in {folder}", listener.local_addr()?);
     Ok(axum::serve(listener, app(&media)).await?)
 }

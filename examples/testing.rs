@@ -1,14 +1,13 @@
-//! Run with `cargo run --example testing`: what an attacker would send, sent by an application's own tests.
+//! Run with `cargo run --example testing`: tests that attack the application's own routes.
 //!
-//! `main` attacks two routers, one of which has a hole, and prints what is said of each. The tests at the
-//! end are what an application writes, and run with:
+//! `main` attacks two routers, one of which has a vulnerability, and prints both reports. The tests at
+//! the end are those that an application has:
 //!
 //! ```sh
 //! cargo test --example testing
 //! ```
 //!
-//! An application has `tower-media` a second time among its `[dev-dependencies]`, with the feature
-//! `testkit`.
+//! In an application the feature `testkit` is switched on in `[dev-dependencies]` only.
 
 use axum::{
     Json, Router,
@@ -42,12 +41,12 @@ async fn picture(
     media.download(&owned[&id], Rendition::Original).await
 }
 
-/// Has a hole: it takes the word of whoever asks, and the type that would not let it is not used.
+/// The vulnerability: it trusts an id from the client, because `Path<String>` bypasses `UnverifiedId`.
 async fn careless_picture(Path(id): Path<String>, media: MediaState) -> Result<Download> {
     media.download(&MediaId::from_trusted(id)?, Rendition::Original).await
 }
 
-/// Stands for a real login: it believes whatever the header `x-user` says.
+/// In place of authentication: it trusts the header `x-user` of the client.
 async fn demo_login(mut request: Request, next: Next) -> Response {
     let user = request.headers().get("x-user").and_then(|user| user.to_str().ok());
     if let Some(Ok(owner)) = user.map(Owner::new) {
@@ -70,8 +69,8 @@ fn albums(media: &MediaState) -> Router {
     Router::new().route("/albums", post(album).layer(guard))
 }
 
-/// Attacks each guarded route. The harness knows from the guards how many ids they allow and in which
-/// scopes; how a request looks, and how somebody signs in, only the application knows.
+/// Attacks each guarded route. The harness reads id counts and scopes from the guards; the application
+/// supplies the requests and the authentication.
 async fn attack(app: Router, media: MediaState) -> Report {
     Replay::new(app.layer(from_fn(demo_login)), media)
         .sign_in(|request, owner| {
@@ -93,7 +92,7 @@ async fn attack(app: Router, media: MediaState) -> Report {
 
 #[tokio::main]
 async fn main() {
-    // Any backend will do; an application gives the one it runs with.
+    // An application uses the backend that it runs with.
     let media = MediaState::in_memory();
     print("the safe router", &attack(app(&media), media).await);
     let media = MediaState::in_memory();
@@ -111,14 +110,14 @@ fn print(router: &str, report: &Report) {
 mod tests {
     use super::*;
 
-    /// All that an application needs.
+    /// The one test that an application needs.
     #[tokio::test]
-    async fn nobody_reaches_the_pictures_of_others() {
+    async fn unowned_pictures_are_unreachable() {
         let media = MediaState::in_memory();
         attack(app(&media), media).await.assert_clean();
     }
 
-    /// An application has no need of this one: it shows that the first can fail.
+    /// Not needed in an application: it shows that the first test can fail.
     #[tokio::test]
     async fn a_route_without_a_guard_is_found() {
         let media = MediaState::in_memory();

@@ -1,4 +1,4 @@
-//! Run with `cargo run -p axum_login`: the user of the crate `axum-login` is who is asking.
+//! Run with `cargo run -p axum_login`: the owner is the user of the crate `axum-login`.
 //!
 //! In another terminal, where `-c` keeps cookies in a file and `-b` sends them (`--json` needs curl 7.82):
 //!
@@ -11,10 +11,10 @@
 //! curl -i -b bob localhost:3000/pictures/$ID                                    # 404
 //! curl -i localhost:3000/pictures/$ID                                           # 401
 //! curl -i -b ana -X DELETE localhost:3000/account                               # 204
-//! curl -i -b ana localhost:3000/pictures/$ID                                    # 401: there is no such user
+//! curl -i -b ana localhost:3000/pictures/$ID                                    # 401: deleted user
 //! ```
 //!
-//! Another address than `127.0.0.1:3000` can be given as an argument.
+//! The address is the argument. Default: `127.0.0.1:3000`.
 
 use std::{
     convert::Infallible,
@@ -38,10 +38,10 @@ use tower_sessions::{MemoryStore, SessionManagerLayer};
 
 type AuthSession = axum_login::AuthSession<Users>;
 
-/// The owner of what the signed-in user uploads: all that connects axum-login to tower-media.
+/// Returns the owner for a session. It is the only connection between axum-login and tower-media.
 fn owner(session: AuthSession) -> Result<Owner, InvalidOwner> {
     let user = session.user.ok_or(InvalidOwner)?;
-    // The number, not the name: a name may be somebody else's later, pictures must not be.
+    // The number, because a name can belong to another user later.
     Owner::new(user.number.to_string())
 }
 
@@ -49,8 +49,7 @@ fn owner(session: AuthSession) -> Result<Owner, InvalidOwner> {
 struct User {
     number: u64,
     name: &'static str,
-    /// In plain, for it is a demonstration's. A real one is kept as a hash by argon2, and its crate
-    /// compares it.
+    /// In plain text, for the demonstration only. An application stores an argon2 hash.
     password: &'static str,
 }
 
@@ -61,13 +60,13 @@ impl AuthUser for User {
         self.number
     }
 
-    /// A new password ends the sessions of the old one.
+    /// Ends a user's sessions if the password changes.
     fn session_auth_hash(&self) -> &[u8] {
         self.password.as_bytes()
     }
 }
 
-/// Stands for the table of users.
+/// In place of a table of users.
 #[derive(Clone, Debug)]
 struct Users(Arc<Mutex<Vec<User>>>);
 
@@ -86,7 +85,7 @@ impl AuthnBackend for Users {
         Ok(self.find(|user| user.name == given.name && user.password == given.password))
     }
 
-    /// Asked with each request that has a session, so a user who is gone is nobody at once.
+    /// Runs for each request with a session, so a deleted user is unauthenticated at once.
     async fn get_user(&self, number: &u64) -> Result<Option<User>, Infallible> {
         Ok(self.find(|user| user.number == *number))
     }
@@ -100,11 +99,11 @@ impl Users {
     }
 
     fn all(&self) -> MutexGuard<'_, Vec<User>> {
-        self.0.lock().expect("nothing panics while it is held")
+        self.0.lock().expect("no code panics while it holds the lock")
     }
 
-    fn find(&self, is_meant: impl Fn(&User) -> bool) -> Option<User> {
-        self.all().iter().find(|user| is_meant(user)).cloned()
+    fn find(&self, matches: impl Fn(&User) -> bool) -> Option<User> {
+        self.all().iter().find(|user| matches(user)).cloned()
     }
 
     fn delete(&self, number: u64) {
@@ -120,7 +119,7 @@ async fn picture(
     media.download(&owned[&id], Rendition::Original).await
 }
 
-/// Stores the body of the request and answers its id.
+/// Stores the body of the request and returns its id.
 async fn upload(
     session: AuthSession,
     media: MediaState,
@@ -146,22 +145,22 @@ async fn sign_out(mut session: AuthSession) -> Result<StatusCode, StatusCode> {
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Closes the caller's account, and leaves the session as it is. A real one removes the pictures too.
+/// Closes the caller's account, and keeps the session. An application also deletes the account's media.
 async fn close_account(session: AuthSession) -> Result<StatusCode, StatusCode> {
     let user = session.user.ok_or(StatusCode::UNAUTHORIZED)?;
     session.backend.delete(user.number);
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The store of sessions failed, which says nothing of who is asking.
+/// The session store failed, so the caller is unknown: 500, not 401.
 fn broken(error: axum_login::Error<Users>) -> StatusCode {
-    eprintln!("no session: {error}");
+    eprintln!("the session store failed: {error}");
     StatusCode::INTERNAL_SERVER_ERROR
 }
 
 fn app(media: &MediaState) -> Router {
     let guard = VerifyMediaLayer::<Path<UnverifiedId>>::new(media.clone()).owner_from(owner);
-    // Secure cookies need TLS, which a demonstration on loopback has not.
+    // `Secure` cookies need TLS, which the demonstration does not have.
     let sessions = SessionManagerLayer::new(MemoryStore::default()).with_secure(false);
     Router::new()
         .route("/pictures/{id}", get(picture).layer(guard))
@@ -169,7 +168,7 @@ fn app(media: &MediaState) -> Router {
         .route("/account", delete(close_account))
         .route("/session", post(sign_in).delete(sign_out))
         .layer(media.layer())
-        // Outside of the guards, which take their owner from it.
+        // Outside of the guards, which read the owner from the session.
         .layer(AuthManagerLayerBuilder::new(Users::demo(), sessions).build())
 }
 
@@ -177,6 +176,6 @@ fn app(media: &MediaState) -> Router {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::env::args().nth(1).unwrap_or("127.0.0.1:3000".to_owned());
     let listener = tokio::net::TcpListener::bind(address).await?;
-    println!("listening on http://{}; pictures are forgotten at the end", listener.local_addr()?);
+    println!("listening on http://{}; pictures are kept in memory only", listener.local_addr()?);
     Ok(axum::serve(listener, app(&MediaState::in_memory())).await?)
 }

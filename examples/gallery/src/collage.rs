@@ -1,4 +1,4 @@
-//! A new picture out of up to eight others: the handler that must never see anybody else's.
+//! A collage of up to eight pictures: the handler that must never get another user's picture.
 
 use std::{
     io::Cursor,
@@ -24,18 +24,18 @@ use tower_media::{
     backend::DownloadedMedia,
 };
 
-/// The side of a tile, and the gap around it, in pixels.
+/// The side of a tile in pixels. `GAP` is the gap around it.
 const TILE: u32 = 400;
 const GAP: u32 = 16;
 const PAPER: Rgba<u8> = Rgba([250, 248, 244, 255]);
 
-/// What a client sends. A new field that holds ids is verified as well, or does not compile.
+/// The body of the request. The ids of a new field are verified as well, or it does not compile.
 #[derive(Deserialize, MediaIds)]
 pub(crate) struct Collage {
     references: Vec<UnverifiedId>,
 }
 
-/// How often the handler was entered, for the page to show.
+/// The number of times that the handler ran, for the page.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Entered(Arc<AtomicU64>);
 
@@ -52,7 +52,7 @@ pub(crate) async fn make(
     entered.0.fetch_add(1, Ordering::Relaxed);
 
     let ids = request.references.iter().map(|id| &owned[id]);
-    let pictures = media.download_all(ids, Rendition::png(TILE * 2)).await.map_err(no_picture)?;
+    let pictures = media.download_all(ids, Rendition::png(TILE * 2)).await.map_err(not_an_image)?;
     let composed = tokio::task::spawn_blocking(move || compose(&pictures));
     let png = composed.await.map_err(internal)?.map_err(internal)?;
 
@@ -61,7 +61,7 @@ pub(crate) async fn make(
     Ok((StatusCode::CREATED, stored.for_owner()).into_response())
 }
 
-/// Puts pictures into rows, on paper. There is at least one.
+/// Composes at least one picture into rows on a background.
 fn compose(pictures: &[DownloadedMedia]) -> Result<Vec<u8>, ImageError> {
     let columns = (pictures.len() - 1).isqrt() + 1;
     let rows = pictures.len().div_ceil(columns);
@@ -69,7 +69,7 @@ fn compose(pictures: &[DownloadedMedia]) -> Result<Vec<u8>, ImageError> {
 
     let mut paper = RgbaImage::from_pixel(side(columns), side(rows), PAPER);
     for (y, row) in pictures.chunks(columns).enumerate() {
-        // The last row may be shorter, and is in the middle then.
+        // A shorter last row is centred.
         let left = (side(columns) - side(row.len())) / 2;
         for (x, picture) in row.iter().enumerate() {
             overlay(&mut paper, &tile(picture)?, (left + side(x)).into(), side(y).into());
@@ -80,18 +80,18 @@ fn compose(pictures: &[DownloadedMedia]) -> Result<Vec<u8>, ImageError> {
     Ok(png.into_inner())
 }
 
-/// One picture as a square.
+/// Decodes and crops one picture to a square.
 fn tile(picture: &DownloadedMedia) -> Result<RgbaImage, ImageError> {
     #[expect(
         clippy::disallowed_methods,
-        reason = "not a stranger's bytes: a PNG of bounded size that the store has just encoded"
+        reason = "not an upload: a PNG of bounded size that the store has just encoded"
     )]
     let decoded = image::load_from_memory_with_format(&picture.bytes, ImageFormat::Png)?;
     Ok(decoded.resize_to_fill(TILE, TILE, FilterType::Triangle).into_rgba8())
 }
 
-/// A text that was uploaded has no rendition: that is for the client to mend.
-fn no_picture(error: Error) -> Error {
+/// Reports a file without renditions, such as a text, as an error of the client.
+fn not_an_image(error: Error) -> Error {
     match error.kind() {
         ErrorKind::Unsupported | ErrorKind::Failed => {
             Error::new(ErrorKind::InvalidInput, "a collage is made of pictures only")

@@ -1,10 +1,10 @@
 //! Run with `cargo run -p gallery` and open the address that it prints.
 //!
-//! Two people keep their pictures in one application. Each sees their own, makes collages of them and
-//! shares them by links, and a button shows what happens if one sends the ids of the other.
+//! Two users store pictures in one application. Each sees their own, makes collages of them and shares
+//! them by links. A button sends a request with the ids of the other user, and shows the refusal.
 //!
-//! Images are kept in the folder `gallery`, also when this ends. Another address than `127.0.0.1:3000`,
-//! and another folder, can be given as arguments.
+//! Pictures are stored in the folder `gallery` and are still there after a restart. The address and the
+//! folder are the arguments. Default: `127.0.0.1:3000 gallery`.
 
 mod collage;
 mod page;
@@ -27,11 +27,11 @@ use tower_sessions::{MemoryStore, SessionManagerLayer};
 
 use self::collage::{Collage, Entered};
 
-/// In which part of the product the pictures are owned.
+/// The scope of all pictures.
 const SCOPE: &str = "gallery";
 
-/// What may be uploaded: pictures, and as a demonstration what browsers would run. Bytes decide, and
-/// those of an SVG are no picture's.
+/// The accepted types: images, and for the demonstration types that a browser could run. The bytes
+/// decide; SVG does not count as an image.
 const TYPES: [&str; 10] = [
     "image/jpeg",
     "image/png",
@@ -45,7 +45,7 @@ const TYPES: [&str; 10] = [
     "application/octet-stream",
 ];
 
-/// Opens the store in a folder, with its pictures on the walls.
+/// Opens the store in a folder, and adds the sample pictures.
 pub(crate) async fn open(
     folder: impl AsRef<std::path::Path>,
     links: UrlSigner,
@@ -53,7 +53,7 @@ pub(crate) async fn open(
     let store = Store::builder().variants(MakeVariants::Ahead).open(folder).await?;
     let links = links.with_window(pictures::LINK_WINDOW);
     let media = MediaState::builder(store).url_signer(links).build();
-    samples::hang(&media).await?;
+    samples::add(&media).await?;
     Ok(media)
 }
 
@@ -76,7 +76,7 @@ pub(crate) fn app(media: &MediaState) -> Router {
         .with_state(Entered::default())
         .layer(media.layer())
         .layer(from_fn(people::identify))
-        // Secure cookies need TLS, which a demonstration on loopback has not.
+        // `Secure` cookies need TLS, which the demonstration does not have.
         .layer(SessionManagerLayer::new(MemoryStore::default()).with_secure(false))
         .merge(page::routes())
 }
@@ -87,11 +87,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = arguments.next().unwrap_or("127.0.0.1:3000".to_owned());
     let folder = arguments.next().unwrap_or("gallery".to_owned());
 
-    // A new secret with each start, so links end with it. Processes that share links share a secret.
+    // A new secret per start, so links are valid until the process ends. Processes that accept each
+    // other's links share a secret.
     let links = UrlSigner::new("this-start", rand::random::<[u8; 32]>())?;
     let media = open(&folder, links).await?;
 
     let listener = tokio::net::TcpListener::bind(address).await?;
-    println!("open http://{}; pictures are kept in {folder}", listener.local_addr()?);
+    println!("open http://{}; pictures are stored in {folder}", listener.local_addr()?);
     Ok(axum::serve(listener, app(&media)).await?)
 }

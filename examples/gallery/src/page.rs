@@ -1,4 +1,4 @@
-//! The page, and what it may do: run its own script and style, show pictures of its own origin, no more.
+//! The page, with a content security policy: scripts, styles and pictures of its own origin only.
 
 use axum::{
     Router,

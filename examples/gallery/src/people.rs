@@ -1,4 +1,5 @@
-//! Who is asking. The login is a demonstration and asks for no password; sessions are real ones.
+//! Users and sessions. The login is a demonstration without a password; the sessions are those of
+//! tower-sessions.
 
 use axum::{
     Json,
@@ -11,10 +12,10 @@ use serde::{Deserialize, Serialize};
 use tower_media::{MediaId, MediaState, Owner, Result, media::ListOptions};
 use tower_sessions::{Session, session};
 
-/// Under which key the session says who it is.
+/// The session key of the user.
 const PERSON: &str = "person";
 
-/// Everybody there is.
+/// The users.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Person {
@@ -30,7 +31,7 @@ impl Person {
             Self::Ana => "ana",
             Self::Bob => "bob",
         };
-        Owner::new(subject).expect("a word is a subject")
+        Owner::new(subject).expect("the subject is valid")
     }
 
     fn other(self) -> Self {
@@ -41,7 +42,7 @@ impl Person {
     }
 }
 
-/// Tells the layers and handlers inside of it whose session this is: all that tower-media needs.
+/// Inserts the owner for the layers and handlers inside of it. tower-media needs nothing else.
 pub(crate) async fn identify(
     session: Session,
     mut request: Request,
@@ -53,7 +54,7 @@ pub(crate) async fn identify(
     Ok(next.run(request).await)
 }
 
-/// Who a session belongs to.
+/// The user of a session.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct SignedIn {
     person: Option<Person>,
@@ -67,7 +68,7 @@ pub(crate) async fn sign_in(
     session: Session,
     Json(asked): Json<SignedIn>,
 ) -> Result<Json<SignedIn>, NoSession> {
-    // An id from before the login must not be worth anything after it.
+    // A new session id, because an attacker may know the old one (session fixation).
     session.cycle_id().await?;
     session.insert(PERSON, asked.person).await?;
     Ok(Json(asked))
@@ -78,8 +79,8 @@ pub(crate) async fn sign_out(session: Session) -> Result<StatusCode, NoSession> 
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The ids of the other person's pictures. Stands for all the ways in which ids become known, such as
-/// logs, links and screenshots; no real application has this route.
+/// Returns the ids of the other user's pictures, in place of a leak through logs, links or screenshots.
+/// An application has no such route.
 pub(crate) async fn leaked(
     session: Session,
     media: MediaState,
@@ -91,7 +92,7 @@ pub(crate) async fn leaked(
     Ok(Json(page.items.into_iter().map(|item| item.id).collect()))
 }
 
-/// The store of sessions failed.
+/// The session store failed.
 pub(crate) struct NoSession(session::Error);
 
 impl From<session::Error> for NoSession {
@@ -102,7 +103,10 @@ impl From<session::Error> for NoSession {
 
 impl IntoResponse for NoSession {
     fn into_response(self) -> Response {
-        tracing::error!(error = &self.0 as &(dyn std::error::Error + 'static), "no session");
+        tracing::error!(
+            error = &self.0 as &(dyn std::error::Error + 'static),
+            "the session store failed"
+        );
         StatusCode::INTERNAL_SERVER_ERROR.into_response()
     }
 }

@@ -1,4 +1,4 @@
-//! What people do with pictures of theirs: list, share and remove them.
+//! Listing, sharing and deleting one's own pictures.
 
 use std::time::Duration;
 
@@ -14,24 +14,24 @@ use tower_media::{
     media::{ListOptions, OwnerView, Transform},
 };
 
-/// For how long a link opens at least, and how much longer it may.
+/// The minimum lifetime of a link. `LINK_WINDOW` is added at most.
 const LINK: Duration = Duration::from_secs(10 * 60);
 pub(crate) const LINK_WINDOW: Duration = Duration::from_secs(60);
 
-/// Where a page of the list begins.
+/// The page token of the list.
 #[derive(Deserialize)]
 pub(crate) struct From {
     after: Option<String>,
 }
 
-/// A page of the list, as the owner sees it: with what the camera wrote.
+/// A page of the list in the owner's view, which includes EXIF.
 #[derive(Serialize)]
 struct Owned<'a> {
     items: Vec<OwnerView<'a>>,
     next: Option<&'a str>,
 }
 
-/// Lists the caller's own. There is no id in the request, so there is nothing to guard.
+/// Lists the caller's pictures. The request carries no id, so the route has no guard.
 pub(crate) async fn list(
     owner: Owner,
     media: MediaState,
@@ -46,13 +46,13 @@ pub(crate) async fn list(
     Ok(Json(Owned { items, next: page.next.as_deref() }).into_response())
 }
 
-/// A link for somebody who is not signed in.
+/// A link that works without authentication.
 #[derive(Serialize)]
 pub(crate) struct Shared {
     url: String,
 }
 
-/// Makes a link to a version without metadata: it opens that and nothing else, and ends.
+/// Makes a link to a rendition without metadata. The link opens only that rendition, until it expires.
 pub(crate) async fn share(
     VerifiedMedia(Path(id), owned): VerifiedMedia<Path<UnverifiedId>>,
     media: MediaState,

@@ -1,4 +1,4 @@
-//! Images that hang on the walls when people move in, so that there is something to click on.
+//! Sample pictures for users without pictures.
 
 use std::io::Cursor;
 
@@ -11,7 +11,7 @@ const SIZE: (u32, u32) = (960, 640);
 
 type Colour = [f32; 3];
 
-/// A landscape: the sky from above to below, the sun, and hills from far to near.
+/// A landscape: the sky from top to bottom, the sun, and the hills from far to near.
 struct Landscape {
     name: &'static str,
     sky: [Colour; 2],
@@ -49,8 +49,8 @@ const MEADOW: Landscape = Landscape {
     waves: 0.8,
 };
 
-/// Gives pictures to whoever has none.
-pub(crate) async fn hang(media: &MediaState) -> Result<(), Box<dyn std::error::Error>> {
+/// Adds sample pictures for each user without pictures.
+pub(crate) async fn add(media: &MediaState) -> Result<(), Box<dyn std::error::Error>> {
     for (person, landscapes) in Person::ALL.into_iter().zip([[DUNES, LAKE], [NIGHT, MEADOW]]) {
         if media.stats(&person.owner()).await?.count > 0 {
             continue;

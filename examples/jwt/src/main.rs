@@ -1,4 +1,4 @@
-//! Run with `cargo run -p jwt`: a signed token of the crate `jsonwebtoken` says who is asking.
+//! Run with `cargo run -p jwt`: the owner comes from a signed token, with the crate `jsonwebtoken`.
 //!
 //! In another terminal (`--json` needs curl 7.82):
 //!
@@ -13,11 +13,11 @@
 //! curl -i localhost:3000/pictures/$ID -H "authorization: Bearer $BOB"        # 404
 //! curl -i localhost:3000/pictures/$ID                                        # 401: no token
 //! curl -i localhost:3000/pictures/$ID -H "authorization: Bearer $OLD"        # 401: expired
-//! curl -i localhost:3000/pictures/$ID -H "authorization: Bearer $ELSEWHERE"  # 401: for others
-//! curl -i localhost:3000/pictures/$ID -H "authorization: Bearer ${ANA}x"     # 401: not as signed
+//! curl -i localhost:3000/pictures/$ID -H "authorization: Bearer $ELSEWHERE"  # 401: other audience
+//! curl -i localhost:3000/pictures/$ID -H "authorization: Bearer ${ANA}x"     # 401: wrong signature
 //! ```
 //!
-//! Another address than `127.0.0.1:3000` can be given as an argument.
+//! The address is the argument. Default: `127.0.0.1:3000`.
 
 use axum::{
     Json, RequestPartsExt as _, Router,
@@ -42,7 +42,7 @@ use tower_media::{
 /// This application's name in tokens.
 const AUDIENCE: &str = "pictures";
 
-/// What the application reads of a token. Where tokens name an organisation as well, the owner is
+/// The claims that the application reads. If tokens name an organisation as well, the owner is
 /// `Owner::new(claims.sub)?.with_tenant(claims.org)`.
 #[derive(serde::Deserialize)]
 struct Claims {
@@ -52,31 +52,31 @@ struct Claims {
 #[derive(Clone)]
 struct Keys {
     verify: DecodingKey,
-    /// Only for the demonstration: tokens come from an identity provider, and its application has
-    /// the key to verify them. With a public one (`RS256`, `ES256`, `EdDSA`) it could not sign any.
+    /// For the demonstration only. An identity provider signs tokens, and the application has the key
+    /// that verifies them, which with `RS256`, `ES256` or `EdDSA` cannot sign.
     sign: EncodingKey,
 }
 
 impl Keys {
     fn read(&self, token: &str) -> errors::Result<Claims> {
-        // The algorithm is the application's choice. Never take it from the token's own header, and
-        // never allow those of several families: whoever sends the token would choose.
+        // The application chooses the algorithm. Never take it from the token's header, and never allow
+        // several families of algorithms: the client would choose.
         let mut validation = Validation::new(Algorithm::HS256);
-        // A token that was made for another application is none here. The audience alone would be
-        // compared only where there is one; hence it is required.
+        // A token for another application is invalid. `set_audience` alone accepts a token without an
+        // audience, so the claim is required.
         validation.set_audience(&[AUDIENCE]);
         validation.set_required_spec_claims(&["exp", "aud", "sub"]);
-        // How long a token outlives its end, for clocks that differ, in seconds. It would be 60.
+        // Seconds after the expiry, for clocks that differ. Default: 60.
         validation.leeway = 5;
-        // Never `jsonwebtoken::dangerous::insecure_decode`: what it reads, anybody can have written.
+        // Never `jsonwebtoken::dangerous::insecure_decode`, which does not verify the signature.
         Ok(decode::<Claims>(token, &self.verify, &validation)?.claims)
     }
 }
 
-/// The caller, if the token holds.
+/// The caller, from a valid token.
 struct Caller(Owner);
 
-/// One answer for every token that does not hold: the caller need not learn why.
+/// One response for every invalid token, so that the reason is not revealed.
 type Unauthorized = (StatusCode, [(HeaderName, &'static str); 1]);
 
 impl FromRequestParts<Keys> for Caller {
@@ -87,7 +87,7 @@ impl FromRequestParts<Keys> for Caller {
         let header = parts.extract::<TypedHeader<Authorization<Bearer>>>().await;
         let TypedHeader(Authorization(bearer)) = header.map_err(|_| unauthorized())?;
         let claims = keys.read(bearer.token()).map_err(|_| unauthorized())?;
-        // A subject is a number or name that is never given to anybody else, also not later.
+        // The subject must never be assigned to another user, also not later.
         Ok(Self(Owner::new(claims.sub).map_err(|_| unauthorized())?))
     }
 }
@@ -100,7 +100,7 @@ async fn picture(
     media.download(&owned[&id], Rendition::Original).await
 }
 
-/// Stores the body of the request and answers its id.
+/// Stores the body of the request and returns its id.
 async fn upload(
     Caller(owner): Caller,
     media: MediaState,
@@ -110,7 +110,7 @@ async fn upload(
     Ok((StatusCode::CREATED, stored.id.to_string()))
 }
 
-/// Stands for the identity provider and signs whatever it is asked to. No real application has it.
+/// In place of the identity provider: it signs any claims. An application has no such route.
 async fn demo_token(
     State(keys): State<Keys>,
     Json(claims): Json<Value>,
@@ -135,12 +135,12 @@ fn app(media: &MediaState, keys: Keys) -> Router {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::env::args().nth(1).unwrap_or("127.0.0.1:3000".to_owned());
-    // A new secret with each start, so tokens end with it. A real one is 32 random bytes or more from
-    // the configuration, never from the source.
+    // A new secret per start, so tokens are valid until the process ends. An application reads 32 or more
+    // random bytes from its configuration.
     let secret = rand::random::<[u8; 32]>();
     let keys =
         Keys { verify: DecodingKey::from_secret(&secret), sign: EncodingKey::from_secret(&secret) };
     let listener = tokio::net::TcpListener::bind(address).await?;
-    println!("listening on http://{}; pictures are forgotten at the end", listener.local_addr()?);
+    println!("listening on http://{}; pictures are kept in memory only", listener.local_addr()?);
     Ok(axum::serve(listener, app(&MediaState::in_memory(), keys)).await?)
 }

@@ -1,16 +1,16 @@
-//! Run with `cargo run -p openapi`: the guard's answers and the ids in an application's OpenAPI
-//! document, by the crate `utoipa` and the feature of that name.
+//! Run with `cargo run -p openapi`: the guard's responses and the ids in an application's OpenAPI
+//! document, with the crate `utoipa` and the feature of the same name.
 //!
 //! ```sh
-//! cargo run -p openapi -- --print        # the document, OpenAPI 3.1 as JSON
-//! curl localhost:3000/openapi.json              # the same from the running application
+//! cargo run -p openapi -- --print                # the document, OpenAPI 3.1 as JSON
+//! curl localhost:3000/openapi.json               # the same from the running application
 //! ID=$(curl -s localhost:3000/pictures -H 'x-user: ana' -d 'stands for a picture')
 //! curl -i localhost:3000/pictures/$ID -H 'x-user: ana'                             # 200
 //! curl -i localhost:3000/pictures/$ID -H 'x-user: bob'                             # 404
 //! curl -i localhost:3000/pictures/$ID                                              # 401
 //! ```
 //!
-//! Another address than `127.0.0.1:3000` can be given as an argument.
+//! The address is the argument. Default: `127.0.0.1:3000`.
 
 use axum::{
     Json, Router,
@@ -42,7 +42,7 @@ struct Collage {
     post,
     path = "/collage",
     request_body = Collage,
-    responses((status = 200, description = "What was made", body = String), VerifyMediaRejection)
+    responses((status = 200, description = "The collage", body = String), VerifyMediaRejection)
 )]
 async fn collage(VerifiedMedia(Json(made), owned): VerifiedMedia<Json<Collage>>) -> String {
     format!("{}, of {} pictures", made.title, owned.ids().len())
@@ -65,7 +65,7 @@ async fn picture(
     media.download(&owned[&id], Rendition::Original).await
 }
 
-/// Stores a picture. There is no guard, for no id comes in.
+/// Stores a picture. The route has no guard, because the request carries no id.
 #[utoipa::path(
     post,
     path = "/pictures",
@@ -74,7 +74,7 @@ async fn picture(
         (status = 201, description = "Its id", body = MediaId, content_type = "text/plain"),
         (
             status = 401,
-            description = "Nobody is signed in",
+            description = "The request is not authenticated",
             body = Problem,
             content_type = "application/problem+json"
         )
@@ -87,7 +87,7 @@ async fn upload(owner: Owner, media: MediaState, body: Bytes) -> Result<(StatusC
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Images", description = "Keeps people's pictures", license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")),
+    info(title = "Pictures", description = "Stores its users' pictures", license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")),
     servers((url = "/")),
     paths(collage, picture, upload),
     security(("demo_login" = [])),
@@ -95,19 +95,20 @@ async fn upload(owner: Owner, media: MediaState, body: Bytes) -> Result<(StatusC
 )]
 struct Api;
 
-/// Names the header by which requests are signed in.
+/// Adds the header that authenticates requests to the document.
 struct DemoLogin;
 
 impl Modify for DemoLogin {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let header = ApiKeyValue::with_description("x-user", "A demonstration: it is believed");
+        let header =
+            ApiKeyValue::with_description("x-user", "For demonstration: the value is trusted");
         let components = document.components.get_or_insert_default();
         components
             .add_security_scheme("demo_login", SecurityScheme::ApiKey(ApiKey::Header(header)));
     }
 }
 
-/// Stands for a real login: it believes whatever the header `x-user` says.
+/// In place of authentication: it trusts the header `x-user` of the client.
 async fn demo_login(mut request: Request, next: Next) -> Response {
     let user = request.headers().get("x-user").and_then(|user| user.to_str().ok());
     if let Some(Ok(owner)) = user.map(Owner::new) {
@@ -136,6 +137,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Ok(());
     }
     let listener = tokio::net::TcpListener::bind(argument).await?;
-    println!("listening on http://{}; pictures are forgotten at the end", listener.local_addr()?);
+    println!("listening on http://{}; pictures are kept in memory only", listener.local_addr()?);
     Ok(axum::serve(listener, app(&MediaState::in_memory())).await?)
 }

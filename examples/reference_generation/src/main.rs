@@ -1,10 +1,10 @@
 //! Run with `cargo run -p reference_generation`.
 //!
-//! "Make me a picture from these references": a route takes up to eight media ids in three scopes,
-//! and its handler, which runs only if the caller owns them all, sends the pictures on to an image
-//! model as a multipart request and stores what comes back. The model is a small server that this
-//! program starts on loopback, and so is the client: it uploads references for two people, asks for a
-//! picture from its own, and then from the other person's.
+//! Reference-based image generation: a route takes up to eight media ids in three scopes. Its handler
+//! runs only if the caller owns all of them. It sends the pictures to an image model as a multipart
+//! request, and stores the result. The program starts both the image model and the client: the client
+//! uploads references for two users, requests a picture from the first user's references, and then one
+//! that includes a reference of the second user, which is refused.
 
 use std::error::Error;
 
@@ -36,8 +36,7 @@ async fn generate(
     State(model): State<Model>,
     media: MediaState,
 ) -> Result<(StatusCode, Json<Media>)> {
-    // A backend that makes renditions is asked for `Rendition::png(1024)`, as image models want it;
-    // the one in memory has originals only.
+    // `InMemory` has originals only. With a `Store`, download `Rendition::png(1024)`.
     let references = media.download_all(owned.ids(), Rendition::Original).await?;
     let picture = model.edit(&request.prompt, references).await?;
     let upload = Upload::new(picture).file_name("edit.bmp").scope("picture");
@@ -90,7 +89,7 @@ fn app(media: &MediaState, model: Model) -> Router {
         .layer(from_fn(demo_login))
 }
 
-/// Stands for a real login: it believes whatever the header `x-user` says.
+/// In place of authentication: it trusts the header `x-user` of the client.
 async fn demo_login(mut request: Request, next: Next) -> Response {
     let user = request.headers().get("x-user").and_then(|user| user.to_str().ok());
     if let Some(Ok(owner)) = user.map(Owner::new) {
@@ -99,7 +98,7 @@ async fn demo_login(mut request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// The model: paints one stripe for each picture it gets, in a colour made from the picture's bytes.
+/// The model: one stripe per picture, in a colour computed from the picture's bytes.
 async fn paint(mut form: Multipart) -> Response {
     let mut colours = Vec::new();
     while let Ok(Some(field)) = form.next_field().await {
@@ -120,7 +119,7 @@ fn colour_of(bytes: &[u8]) -> [u8; 3] {
     [blue, green, red]
 }
 
-/// A Windows bitmap of one column a colour, 16 × 16 pixels each.
+/// Encodes a Windows bitmap with one square of 16 × 16 pixels per colour.
 fn bitmap(colours: &[[u8; 3]]) -> Vec<u8> {
     let row: Vec<u8> = colours.iter().flat_map(|colour| colour.repeat(16)).collect();
     let (width, height) = (colours.len() as u32 * 16, 16u32);
@@ -133,7 +132,7 @@ fn bitmap(colours: &[[u8; 3]]) -> Vec<u8> {
     file
 }
 
-/// Serves on a free port of this machine and returns the address.
+/// Serves on a free port of the loopback interface and returns the URL.
 async fn serve(router: Router) -> std::io::Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
@@ -141,7 +140,7 @@ async fn serve(router: Router) -> std::io::Result<String> {
     Ok(url)
 }
 
-/// A signed-in person with a browser.
+/// A client that is authenticated as one user.
 struct Person<'a> {
     name: &'a str,
     site: &'a str,

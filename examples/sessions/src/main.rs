@@ -1,4 +1,4 @@
-//! Run with `cargo run -p sessions`: a session of the crate `tower-sessions` says who is asking.
+//! Run with `cargo run -p sessions`: the owner comes from a session of the crate `tower-sessions`.
 //!
 //! In another terminal, where `-c` keeps cookies in a file and `-b` sends them (`--json` needs curl 7.82):
 //!
@@ -9,12 +9,12 @@
 //! curl -i -b ana localhost:3000/pictures/$ID                                # 200
 //! curl -i -b bob localhost:3000/pictures/$ID                                # 404
 //! curl -i localhost:3000/pictures/$ID                                       # 401: no session
-//! curl -i -b id=made-up localhost:3000/pictures/$ID                         # 401: none of ours
+//! curl -i -b id=made-up localhost:3000/pictures/$ID                         # 401: unknown session
 //! curl -i -b ana -X DELETE localhost:3000/account                           # 204
-//! curl -i -b ana localhost:3000/pictures/$ID                                # 401: nobody's any more
+//! curl -i -b ana localhost:3000/pictures/$ID                                # 401: deleted account
 //! ```
 //!
-//! Another address than `127.0.0.1:3000` can be given as an argument.
+//! The address is the argument. Default: `127.0.0.1:3000`.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -33,16 +33,16 @@ use tower_media::{
 };
 use tower_sessions::{MemoryStore, Session, SessionManagerLayer, session};
 
-/// Under which key a session keeps the number of the account.
+/// The session key of the account number.
 const ACCOUNT: &str = "account";
 
-/// Stands for the table of accounts: names by number, and `None` for the deleted.
+/// In place of a table of accounts: the name per number, `None` for a deleted account.
 #[derive(Clone, Default)]
 struct Accounts(Arc<Mutex<Vec<Option<String>>>>);
 
 impl Accounts {
     fn names(&self) -> MutexGuard<'_, Vec<Option<String>>> {
-        self.0.lock().expect("nothing panics while it is held")
+        self.0.lock().expect("no code panics while it holds the lock")
     }
 
     fn exists(&self, account: usize) -> bool {
@@ -63,7 +63,7 @@ impl Accounts {
     }
 }
 
-/// Tells the guards and handlers inside of it whose session this is: all that tower-media needs.
+/// Inserts the owner for the guards and handlers inside of it. tower-media needs nothing else.
 async fn identify(
     State(accounts): State<Accounts>,
     session: Session,
@@ -71,22 +71,22 @@ async fn identify(
     next: Next,
 ) -> Result<Response, StatusCode> {
     let account = session.get::<usize>(ACCOUNT).await.map_err(broken)?;
-    // A session can outlive its account, so it is asked for with each request.
+    // A session can outlive its account, so each request looks the account up.
     if let Some(account) = account.filter(|account| accounts.exists(*account)) {
-        // The number, not the name: a name may be somebody else's later, pictures must not be.
+        // The number, because a name can belong to another account later.
         let owner = Owner::new(account.to_string()).expect("a number is a subject");
         request.extensions_mut().insert(owner);
     }
     Ok(next.run(request).await)
 }
 
-/// Stands for a real login: it asks for no password, and opens accounts for new names.
+/// In place of a login: it needs no password, and opens an account for each new name.
 async fn demo_sign_in(
     State(accounts): State<Accounts>,
     session: Session,
     Json(name): Json<String>,
 ) -> Result<StatusCode, StatusCode> {
-    // An id from before the login must not be worth anything after it.
+    // A new session id, because an attacker may know the old one (session fixation).
     session.cycle_id().await.map_err(broken)?;
     session.insert(ACCOUNT, accounts.find_or_open(&name)).await.map_err(broken)?;
     Ok(StatusCode::NO_CONTENT)
@@ -97,16 +97,16 @@ async fn sign_out(session: Session) -> Result<StatusCode, StatusCode> {
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Closes the caller's account, and leaves the session as it is. A real one removes the pictures too.
+/// Closes the caller's account, and keeps the session. An application also deletes the account's media.
 async fn close_account(owner: Owner, State(accounts): State<Accounts>) -> StatusCode {
-    let account = owner.subject().parse().expect("`identify` made it from a number");
+    let account = owner.subject().parse().expect("`identify` builds it from a number");
     accounts.delete(account);
     StatusCode::NO_CONTENT
 }
 
-/// The store of sessions failed, which says nothing of who is asking: neither 401 nor anybody.
+/// The session store failed, so the caller is unknown: 500, and neither 401 nor another user.
 fn broken(error: session::Error) -> StatusCode {
-    eprintln!("no session: {error}");
+    eprintln!("the session store failed: {error}");
     StatusCode::INTERNAL_SERVER_ERROR
 }
 
@@ -118,7 +118,7 @@ async fn picture(
     media.download(&owned[&id], Rendition::Original).await
 }
 
-/// Stores the body of the request and answers its id.
+/// Stores the body of the request and returns its id.
 async fn upload(owner: Owner, media: MediaState, body: Bytes) -> Result<(StatusCode, String)> {
     let stored = media.upload(&owner, Upload::new(body).scope("me")).await?;
     Ok((StatusCode::CREATED, stored.id.to_string()))
@@ -135,8 +135,8 @@ fn app(media: &MediaState) -> Router {
         .with_state(accounts.clone())
         .layer(media.layer())
         .layer(from_fn_with_state(accounts, identify))
-        // Outermost, for `identify` needs the session. Its cookie is not sent from other sites
-        // (`SameSite=Strict`); sent by TLS only it cannot be in a demonstration on loopback.
+        // Outermost, because `identify` needs the session. The cookie is `SameSite=Strict`. It is not
+        // `Secure`, because the demonstration has no TLS.
         .layer(SessionManagerLayer::new(MemoryStore::default()).with_secure(false))
 }
 
@@ -144,6 +144,6 @@ fn app(media: &MediaState) -> Router {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::env::args().nth(1).unwrap_or("127.0.0.1:3000".to_owned());
     let listener = tokio::net::TcpListener::bind(address).await?;
-    println!("listening on http://{}; pictures are forgotten at the end", listener.local_addr()?);
+    println!("listening on http://{}; pictures are kept in memory only", listener.local_addr()?);
     Ok(axum::serve(listener, app(&MediaState::in_memory())).await?)
 }
