@@ -18,7 +18,7 @@ mod text;
 mod verified;
 
 #[cfg(feature = "routes")]
-pub(crate) use self::multipart::{Part, Reader, is_file, reader};
+pub(crate) use self::multipart::{Part, Reader, reader};
 pub use crate::ownership::IdCollector;
 
 pub use self::{

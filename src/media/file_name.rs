@@ -6,8 +6,9 @@ const MAX_LEN: usize = 255;
 /// Returns what of a client's file name may be shown, if anything.
 ///
 /// Everything up to the last separator of either kind goes, and with it directories and `..`; then
-/// control characters and those that change the direction or joining of text (Unicode's `Bidi_Control`
-/// and zero-width characters), which can dress `exe.png` up as `gnp.exe`.
+/// control characters and invisible ones, among them those that change the direction of text (Unicode's
+/// `Bidi_Control`) and can display `gnp.exe` as `exe.png`. U+200C and U+200D stay: words of Persian and
+/// Hindi and joined emoji need them.
 pub(crate) fn display_name(name: &str) -> Option<String> {
     let base = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let mut shown = String::new();
@@ -18,11 +19,12 @@ pub(crate) fn display_name(name: &str) -> Option<String> {
         shown.push(c);
     }
     let shown = shown.trim();
-    (!shown.is_empty() && shown != "." && shown != "..").then(|| shown.to_owned())
+    let is_visible = shown.chars().any(|c| !matches!(c, '\u{200c}' | '\u{200d}'));
+    (is_visible && shown != "." && shown != "..").then(|| shown.to_owned())
 }
 
 fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+    matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
@@ -39,6 +41,10 @@ mod tests {
             ("cat\0\r\n.png", Some("cat.png")),
             ("cat\u{202e}gnp.exe", Some("catgnp.exe")),
             ("\u{feff} Größe 日本 🐈.png ", Some("Größe 日本 🐈.png")),
+            ("می\u{200c}خواهم.png", Some("می\u{200c}خواهم.png")),
+            ("👨\u{200d}👩.png", Some("👨\u{200d}👩.png")),
+            ("a\u{200b}\u{200e}\u{200f}\u{202a}\u{2066}\u{2069}b.png", Some("ab.png")),
+            ("\u{200d}\u{200c}", None),
             ("..", None),
             ("dir/", None),
             ("", None),

@@ -1,8 +1,9 @@
-//! Helpers that know nothing of media: byte streams and single-flight.
+//! Helpers that know nothing of media: byte streams, drained bodies, single-flight.
 
 #[cfg(feature = "store")]
 mod blocking;
 pub(crate) mod byte_stream;
+pub(crate) mod drain_body;
 #[cfg(feature = "store")]
 pub(crate) mod single_flight;
 

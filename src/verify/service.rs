@@ -13,6 +13,7 @@ use axum::{
 use tower_service::Service;
 
 use super::{check::Guard, future::ResponseFuture};
+use crate::util::drain_body::drain_on_drop;
 
 /// Middleware that calls its inner service only with requests whose media ids all belong to the
 /// caller. Made by [`VerifyMediaLayer`](super::VerifyMediaLayer).
@@ -62,6 +63,7 @@ where
         // and is polled for readiness again (promise G13).
         let clone = self.inner.clone();
         let ready = mem::replace(&mut self.inner, clone);
+        let request = drain_on_drop(request);
         let check = (self.guard.check)(Arc::clone(&self.guard), request);
         ResponseFuture::new(check, ready)
     }

@@ -113,7 +113,8 @@ async fn p08_only_links_can_be_opened_to_pages_of_other_origins() {
     for (policy, text) in
         [(ResourcePolicy::SameSite, "same-site"), (ResourcePolicy::CrossOrigin, "cross-origin")]
     {
-        let app = signed_in(routes(&world.media).links_embedded_by(policy).into_router());
+        let app =
+            signed_in(routes(&world.media).cross_origin_resource_policy(policy).into_router());
         let linked = get(&app, nobody(world.link(&id, Variant::Large))).await;
         assert_eq!(linked.header("cross-origin-resource-policy"), text);
         let own = get(&app, ana(format!("/media/{id}/file"))).await;

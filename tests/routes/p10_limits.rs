@@ -191,7 +191,7 @@ async fn p10_a_file_of_another_type_is_refused_by_its_first_bytes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn p10_a_client_that_sends_nothing_is_answered_and_leaves_nothing() {
     let (idle, whole) = (Duration::from_millis(100), Duration::from_secs(600));
-    let patient = policy().at_once(1, 1);
+    let patient = policy().max_concurrent(1, 1);
     let server = Server::new(patient.clone().time_limits(idle, whole)).await;
     let form = form(150 << 10);
     // Behind the request's head, in that of a part, in the file, and in what ends it.

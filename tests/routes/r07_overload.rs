@@ -11,7 +11,7 @@ use super::support::{Form, World, file, png, send, signed_in};
 #[tokio::test]
 async fn r07_beyond_the_bounds_it_is_503_for_all_and_429_for_one() {
     let world = World::new();
-    let policy = UploadPolicy::images().scope("me").at_once(3, 2);
+    let policy = UploadPolicy::images().scope("me").max_concurrent(3, 2);
     let app = signed_in(world.media.upload_routes("/up", policy));
     let form = |length| Form::new().with(file("a.png", &png(length)));
     // Two of Ana's and one of Bob's that stop half way.
@@ -54,7 +54,7 @@ async fn r07_beyond_the_bounds_it_is_503_for_all_and_429_for_one() {
 #[tokio::test]
 async fn r07_of_many_uploads_at_once_those_beyond_the_bound_are_refused_at_once() {
     let world = World::new();
-    let policy = UploadPolicy::images().scope("me").at_once(16, 64);
+    let policy = UploadPolicy::images().scope("me").max_concurrent(16, 64);
     let app = signed_in(world.media.upload_routes("/up", policy));
     let form = |n: usize| Form::new().with(file("a.png", &png(300 + n)));
     let mut held = Vec::new();

@@ -1,9 +1,10 @@
 //! A multipart form whose media ids are verified before the first byte of a file can be read.
 
+mod content_disposition;
 mod reader;
 
 use std::{
-    fmt, mem,
+    fmt, iter, mem,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -11,12 +12,11 @@ use std::{
 use axum::{
     body::Body,
     extract::FromRequestParts,
-    http::{HeaderMap, HeaderValue, header, request::Parts},
+    http::{HeaderMap, header, request::Parts},
     response::IntoResponse as _,
 };
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
-use multer::Field;
 use serde::de::DeserializeOwned;
 
 use self::reader::invalid;
@@ -125,24 +125,26 @@ impl<T> MultipartForm<T> {
         loop {
             // Kept in `self` while its first byte is awaited, so that a dropped future does not skip it.
             if let Some(file) = &mut self.next_file {
-                let absent = if is_unnamed(file) { file.is_empty().await } else { Ok(false) };
+                let absent = if file.disposition().is_unnamed_file() {
+                    file.is_empty().await
+                } else {
+                    Ok(false)
+                };
                 let file = self.next_file.take();
                 if !absent? {
                     return Ok(file.map(FilePart));
                 }
             }
             let Some(part) = self.reader.next().await? else { return Ok(None) };
-            match part.head() {
-                Some(head) if !is_file(head) => {
-                    let name = head.name().unwrap_or_default();
-                    let what = format!(
-                        "the form field {name:?} comes after a file, where its media ids can no longer \
+            if !part.disposition().is_file() {
+                let name = part.disposition().name().unwrap_or_default();
+                let what = format!(
+                    "the form field {name:?} comes after a file, where its media ids can no longer \
                          be checked: put all fields before the first file"
-                    );
-                    return Err(invalid(what));
-                }
-                _ => self.next_file = Some(part),
+                );
+                return Err(invalid(what));
             }
+            self.next_file = Some(part);
         }
     }
 }
@@ -163,23 +165,23 @@ impl<T: MediaIds> MediaIds for MultipartForm<T> {
 ///
 /// `Upload::from(file)` takes the stream, the file name, and the type that the client declared.
 ///
-/// The getters return `None` after the file was read to its end.
+/// [`content_type`](Self::content_type) returns `None` after the file was read to its end.
 pub struct FilePart(Part);
 
 impl FilePart {
     /// Returns the name of the form field.
     pub fn name(&self) -> Option<&str> {
-        self.0.head()?.name()
+        self.0.disposition().name()
     }
 
     /// Returns the file name that the client sent, which is not safe as a path. `None` if it is not UTF-8.
     pub fn file_name(&self) -> Option<&str> {
-        self.0.head()?.file_name()
+        self.0.disposition().file_name()
     }
 
     /// Returns the content type that the client declared.
     pub fn content_type(&self) -> Option<&str> {
-        self.0.head()?.content_type().map(AsRef::as_ref)
+        self.0.content_type().map(AsRef::as_ref)
     }
 }
 
@@ -250,38 +252,26 @@ where
     }
 }
 
-/// Returns whether a part has a file name, including one that multer cannot read: not UTF-8, `filename*`,
-/// or cut short. Otherwise such a file would be read as a text field, and an unknown field is ignored.
-pub(crate) fn is_file(head: &Field<'static>) -> bool {
-    let disposition = head.headers().get(header::CONTENT_DISPOSITION);
-    let mut parameters =
-        disposition.map_or(&b""[..], HeaderValue::as_bytes).split(|byte| *byte == b';');
-    head.file_name().is_some()
-        || parameters.any(|parameter| {
-            let name = parameter.split(|byte| *byte == b'=').next().unwrap_or_default();
-            let name = name.trim_ascii().to_ascii_lowercase();
-            matches!(&name[..], b"filename" | b"filename*")
-        })
-}
-
-/// Returns whether a file has an empty name. Without a byte it is then the file input of a browser in which
-/// no file was chosen (HTML, "constructing the entry list").
-fn is_unnamed(file: &Part) -> bool {
-    file.head().is_some_and(|head| head.file_name() == Some(""))
-}
-
 /// Reads a body as the form that the headers declare.
 pub(crate) fn reader(headers: &HeaderMap, body: Body) -> Result<Reader> {
     let content_type = headers.get(header::CONTENT_TYPE);
-    let boundary = content_type
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| multer::parse_boundary(value).ok())
-        .filter(|boundary| (1..=MAX_BOUNDARY).contains(&boundary.len()))
-        .ok_or_else(|| {
+    let boundary =
+        content_type.and_then(|value| value.to_str().ok()).and_then(boundary).ok_or_else(|| {
             let length = format!("1 to {MAX_BOUNDARY} bytes");
             invalid(format!("the request is not multipart/form-data with a boundary of {length}"))
         })?;
     Ok(Reader::new(body.into_data_stream(), boundary))
+}
+
+/// Returns the boundary of a `multipart/form-data` content type. The spaces around its `;`, which RFC 9110,
+/// section 5.6.6, allows, are removed, because `mime` accepts none before it.
+fn boundary(content_type: &str) -> Option<String> {
+    let mut parameters = content_type.split(';').map(str::trim);
+    let essence = parameters.next()?;
+    let parameters = parameters.filter(|parameter| !parameter.is_empty());
+    let normalized = iter::once(essence).chain(parameters).collect::<Vec<_>>().join("; ");
+    let boundary = multer::parse_boundary(normalized).ok()?;
+    (1..=MAX_BOUNDARY).contains(&boundary.len()).then_some(boundary)
 }
 
 async fn read_fields<T: DeserializeOwned>(
@@ -295,15 +285,17 @@ async fn read_fields<T: DeserializeOwned>(
     let (mut size, mut absent_files) = (0, 0);
     let next_file = loop {
         let Some(mut part) = reader.next().await? else { break None };
-        let head = part.head().expect("no part of it was read");
-        if is_file(head) {
-            if absent_files < MAX_FIELDS && is_unnamed(&part) && part.is_empty().await? {
+        let disposition = part.disposition();
+        if disposition.is_file() {
+            if absent_files < MAX_FIELDS && disposition.is_unnamed_file() && part.is_empty().await?
+            {
                 absent_files += 1;
                 continue;
             }
             break Some(part);
         }
-        let name = head.name().ok_or_else(|| invalid("a form field has no name"))?.to_owned();
+        let name =
+            disposition.name().ok_or_else(|| invalid("a form field has no name"))?.to_owned();
         size += name.len();
         let mut value = Vec::new();
         while let Some(chunk) = part.try_next().await? {

@@ -15,8 +15,10 @@ use std::{
 use axum::body::BodyDataStream;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
+use mime::Mime;
 use multer::Field;
 
+use super::content_disposition::ContentDisposition;
 use crate::{
     error::{Error, ErrorKind, Result},
     extract::guarded::is_over_limit,
@@ -71,6 +73,7 @@ impl Reader {
 
     fn part(&self, field: Field<'static>) -> Part {
         Part {
+            disposition: ContentDisposition::of(field.headers()),
             field: Some(field),
             peeked: None,
             gate: self.gate.clone(),
@@ -81,6 +84,7 @@ impl Reader {
 
 /// A part of a form: its head, and a stream of its bytes.
 pub(crate) struct Part {
+    disposition: ContentDisposition,
     // `None` after its end.
     field: Option<Field<'static>>,
     // A chunk that was read ahead.
@@ -103,9 +107,14 @@ impl Part {
         Ok(false)
     }
 
-    /// Returns the head, or `None` after the part was read to its end.
-    pub(crate) fn head(&self) -> Option<&Field<'static>> {
-        self.field.as_ref()
+    /// Returns the names in the head.
+    pub(crate) fn disposition(&self) -> &ContentDisposition {
+        &self.disposition
+    }
+
+    /// Returns the declared content type, or `None` after the part was read to its end.
+    pub(crate) fn content_type(&self) -> Option<&Mime> {
+        self.field.as_ref()?.content_type()
     }
 }
 

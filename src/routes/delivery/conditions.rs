@@ -1,4 +1,4 @@
-//! What a request makes its answer depend on: conditions and a range (RFC 9110, sections 13 and 14).
+//! Conditional and range requests (RFC 9110, sections 13 and 14).
 
 use std::str::FromStr as _;
 
@@ -11,7 +11,8 @@ use http_range_header::{SyntacticallyCorrectRange, parse_range_header};
 
 use crate::media::{ByteRange, Download, is_http_date};
 
-/// What the headers of a request ask for. A header that cannot be read is as good as absent.
+/// The conditions and the range of a request. A malformed condition is ignored; a malformed `If-Range`
+/// disables the range, because the client cannot combine a part with bytes of another version.
 #[derive(Debug, Default)]
 pub(in crate::routes) struct Conditions {
     if_match: Option<IfMatch>,
@@ -22,35 +23,42 @@ pub(in crate::routes) struct Conditions {
     range: Option<ByteRange>,
 }
 
-/// What becomes of a request whose conditions do not hold.
+/// The response to a request whose conditions do not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unmet {
-    /// 304: the client has it.
+pub(super) enum UnmetCondition {
+    /// 304: the client's copy is current.
     NotModified,
-    /// 412: it is not what the client takes it for.
-    Failed,
+    /// 412: the media is not the version that the client expects.
+    PreconditionFailed,
 }
 
 impl Conditions {
     pub(in crate::routes) fn of(method: &Method, headers: &HeaderMap) -> Self {
-        // RFC 9110, section 14.2: a range means something for `GET` only.
+        // RFC 9110, section 14.2: a range is defined for `GET` only.
         let range = (method == Method::GET).then(|| range(headers)).flatten();
+        let if_range = headers.typed_get::<IfRange>();
+        let is_malformed = match headers.get_all(header::IF_RANGE).iter().count() {
+            0 => false,
+            1 => if_range.is_none(),
+            _ => true,
+        };
+        let range = range.filter(|_| !is_malformed);
         Self {
             if_match: headers.typed_get(),
             if_none_match: headers.typed_get(),
             if_modified_since: headers.typed_get(),
             if_unmodified_since: headers.typed_get(),
-            if_range: headers.typed_get::<IfRange>().filter(|_| range.is_some()),
+            if_range: if_range.filter(|_| range.is_some()),
             range,
         }
     }
 
-    /// The range to ask for at once. With `If-Range` it first has to be known what there is.
+    /// Returns the range to request at once; `None` with `If-Range`, which needs the validators first.
     pub(super) fn range(&self) -> Option<ByteRange> {
         self.range.filter(|_| self.if_range.is_none())
     }
 
-    /// The range to ask for now that it is known what there is.
+    /// Returns the range to request if `If-Range` matches the validators of the whole file.
     pub(super) fn range_of(&self, whole: &Download) -> Option<ByteRange> {
         let (etag, last_modified) = validators(whole);
         let if_range = self.if_range.as_ref()?;
@@ -58,8 +66,8 @@ impl Conditions {
         self.range.filter(|_| same)
     }
 
-    /// Whether the conditions hold, in the order of RFC 9110, section 13.2.2.
-    pub(super) fn check(&self, download: &Download) -> Result<(), Unmet> {
+    /// Evaluates the conditions in the order of RFC 9110, section 13.2.2.
+    pub(super) fn check(&self, download: &Download) -> Result<(), UnmetCondition> {
         let (etag, last_modified) = validators(download);
         let modified = last_modified.map(Into::into);
         let current = match (&self.if_match, &self.if_unmodified_since, modified) {
@@ -70,7 +78,7 @@ impl Conditions {
             _ => true,
         };
         if !current {
-            return Err(Unmet::Failed);
+            return Err(UnmetCondition::PreconditionFailed);
         }
         let wanted = match (&self.if_none_match, &self.if_modified_since, modified) {
             (Some(tags), _, _) => match &etag {
@@ -80,10 +88,10 @@ impl Conditions {
             (None, Some(since), Some(modified)) => since.is_modified(modified),
             _ => true,
         };
-        if wanted { Ok(()) } else { Err(Unmet::NotModified) }
+        if wanted { Ok(()) } else { Err(UnmetCondition::NotModified) }
     }
 
-    /// Whether the answer depends on what there is, apart from a range.
+    /// Returns whether there is a condition other than `If-Range`.
     pub(super) fn has_any(&self) -> bool {
         self.if_match.is_some()
             || self.if_none_match.is_some()
@@ -98,7 +106,7 @@ fn validators(download: &Download) -> (Option<ETag>, Option<LastModified>) {
     (etag, modified.map(LastModified::from))
 }
 
-/// The one range that is asked for. Several, and what is malformed, are answered with the whole
+/// Parses a single range. Several ranges and malformed ones are ignored, and the whole file is sent
 /// (promise P13; RFC 9110, section 14.2, lets a server ignore the header).
 fn range(headers: &HeaderMap) -> Option<ByteRange> {
     let mut values = headers.get_all(header::RANGE).iter();
@@ -117,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn p13_one_range_is_read_and_anything_else_is_the_whole() {
+    fn p13_only_a_single_valid_range_is_parsed() {
         for (value, expected) in [
             ("bytes=0-9", Some(ByteRange::Bounded { first: 0, last: 9 })),
             ("bytes=5-", Some(ByteRange::Offset(5))),

@@ -1,15 +1,16 @@
-//! Delivery to owners and to holders of signed URLs.
+//! Delivers media to owners and to holders of signed URLs.
 
-mod address;
-mod answer;
 mod conditions;
+mod config;
+mod media_path;
 mod observe;
+mod respond;
 mod routes;
 mod serve;
 mod transform;
 
-pub use self::routes::{DeliveryRoutes, ResourcePolicy};
 pub(super) use self::{
-    answer::{Access, Order, cannot_be_made},
     conditions::Conditions,
+    respond::{Access, RenditionRequest, is_permanent_rendition_error},
 };
+pub use self::{config::ResourcePolicy, routes::DeliveryRoutes};

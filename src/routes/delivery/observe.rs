@@ -1,7 +1,7 @@
-//! What the operator sees of deliveries: a counter with bounded labels (promise G16). What goes wrong
-//! in a backend is logged where it becomes a response.
+//! The counter of deliveries, with bounded labels (promise G16). Backend failures are logged where an
+//! error becomes a response.
 
-/// Counts an answer to somebody who may have the bytes.
+/// Counts a response to a request that was authorized.
 pub(super) fn delivered(result: &'static str) {
     #[cfg(feature = "metrics")]
     metrics::counter!("tower_media_deliveries_total", "result" => result).increment(1);

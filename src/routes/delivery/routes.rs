@@ -1,12 +1,13 @@
-//! The routes, and what can be set on them.
+//! The router of deliveries and its builder.
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use axum::{Router, extract::FromRequestParts, middleware::from_fn_with_state, routing::get};
 
 use super::{
-    address::Address,
-    serve::{Delivery, Naming, by_link, by_owner, unsigned_transform},
+    config::{DeliveryConfig, ResourcePolicy},
+    media_path::MediaPath,
+    serve::{RenditionSource, serve_owned, serve_signed, unsigned_transform},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -16,22 +17,21 @@ use crate::{
     verify::VerifyMediaLayer,
 };
 
-/// Routes that deliver media to its owner, and to whoever holds a signed URL.
+/// Routes that deliver media to its owner and to holders of signed URLs.
 ///
 /// | path | delivers | to |
 /// |---|---|---|
-/// | `/media/{id}/file` | the original | owner, link |
-/// | `/media/{id}/file/{name}` | `thumb`, `medium`, `large`, or a transform that was given this name | owner, link |
-/// | `/media/{id}/transform?w&h&fit&format&q` | any transform | link |
+/// | `/media/{id}/file` | the original | owner, signed URL |
+/// | `/media/{id}/file/{name}` | `thumb`, `medium`, `large`, or a named transform | owner, signed URL |
+/// | `/media/{id}/transform?w&h&fit&format&q` | any transform | signed URL |
 ///
 /// # Default
 ///
-/// The owner is the [`Owner`] in the request's extensions, and owns the media in any scope. There are no
-/// named transforms. Links work once the state has a
-/// [`url_signer`](crate::state::MediaStateBuilder::url_signer), and what they open is not for pages of other
-/// origins.
+/// The owner is the [`Owner`] in the request's extensions, and media of any scope is delivered. There are no
+/// named transforms. Signed URLs are accepted if the state has a
+/// [`url_signer`](crate::state::MediaStateBuilder::url_signer). Only pages of the same origin may embed media.
 ///
-/// See the [module docs](crate::routes) for what is answered.
+/// See the [module docs](crate::routes#delivery) for the responses.
 ///
 /// ```
 /// use axum::Router;
@@ -44,71 +44,60 @@ use crate::{
 /// );
 /// # Ok::<_, tower_media::Error>(())
 /// ```
-#[must_use = "the routes are made by `into_router`"]
+#[must_use = "routes do nothing until `into_router` is called"]
 pub struct DeliveryRoutes<S = ()> {
-    guard: VerifyMediaLayer<Address, S>,
-    delivery: Delivery,
-}
-
-/// Pages of which origins may embed what a signed URL opens: `Cross-Origin-Resource-Policy`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum ResourcePolicy {
-    /// Of the origin that delivers it.
-    #[default]
-    SameOrigin,
-    /// Of the same site, such as `app.example.org` for `media.example.org`.
-    SameSite,
-    /// Of every origin.
-    CrossOrigin,
+    guard: VerifyMediaLayer<MediaPath, S>,
+    config: DeliveryConfig,
 }
 
 impl DeliveryRoutes {
-    /// Begins with the defaults.
+    /// Creates the routes with the defaults.
     pub fn new(media: MediaState) -> Self {
         Self::new_with_state(media, ())
     }
 }
 
 impl<S> DeliveryRoutes<S> {
-    /// Begins with the defaults, and with the state that the extractor of
-    /// [`owner_from`](Self::owner_from) needs.
+    /// Creates the routes with the defaults, and the state for the extractor of
+    /// [`owner_from`](Self::owner_from).
     pub fn new_with_state(media: MediaState, state: S) -> Self
     where
         S: Send + Sync + 'static,
     {
         Self {
             guard: VerifyMediaLayer::new_with_state(media.clone(), state).id_count(1..=1),
-            delivery: Delivery {
+            config: DeliveryConfig {
                 media,
                 transforms: BTreeMap::new(),
-                links_embedded_by: ResourcePolicy::default(),
+                cross_origin_resource_policy: ResourcePolicy::default(),
             },
         }
     }
 
-    /// Delivers a transform under a name, so that owners can ask for it without a signature.
+    /// Adds a named transform, which owners can request without a signature.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] unless the name is 1 to 64 bytes of `A-Z a-z 0-9 - _`, and neither
-    /// taken nor that of a variant.
+    /// [`ErrorKind::InvalidInput`] if the name is not 1 to 64 bytes of `A-Z a-z 0-9 - _`, is already
+    /// used, or is the name of a variant.
     pub fn transform(mut self, name: impl Into<String>, transform: Transform) -> Result<Self> {
         let name = name.into();
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         if !(1..=64).contains(&name.len()) || !name.bytes().all(is_name) {
-            let what = "the name of a transform is 1 to 64 bytes of `A-Z a-z 0-9 - _`";
+            let what = format!(
+                "the transform name {name:?} is not valid: use 1 to 64 bytes of `A-Z a-z 0-9 - _`"
+            );
             return Err(Error::new(ErrorKind::InvalidInput, what));
         }
-        if self.delivery.named(&name).is_some() {
-            let what = format!("there is a rendition named {name} already");
+        if self.config.named(&name).is_some() {
+            let what = format!("the rendition name {name:?} is already used: choose another");
             return Err(Error::new(ErrorKind::InvalidInput, what));
         }
-        self.delivery.transforms.insert(name, transform);
+        self.config.transforms.insert(name, transform);
         Ok(self)
     }
 
-    /// Sets the scopes that count for owners: media must be owned in one of them. Links are not asked.
+    /// Sets the scopes of which an owner must own the media in at least one. Signed URLs are not affected.
     ///
     /// # Panics
     ///
@@ -123,14 +112,14 @@ impl<S> DeliveryRoutes<S> {
         self
     }
 
-    /// Sets pages of which origins may embed what links open. What owners get with a cookie is for this
-    /// origin only.
-    pub fn links_embedded_by(mut self, policy: ResourcePolicy) -> Self {
-        self.delivery.links_embedded_by = policy;
+    /// Sets the `Cross-Origin-Resource-Policy` of responses to signed URLs. Responses to owners are always
+    /// `same-origin`, because a browser requests them with cookies.
+    pub fn cross_origin_resource_policy(mut self, policy: ResourcePolicy) -> Self {
+        self.config.cross_origin_resource_policy = policy;
         self
     }
 
-    /// Takes the owner from the extractor `X`, like
+    /// Takes the owner from the extractor `X`, as does
     /// [`VerifyMediaLayer::owner_from`](crate::VerifyMediaLayer::owner_from).
     pub fn owner_from<X>(
         mut self,
@@ -144,21 +133,21 @@ impl<S> DeliveryRoutes<S> {
         self
     }
 
-    /// Makes the routes, for a router of any state.
+    /// Builds the router, for a router of any state.
     pub fn into_router<T>(self) -> Router<T>
     where
         T: Clone + Send + Sync + 'static,
         S: Clone + Send + Sync + 'static,
     {
-        let delivery = Arc::new(self.delivery);
-        let link = |naming| from_fn_with_state((Arc::clone(&delivery), naming), by_link);
-        let file = get(by_owner).route_layer(self.guard).layer(link(Naming::File));
-        let transform = get(unsigned_transform).layer(link(Naming::Transform));
+        let config = Arc::new(self.config);
+        let signed = |source| from_fn_with_state((Arc::clone(&config), source), serve_signed);
+        let file = get(serve_owned).route_layer(self.guard).layer(signed(RenditionSource::Path));
+        let transform = get(unsigned_transform).layer(signed(RenditionSource::Query));
         Router::new()
             .route("/media/{media_id}/file", file.clone())
             .route("/media/{media_id}/file/{rendition}", file)
             .route("/media/{media_id}/transform", transform)
-            .with_state(delivery)
+            .with_state(config)
     }
 }
 
@@ -166,18 +155,8 @@ impl<S> fmt::Debug for DeliveryRoutes<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DeliveryRoutes")
             .field("guard", &self.guard)
-            .field("transforms", &self.delivery.transforms)
-            .field("links_embedded_by", &self.delivery.links_embedded_by)
+            .field("transforms", &self.config.transforms)
+            .field("cross_origin_resource_policy", &self.config.cross_origin_resource_policy)
             .finish()
-    }
-}
-
-impl ResourcePolicy {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::SameOrigin => "same-origin",
-            Self::SameSite => "same-site",
-            Self::CrossOrigin => "cross-origin",
-        }
     }
 }

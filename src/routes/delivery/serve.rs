@@ -1,6 +1,6 @@
-//! Who is let through, and to what.
+//! The handlers of the delivery routes: who may read which rendition.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     extract::{RawQuery, Request, State},
@@ -10,101 +10,85 @@ use axum::{
 };
 
 use super::{
-    ResourcePolicy,
-    address::{Address, no_such_media},
-    answer::{Access, Order},
+    config::{DeliveryConfig, ResourcePolicy},
+    media_path::{MediaPath, media_not_found},
+    respond::{Access, RenditionRequest},
     transform::transform,
 };
 use crate::{
     error::Result,
     extract::VerifiedMedia,
-    media::{Rendition, Transform, Variant, make_safe},
+    media::{Rendition, make_safe},
     problem::Problem,
-    routes::signed_url::{Grant, LinkOptions, NotSigned},
-    state::MediaState,
+    routes::signed_url::{Claims, LinkOptions, SignatureError},
+    util::drain_body::drain_on_drop,
 };
 
-/// What is delivered, and how.
-#[derive(Clone)]
-pub(super) struct Delivery {
-    pub(super) media: MediaState,
-    pub(super) transforms: BTreeMap<String, Transform>,
-    pub(super) links_embedded_by: ResourcePolicy,
-}
-
-/// Where the path says which rendition it is.
+/// The part of the URL that names the rendition.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Naming {
-    File,
-    Transform,
+pub(super) enum RenditionSource {
+    Path,
+    Query,
 }
 
-impl Delivery {
-    /// The rendition of a name.
-    pub(super) fn named(&self, name: &str) -> Option<Rendition> {
-        let variant = name.parse::<Variant>().ok();
-        let transform = || self.transforms.get(name).copied().map(Rendition::Transform);
-        variant.map(Rendition::Variant).or_else(transform)
-    }
-
-    /// What a file's path names, or `None` if there is no rendition of that name.
-    fn rendition(&self, address: &Address) -> Option<Rendition> {
-        match &address.rendition {
-            None => Some(Rendition::Original),
-            Some(name) => self.named(name),
-        }
-    }
-
-    /// Whether the request's URL has been signed, and for what.
-    fn link(
-        &self,
-        naming: Naming,
-        address: &Address,
-        query: &str,
-    ) -> Result<(Rendition, Access), NotSigned> {
-        let rendition = match naming {
-            Naming::File => self.rendition(address),
-            Naming::Transform => transform(query).ok().map(Rendition::Transform),
-        };
-        let (Some(signer), Some(rendition)) = (self.media.url_signer(), rendition) else {
-            return Err(NotSigned::Unsigned);
-        };
-        let grant = Grant { id: address.id.text(), options: LinkOptions::new(rendition) };
-        let (options, left) = signer.verify(grant, query)?;
-        Ok((rendition, Access::Link { left, attachment: options.is_attachment() }))
+/// Returns the rendition that the path names, or `None` if the name is unknown.
+fn rendition_of(config: &DeliveryConfig, path: &MediaPath) -> Option<Rendition> {
+    match &path.rendition {
+        None => Some(Rendition::Original),
+        Some(name) => config.named(name),
     }
 }
 
-/// Answers a request whose URL is signed; any other goes on to the guard.
-pub(super) async fn by_link(
-    State((delivery, naming)): State<(Arc<Delivery>, Naming)>,
-    address: Result<Address>,
+/// Verifies the signature of a URL, and returns the rendition that it opens.
+fn verify_signature(
+    config: &DeliveryConfig,
+    source: RenditionSource,
+    path: &MediaPath,
+    query: &str,
+) -> Result<(Rendition, Access), SignatureError> {
+    let rendition = match source {
+        RenditionSource::Path => rendition_of(config, path),
+        RenditionSource::Query => transform(query).ok().map(Rendition::Transform),
+    };
+    let (Some(signer), Some(rendition)) = (config.media.url_signer(), rendition) else {
+        return Err(SignatureError::Missing);
+    };
+    let claims = Claims { id: path.id.text(), options: LinkOptions::new(rendition) };
+    let (options, expires_in) = signer.verify(claims, query)?;
+    Ok((rendition, Access::SignedUrl { expires_in, attachment: options.is_attachment() }))
+}
+
+/// Serves a request with a signed URL; every other request continues to the guard.
+pub(super) async fn serve_signed(
+    State((config, source)): State<(Arc<DeliveryConfig>, RenditionSource)>,
+    path: Result<MediaPath>,
     RawQuery(query): RawQuery,
     request: Request,
     next: Next,
 ) -> Response {
+    let request = drain_on_drop(request);
     let query = query.unwrap_or_default();
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    // No path that is given out has one: decoded it would be a second text of the same URL.
-    let is_plain = !request.uri().path().contains('%');
-    let link = match &address {
-        Ok(address) if reads && is_plain => delivery.link(naming, address, &query),
-        _ => Err(NotSigned::Unsigned),
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    // `signed_url` never percent-encodes a path: an encoded one would be a second cache key of the same URL.
+    let is_canonical = !request.uri().path().contains('%');
+    let verified = match &path {
+        Ok(path) if is_read && is_canonical => verify_signature(&config, source, path, &query),
+        _ => Err(SignatureError::Missing),
     };
     let mut policy = ResourcePolicy::default();
-    let mut response = match (link, address) {
-        (Ok((rendition, access)), Ok(address)) => {
-            policy = delivery.links_embedded_by;
-            // The signature is the proof: it was made for a `MediaId`.
-            let id = address.id.to_candidate();
-            let order = Order { id: &id, rendition, access };
-            order.answer(&delivery.media, request.method(), request.headers()).await
+    let mut response = match (verified, path) {
+        (Ok((rendition, access)), Ok(path)) => {
+            policy = config.cross_origin_resource_policy;
+            // The signature is the proof of access: it was made for a `MediaId`.
+            let id = path.id.to_candidate();
+            let rendition = RenditionRequest { id: &id, rendition, access };
+            rendition.respond(&config.media, request.method(), request.headers()).await
         }
-        (link, _) => {
+        (verified, _) => {
             let response = next.run(request).await;
-            let nobody = response.status() == StatusCode::UNAUTHORIZED;
-            let expired = matches!(link, Err(NotSigned::Invalid));
-            if nobody && expired { invalid_link() } else { response }
+            let is_unauthenticated = response.status() == StatusCode::UNAUTHORIZED;
+            let is_invalid = matches!(verified, Err(SignatureError::Invalid));
+            if is_unauthenticated && is_invalid { invalid_link() } else { response }
         }
     };
     make_safe(response.headers_mut());
@@ -115,29 +99,29 @@ pub(super) async fn by_link(
     response
 }
 
-/// Delivers to an owner: what the guard has verified.
-pub(super) async fn by_owner(
-    State(delivery): State<Arc<Delivery>>,
-    VerifiedMedia(address, owned): VerifiedMedia<Address>,
+/// Serves media that the guard has verified to its owner.
+pub(super) async fn serve_owned(
+    State(config): State<Arc<DeliveryConfig>>,
+    VerifiedMedia(path, owned): VerifiedMedia<MediaPath>,
     method: Method,
     headers: HeaderMap,
 ) -> Response {
-    let Some(rendition) = delivery.rendition(&address) else {
-        let detail = "There is no rendition of this name.";
+    let Some(rendition) = rendition_of(&config, &path) else {
+        let detail = "The media has no rendition of this name.";
         return Problem::new(StatusCode::NOT_FOUND, "no-such-rendition", detail).into_response();
     };
-    let order = Order { id: &owned[&address.id], rendition, access: Access::Owner };
-    order.answer(&delivery.media, &method, &headers).await
+    let rendition = RenditionRequest { id: &owned[&path.id], rendition, access: Access::Owner };
+    rendition.respond(&config.media, &method, &headers).await
 }
 
-/// Refuses a transform that nobody has signed: how many there are must be the application's decision
-/// (promise P12).
+/// Refuses a transform without a signature, because the application decides how many transforms are made
+/// and stored (promise P12).
 pub(super) async fn unsigned_transform(
-    address: Result<Address>,
+    path: Result<MediaPath>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    if address.is_err() {
-        return no_such_media().into_response();
+    if path.is_err() {
+        return media_not_found().into_response();
     }
     match transform(&query.unwrap_or_default()) {
         Ok(_) => invalid_link(),
@@ -146,6 +130,6 @@ pub(super) async fn unsigned_transform(
 }
 
 fn invalid_link() -> Response {
-    let detail = "The link has expired, or it is not one that was given out.";
+    let detail = "The link has expired or is not valid. Request a new one.";
     Problem::new(StatusCode::FORBIDDEN, "invalid-link", detail).into_response()
 }

@@ -1,4 +1,4 @@
-//! The parameters of a transform as a client writes them (promise P12).
+//! Parses the query parameters of a transform (promise P12).
 
 use std::{borrow::Cow, str::FromStr};
 
@@ -7,11 +7,11 @@ use crate::{
     media::{ParseVariantError, Transform},
 };
 
-/// Reads `w`, `h`, `fit`, `format` and `q` of a query; other parameters are not looked at.
+/// Reads `w`, `h`, `fit`, `format` and `q` of a query; other parameters are ignored.
 ///
-/// As in the media protocol, one that is empty or 0 is as good as absent. Numbers beyond the bounds of
-/// [`Transform`] are clamped to them. What is no number, a name that is not in the list, and a parameter
-/// that is given twice are refused, and the refusal names the parameter.
+/// As in the media protocol, an empty parameter or 0 counts as absent. Numbers are clamped to the bounds of
+/// [`Transform`]. An error names the parameter: one that is not a number, an unknown name, or a repeated
+/// parameter.
 pub(crate) fn transform(query: &str) -> Result<Transform> {
     let mut transform = Transform::new();
     let mut seen = Vec::new();
@@ -20,7 +20,7 @@ pub(crate) fn transform(query: &str) -> Result<Transform> {
             continue;
         }
         if seen.contains(&name) {
-            return Err(invalid(format!("the parameter `{name}` is given more than once")));
+            return Err(invalid(format!("the parameter `{name}` is repeated; send it once")));
         }
         transform = with(transform, &name, &value)?;
         seen.push(name);
@@ -44,11 +44,11 @@ fn with(transform: Transform, name: &str, value: &str) -> Result<Transform> {
     })
 }
 
-/// A number of digits alone; beyond what fits it is as large as can be.
+/// Parses a number of digits only, saturating at `u32::MAX`.
 fn number(name: &str, value: &str) -> Result<u32> {
     if !value.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(invalid(format!(
-            "the parameter `{name}` is a number without sign or fraction"
+            "the parameter `{name}` must be a whole number without a sign"
         )));
     }
     Ok(value.parse().unwrap_or(u32::MAX))
@@ -68,7 +68,7 @@ mod tests {
     use crate::media::Fit;
 
     #[test]
-    fn p12_equal_meaning_is_one_transform() {
+    fn p12_equivalent_queries_are_one_transform() {
         let square = Transform::new().with_width(300).with_height(300).with_fit(Fit::Cover);
         for query in [
             "w=300&h=300&fit=cover",
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn p12_what_is_not_understood_is_refused_and_named() {
+    fn p12_an_invalid_parameter_is_refused_by_name() {
         for (query, parameter) in [
             ("w=-1", "`w`"),
             ("h=1e3", "`h`"),

@@ -9,16 +9,16 @@ use axum::{
 };
 
 use super::{
-    Service, Shared,
-    media::Id,
+    ServiceState, SharedState,
+    error::{NO_FILE, ServiceError},
+    media::PathId,
     query::Query,
-    refusal::{NO_FILE, Refusal},
 };
 use crate::{
     error::ErrorKind,
     id::MediaId,
     media::{Format, ParseVariantError, Rendition, Transform, Variant, is_raster_image},
-    routes::delivery::{Access, Conditions, Order, cannot_be_made},
+    routes::delivery::{Access, Conditions, RenditionRequest, is_permanent_rendition_error},
 };
 
 /// What a media's type must be for a transform.
@@ -26,47 +26,47 @@ const NO_PICTURE: &str = "Transform only supported for images";
 
 /// `GET /{id}/file`
 pub(super) async fn original(
-    State(service): Shared,
-    Id(id): Id,
+    State(service): SharedState,
+    PathId(id): PathId,
     method: Method,
     headers: HeaderMap,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ServiceError> {
     deliver(&service, &id, Rendition::Original, &method, &headers).await
 }
 
 /// `GET /{id}/file/{variant}`: that variant, or nothing (promise P5).
 pub(super) async fn variant(
-    State(service): Shared,
-    Id(id): Id,
+    State(service): SharedState,
+    PathId(id): PathId,
     path: Option<Path<(String, String)>>,
     method: Method,
     headers: HeaderMap,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ServiceError> {
     let name = path.map(|Path((_, name))| name).unwrap_or_default();
-    let variant: Variant = name.parse().map_err(|_| Refusal::not_found(NO_FILE))?;
+    let variant: Variant = name.parse().map_err(|_| ServiceError::not_found(NO_FILE))?;
     deliver(&service, &id, variant.into(), &method, &headers).await
 }
 
 /// `GET /{id}/transform`
 pub(super) async fn transform(
-    State(service): Shared,
-    Id(id): Id,
+    State(service): SharedState,
+    PathId(id): PathId,
     query: Query,
     method: Method,
     headers: HeaderMap,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ServiceError> {
     let asked = asked(&query)?;
     deliver(&service, &id, asked.into(), &method, &headers).await
 }
 
 async fn deliver(
-    service: &Service,
+    service: &ServiceState,
     id: &MediaId,
     rendition: Rendition,
     method: &Method,
     headers: &HeaderMap,
-) -> Result<Response, Refusal> {
-    let order = Order { id, rendition, access: Access::Owner };
+) -> Result<Response, ServiceError> {
+    let order = RenditionRequest { id, rendition, access: Access::Owner };
     let error = match order.deliver(&service.media, &Conditions::of(method, headers)).await {
         Ok(response) => return Ok(response),
         Err(error) => error,
@@ -74,12 +74,14 @@ async fn deliver(
     let media = service.media.get(id).await?;
     Err(match (rendition, error.kind()) {
         // There is a record, so it is the bytes that are gone.
-        (_, ErrorKind::NotFound) => Refusal::not_found(NO_FILE),
-        (Rendition::Variant(_), kind) if cannot_be_made(kind) => Refusal::not_found(NO_FILE),
-        (Rendition::Transform(_), kind) if cannot_be_made(kind) => {
+        (_, ErrorKind::NotFound) => ServiceError::not_found(NO_FILE),
+        (Rendition::Variant(_), kind) if is_permanent_rendition_error(kind) => {
+            ServiceError::not_found(NO_FILE)
+        }
+        (Rendition::Transform(_), kind) if is_permanent_rendition_error(kind) => {
             match is_raster_image(&media.mime_type) {
-                false => Refusal::bad_request(NO_PICTURE),
-                true => Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
+                false => ServiceError::bad_request(NO_PICTURE),
+                true => ServiceError::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
             }
         }
         _ => error.into(),
@@ -87,7 +89,7 @@ async fn deliver(
 }
 
 /// The parameters of a transform. What the recorded service breaks on is refused.
-fn asked(query: &Query) -> Result<Transform, Refusal> {
+fn asked(query: &Query) -> Result<Transform, ServiceError> {
     let mut transform = Transform::new();
     let (width, height) = (side(query, "w")?, side(query, "h")?);
     if let Some(width) = width.filter(|width| *width > 0) {
@@ -112,20 +114,20 @@ fn asked(query: &Query) -> Result<Transform, Refusal> {
         // It means nothing there.
         Some(_) if transform.format() == Format::Png => {}
         Some(quality @ 1..=100) => transform = transform.with_quality(quality as u32),
-        Some(_) => return Err(Refusal::bad_request("q must be 1 to 100")),
+        Some(_) => return Err(ServiceError::bad_request("q must be 1 to 100")),
     }
     Ok(transform)
 }
 
 /// One side, 0 if it is free. It is clamped to what a picture can have.
-fn side(query: &Query, name: &str) -> Result<Option<u32>, Refusal> {
+fn side(query: &Query, name: &str) -> Result<Option<u32>, ServiceError> {
     Ok(query.count(name)?.map(|side| u32::try_from(side).unwrap_or(u32::MAX)))
 }
 
 fn named<T: FromStr<Err = ParseVariantError>>(
     query: &Query,
     name: &str,
-) -> Result<Option<T>, Refusal> {
-    let refuse = |unknown| Refusal::bad_request(format!("{name} {unknown}"));
+) -> Result<Option<T>, ServiceError> {
+    let refuse = |unknown| ServiceError::bad_request(format!("{name} {unknown}"));
     query.first(name).map(str::parse).transpose().map_err(refuse)
 }

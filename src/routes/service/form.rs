@@ -1,146 +1,160 @@
-//! The form of an upload, whose parts may come in any order.
+//! The multipart form of an upload, with its parts in any order.
 
 use axum::http::StatusCode;
 use futures_util::TryStreamExt as _;
 use mime::Mime;
 
-use super::{Limits, query, refusal::Refusal, spool::Spool};
+use super::{UploadLimits, error::ServiceError, query, spooled_file::SpooledFile};
 use crate::{
     error::Error,
-    extract::{Part, Reader, is_file},
+    extract::{Part, Reader},
     media::Upload,
     owner::Owner,
     routes::upload::UploadRejection,
 };
 
-/// The most parts that a form has.
+/// The greatest number of parts of a form.
 const MAX_PARTS: usize = 64;
 
-/// The most bytes of a part that is no file.
+/// The greatest size of a text part in bytes.
 const MAX_TEXT: usize = 4 << 10;
 
-/// A form that has been read to its end. Of parts with the same name the last counts.
+/// A complete form. The last of several parts with the same name counts.
 #[derive(Debug, Default)]
 pub(super) struct Form {
-    file: Option<Received>,
+    file: Option<ReceivedFile>,
     app: Option<String>,
     user_id: Option<String>,
-    skips_processing: bool,
+    skip_processing: bool,
 }
 
 #[derive(Debug)]
-struct Received {
-    bytes: Spool,
+struct ReceivedFile {
+    content: SpooledFile,
     name: Option<String>,
     content_type: Option<Mime>,
 }
 
 impl Form {
-    /// Reads all of it. Nothing is stored before that, so a form that breaks off leaves nothing.
-    pub(super) async fn read(mut reader: Reader, limits: &Limits) -> Result<Self, Refusal> {
+    /// Reads a form to its end. Nothing is stored before, so an incomplete form leaves nothing.
+    pub(super) async fn read(
+        mut reader: Reader,
+        limits: &UploadLimits,
+    ) -> Result<Self, ServiceError> {
         let mut form = Self::default();
         let mut count = 0;
-        while let Some(part) = reader.next().await.map_err(|error| limits.refuse(error))? {
+        while let Some(part) = reader.next().await.map_err(|error| limits.form_error(error))? {
             count += 1;
             if count > MAX_PARTS {
-                return Err(Refusal::bad_request("The form has too many parts"));
+                return Err(ServiceError::bad_request("The form has too many parts"));
             }
-            form.take(part, limits).await?;
+            form.add(part, limits).await?;
         }
         Ok(form)
     }
 
-    async fn take(&mut self, part: Part, limits: &Limits) -> Result<(), Refusal> {
-        let head = part.head().expect("nothing of it has been read");
-        match (head.name().unwrap_or_default(), is_file(head)) {
-            ("file", true) => self.file = Some(receive(part, limits).await?),
+    async fn add(&mut self, mut part: Part, limits: &UploadLimits) -> Result<(), ServiceError> {
+        let disposition = part.disposition();
+        match (disposition.name().unwrap_or_default(), disposition.is_file()) {
+            ("file", true) => {
+                // A browser sends a file without name and bytes for a file input without a file.
+                let is_unnamed = disposition.is_unnamed_file();
+                let is_absent = is_unnamed
+                    && part.is_empty().await.map_err(|error| limits.form_error(error))?;
+                if !is_absent {
+                    self.file = Some(receive(part, limits).await?);
+                }
+            }
             (name @ ("app" | "userId" | "skipProcessing"), false) => {
                 let name = name.to_owned();
                 let value = text(part, limits).await?;
                 match name.as_str() {
                     "app" => self.app = Some(value),
                     "userId" => self.user_id = Some(value),
-                    _ => self.skips_processing = value == "true",
+                    _ => self.skip_processing = value == "true",
                 }
             }
-            // What nobody asks for is passed over when the next part is read.
+            // The next read skips an unknown part.
             _ => {}
         }
         Ok(())
     }
 
-    /// What is to be stored, and for whom.
-    pub(super) async fn into_upload(self) -> Result<(Owner, Upload), Refusal> {
+    /// Returns the upload and its owner.
+    pub(super) async fn into_upload(self) -> Result<(Owner, Upload), ServiceError> {
         let file = self.file.ok_or_else(no_file)?;
-        let given = |text: Option<String>| text.filter(|text| !text.is_empty());
-        let owner = query::owner(given(self.user_id).as_deref())?;
-        let app = given(self.app).ok_or_else(|| Refusal::bad_request("app is required"))?;
-        let hint = type_of(file.content_type, file.name.as_deref());
-        let mut upload = file.bytes.into_upload().await?.scope(app.as_str()).content_type(hint);
+        let not_empty = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let owner = query::owner(not_empty(self.user_id).as_deref())?;
+        let app =
+            not_empty(self.app).ok_or_else(|| ServiceError::bad_request("app is required"))?;
+        let hint = declared_type(file.content_type, file.name.as_deref());
+        let mut upload = file.content.into_upload().await?.scope(app.as_str()).content_type(hint);
         if let Some(name) = file.name {
             upload = upload.file_name(name);
         }
-        Ok((owner, if self.skips_processing { upload.skip_processing() } else { upload }))
+        Ok((owner, if self.skip_processing { upload.skip_processing() } else { upload }))
     }
 }
 
-pub(super) fn no_file() -> Refusal {
-    Refusal::bad_request("No file provided")
+pub(super) fn no_file() -> ServiceError {
+    ServiceError::bad_request("No file provided")
 }
 
-async fn receive(mut part: Part, limits: &Limits) -> Result<Received, Refusal> {
-    let head = part.head().expect("nothing of it has been read");
-    let name = head.file_name().map(str::to_owned);
-    let content_type = head.content_type().cloned();
-    let mut bytes = Spool::new(limits.spool.clone());
-    while let Some(piece) = part.try_next().await.map_err(|error| limits.refuse(error))? {
-        bytes.write(&piece).await?;
-        if bytes.size() > limits.max_bytes {
+async fn receive(mut part: Part, limits: &UploadLimits) -> Result<ReceivedFile, ServiceError> {
+    let name = part.disposition().file_name().map(str::to_owned);
+    let content_type = part.content_type().cloned();
+    let mut content = SpooledFile::new(limits.spool.clone());
+    while let Some(chunk) = part.try_next().await.map_err(|error| limits.form_error(error))? {
+        content.write(&chunk).await?;
+        if content.size() > limits.max_bytes {
             return Err(limits.too_large());
         }
     }
-    Ok(Received { bytes, name, content_type })
+    Ok(ReceivedFile { content, name, content_type })
 }
 
-async fn text(mut part: Part, limits: &Limits) -> Result<String, Refusal> {
+async fn text(mut part: Part, limits: &UploadLimits) -> Result<String, ServiceError> {
     let mut bytes = Vec::new();
-    while let Some(piece) = part.try_next().await.map_err(|error| limits.refuse(error))? {
-        bytes.extend_from_slice(&piece);
+    while let Some(chunk) = part.try_next().await.map_err(|error| limits.form_error(error))? {
+        bytes.extend_from_slice(&chunk);
         if bytes.len() > MAX_TEXT {
-            return Err(Refusal::bad_request("A part of the form is too long"));
+            return Err(ServiceError::bad_request("A part of the form is too long"));
         }
     }
-    String::from_utf8(bytes).map_err(|_| Refusal::bad_request("A part of the form is not UTF-8"))
+    String::from_utf8(bytes)
+        .map_err(|_| ServiceError::bad_request("A part of the form is not UTF-8"))
 }
 
-/// What the end of the file's name says it is, as with the recorded service, else what the client says.
-/// The bytes decide (promise P4).
-fn type_of(said: Option<Mime>, name: Option<&str>) -> String {
+/// Returns the type by the extension of the file name, as the recorded service does, or else the type that
+/// the client declares. Magic bytes override both (promise P4).
+fn declared_type(declared: Option<Mime>, name: Option<&str>) -> String {
     let guessed = mime_guess::from_path(name.unwrap_or_default()).first();
-    // Of the same type the client may know more, such as the encoding of a text.
-    let hint = match (guessed, said) {
-        (Some(guessed), Some(said)) if guessed.essence_str() == said.essence_str() => said,
+    // The declared type may have parameters, such as the charset of a text.
+    let hint = match (guessed, declared) {
+        (Some(guessed), Some(declared)) if guessed.essence_str() == declared.essence_str() => {
+            declared
+        }
         (Some(guessed), _) => guessed,
-        (None, said) => said.unwrap_or(mime::APPLICATION_OCTET_STREAM),
+        (None, declared) => declared.unwrap_or(mime::APPLICATION_OCTET_STREAM),
     };
     hint.to_string()
 }
 
-impl Limits {
-    /// What the protocol says of a file that is too large.
-    pub(super) fn too_large(&self) -> Refusal {
-        Refusal::bad_request(format!("File too large (max {}MB)", self.max_bytes >> 20))
+impl UploadLimits {
+    /// Returns the protocol's error for a file that is too large.
+    pub(super) fn too_large(&self) -> ServiceError {
+        ServiceError::bad_request(format!("File too large (max {}MB)", self.max_bytes >> 20))
     }
 
-    /// Why a form could not be read.
-    fn refuse(&self, error: Error) -> Refusal {
-        match UploadRejection::of_form(error) {
+    /// Converts an error of reading the form.
+    fn form_error(&self, error: Error) -> ServiceError {
+        match UploadRejection::from_form_error(error) {
             UploadRejection::TooLarge(_) => self.too_large(),
             UploadRejection::TooSlow => {
-                Refusal::new(StatusCode::REQUEST_TIMEOUT, "The upload came too slowly")
+                ServiceError::new(StatusCode::REQUEST_TIMEOUT, "The upload was too slow")
             }
             UploadRejection::Failed(error) => Error::shared(error).into(),
-            _ => Refusal::bad_request("The form cannot be read"),
+            _ => ServiceError::bad_request("The form is malformed or incomplete"),
         }
     }
 }

@@ -11,7 +11,7 @@ use axum::{
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
 
-use super::refusal::Refusal;
+use super::error::ServiceError;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The header that carries a key beside `Authorization: Bearer`.
@@ -112,7 +112,7 @@ pub(super) async fn require_key(
         return next.run(request).await;
     }
     let text = "A service key is required";
-    let mut response = Refusal::new(StatusCode::UNAUTHORIZED, text).into_response();
+    let mut response = ServiceError::new(StatusCode::UNAUTHORIZED, text).into_response();
     response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     response
 }

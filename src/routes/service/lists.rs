@@ -11,9 +11,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    Service, Shared,
+    ServiceState, SharedState,
+    error::ServiceError,
     query::{Query, owner},
-    refusal::Refusal,
 };
 use crate::protocol::encode::{Record, RecordPage};
 use crate::{
@@ -27,7 +27,10 @@ use crate::{
 const MAX_LIST: usize = 10_000;
 
 /// `GET /`: an array, the newest first.
-pub(super) async fn list(State(service): Shared, query: Query) -> Result<Response, Refusal> {
+pub(super) async fn list(
+    State(service): SharedState,
+    query: Query,
+) -> Result<Response, ServiceError> {
     let owner = query.owner()?;
     let limit = query.limit()?.min(MAX_LIST);
     let options = ListOptions::new().with_scopes(query.scopes("app")?);
@@ -45,7 +48,10 @@ pub(super) async fn list(State(service): Shared, query: Query) -> Result<Respons
 
 /// `GET /list/all`: a page of what is ready, filtered and sorted. With `after`, which the recorded service
 /// does not know, a page of everything behind that cursor, newest first, and the cursor of the next.
-pub(super) async fn list_all(State(service): Shared, query: Query) -> Result<Response, Refusal> {
+pub(super) async fn list_all(
+    State(service): SharedState,
+    query: Query,
+) -> Result<Response, ServiceError> {
     let owner = query.owner()?;
     if query.has("after") {
         return list_after(&service, &owner, &query).await;
@@ -73,7 +79,11 @@ pub(super) async fn list_all(State(service): Shared, query: Query) -> Result<Res
     Ok(Json(RecordPage::from(&page)).into_response())
 }
 
-async fn list_after(service: &Service, owner: &Owner, query: &Query) -> Result<Response, Refusal> {
+async fn list_after(
+    service: &ServiceState,
+    owner: &Owner,
+    query: &Query,
+) -> Result<Response, ServiceError> {
     let mut options =
         ListOptions::new().with_scopes(query.scopes("apps")?).with_limit(query.limit()?);
     if let Some(after) = query.first("after") {
@@ -86,7 +96,10 @@ async fn list_after(service: &Service, owner: &Owner, query: &Query) -> Result<R
 }
 
 /// `GET /stats`: how much a user has.
-pub(super) async fn stats(State(service): Shared, query: Query) -> Result<Response, Refusal> {
+pub(super) async fn stats(
+    State(service): SharedState,
+    query: Query,
+) -> Result<Response, ServiceError> {
     let stats = service.media.stats(&query.owner()?).await?;
     Ok(Json(stats).into_response())
 }
@@ -103,16 +116,16 @@ pub(super) struct Owned {
 /// `POST /owned`: those of the ids that the user owns in one of the apps, in the order asked, each once.
 /// What is no id is owned by nobody.
 pub(super) async fn owned(
-    State(service): Shared,
+    State(service): SharedState,
     question: Result<Json<Owned>, JsonRejection>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ServiceError> {
     let Json(Owned { user_id, apps, ids }) =
-        question.map_err(|error| Refusal::new(error.status(), error.body_text()))?;
+        question.map_err(|error| ServiceError::new(error.status(), error.body_text()))?;
     let owner = owner(Some(&user_id))?;
     let scopes = match apps {
         None => Scopes::any(),
         Some(apps) => Scopes::of(apps.iter().map(String::as_str).collect::<Vec<_>>())
-            .map_err(|error| Refusal::bad_request(format!("apps: {error}")))?,
+            .map_err(|error| ServiceError::bad_request(format!("apps: {error}")))?,
     };
     let mut seen = HashSet::new();
     let ids: Vec<UnverifiedId> = ids

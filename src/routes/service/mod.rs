@@ -1,5 +1,6 @@
-//! The whole media protocol, for trusted callers.
+//! The server side of the media protocol, for trusted callers.
 
+mod error;
 mod file;
 mod form;
 mod keys;
@@ -7,9 +8,8 @@ mod lists;
 mod media;
 mod observe;
 mod query;
-mod refusal;
 mod routes;
-mod spool;
+mod spooled_file;
 mod upload;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -20,25 +20,26 @@ use tokio::sync::Semaphore;
 pub use self::{keys::ServiceKeys, routes::ServiceRoutes};
 use crate::state::MediaState;
 
-/// What the handlers share.
-struct Service {
+/// The state that the handlers share.
+struct ServiceState {
     media: MediaState,
-    limits: Limits,
+    limits: UploadLimits,
     uploads: Semaphore,
     metrics: Option<Box<Render>>,
 }
 
-type Shared = State<Arc<Service>>;
+type SharedState = State<Arc<ServiceState>>;
 
 type Render = dyn Fn() -> String + Send + Sync;
 
-/// What an upload is held to.
+/// The limits of an upload.
 #[derive(Debug, Clone)]
-struct Limits {
-    /// Of the file.
+struct UploadLimits {
+    /// The greatest size of the file in bytes.
     max_bytes: u64,
-    /// How long nothing may come.
-    idle: Duration,
-    /// Where what is too much for memory waits for the rest of its form.
+    idle_timeout: Duration,
+    /// The minimum rate in bytes per second.
+    min_rate: u32,
+    /// The folder for a large file while the rest of its form is read.
     spool: PathBuf,
 }

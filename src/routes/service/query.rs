@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use axum::{extract::FromRequestParts, http::request::Parts};
 use jiff::{Timestamp, civil};
 
-use super::refusal::Refusal;
+use super::error::ServiceError;
 use crate::owner::{Owner, Scopes};
 
 /// How many records a list has unless the query says so.
@@ -30,16 +30,16 @@ impl Query {
     }
 
     /// Whose media are meant. The recorded service lists everybody's where nobody is named.
-    pub(super) fn owner(&self) -> Result<Owner, Refusal> {
+    pub(super) fn owner(&self) -> Result<Owner, ServiceError> {
         owner(self.first("userId"))
     }
 
     /// The scopes in a list with commas, or any.
-    pub(super) fn scopes(&self, name: &str) -> Result<Scopes, Refusal> {
+    pub(super) fn scopes(&self, name: &str) -> Result<Scopes, ServiceError> {
         let Some(names) = self.first(name) else { return Ok(Scopes::any()) };
         let names = names.split(',').map(str::trim).filter(|name| !name.is_empty());
         Scopes::of(names.collect::<Vec<_>>())
-            .map_err(|error| Refusal::bad_request(format!("{name}: {error}")))
+            .map_err(|error| ServiceError::bad_request(format!("{name}: {error}")))
     }
 
     /// A number: blanks and a sign before it, and whatever is behind its digits, do not matter.
@@ -48,21 +48,21 @@ impl Query {
     }
 
     /// A number that is not negative.
-    pub(super) fn count(&self, name: &str) -> Result<Option<usize>, Refusal> {
+    pub(super) fn count(&self, name: &str) -> Result<Option<usize>, ServiceError> {
         let convert = |number: i64| {
             usize::try_from(number)
-                .map_err(|_| Refusal::bad_request(format!("{name} must not be negative")))
+                .map_err(|_| ServiceError::bad_request(format!("{name} must not be negative")))
         };
         self.number(name).map(convert).transpose()
     }
 
     /// How many records are asked for; 0 is no answer.
-    pub(super) fn limit(&self) -> Result<usize, Refusal> {
+    pub(super) fn limit(&self) -> Result<usize, ServiceError> {
         Ok(self.count("limit")?.filter(|limit| *limit > 0).unwrap_or(DEFAULT_LIMIT))
     }
 
-    pub(super) fn time(&self, name: &str) -> Result<Option<SystemTime>, Refusal> {
-        let unknown = || Refusal::bad_request(format!("{name} is not a date"));
+    pub(super) fn time(&self, name: &str) -> Result<Option<SystemTime>, ServiceError> {
+        let unknown = || ServiceError::bad_request(format!("{name} is not a date"));
         let parse = |text| time(text).map(SystemTime::from).ok_or_else(unknown);
         self.first(name).map(parse).transpose()
     }
@@ -76,9 +76,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
     }
 }
 
-pub(super) fn owner(user_id: Option<&str>) -> Result<Owner, Refusal> {
-    let user_id = user_id.ok_or_else(|| Refusal::bad_request("userId is required"))?;
-    Owner::new(user_id).map_err(|error| Refusal::bad_request(format!("userId: {error}")))
+pub(super) fn owner(user_id: Option<&str>) -> Result<Owner, ServiceError> {
+    let user_id = user_id.ok_or_else(|| ServiceError::bad_request("userId is required"))?;
+    Owner::new(user_id).map_err(|error| ServiceError::bad_request(format!("userId: {error}")))
 }
 
 fn number(text: &str) -> Option<i64> {

@@ -1,4 +1,4 @@
-//! The routes, and what can be set on them.
+//! The router of the media protocol and its builder.
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
@@ -6,78 +6,85 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     http::StatusCode,
-    middleware::{from_fn, from_fn_with_state, map_response},
+    middleware::{from_fn, from_fn_with_state, map_request, map_response},
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
 use tokio::sync::Semaphore;
 
 use super::{
-    Limits, Render, Service, ServiceKeys, file, keys::require_key, lists, media, observe::observe,
-    refusal::Refusal, upload,
+    Render, ServiceKeys, ServiceState, UploadLimits, error::ServiceError, file, keys::require_key,
+    lists, media, observe::observe, upload,
 };
-use crate::{media::make_safe, state::MediaState};
+use crate::{media::make_safe, state::MediaState, util::drain_body::drain_on_drop};
 
-/// The most bytes of a body that is no upload.
+/// The greatest size of a body other than an upload, in bytes.
 const MAX_BODY: usize = 4 << 20;
 
 #[doc = include_str!("../../docs/service.md")]
-#[must_use = "the routes are made by `into_router`"]
+#[must_use = "routes do nothing until `into_router` is called"]
 pub struct ServiceRoutes {
     media: MediaState,
     keys: ServiceKeys,
-    limits: Limits,
+    limits: UploadLimits,
     max_uploads: usize,
     metrics: Option<Box<Render>>,
 }
 
 impl ServiceRoutes {
-    /// Begins with the defaults.
+    /// Creates the routes with the defaults.
     pub fn new(media: MediaState, keys: ServiceKeys) -> Self {
-        let limits = Limits {
+        let limits = UploadLimits {
             max_bytes: 100 << 20,
-            idle: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(30),
+            min_rate: 1 << 10,
             spool: std::env::temp_dir(),
         };
         Self { media, keys, limits, max_uploads: 256, metrics: None }
     }
 
-    /// Sets how many bytes a file may have: at first 100 MiB. The backend may have a bound of its own.
+    /// Sets the greatest size of a file in bytes. Default: 100 MiB. The backend may have its own limit.
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.limits.max_bytes = bytes;
         self
     }
 
-    /// Sets how many uploads are taken at once: at first 256. Beyond it the answer is 503 (promise R7).
-    /// Each takes up to 256 KiB of memory.
+    /// Sets the greatest number of concurrent uploads. Default: 256. Beyond it the response is 503
+    /// (promise R7). Each upload uses up to 256 KiB of memory.
     pub fn max_uploads(mut self, uploads: usize) -> Self {
         self.max_uploads = uploads;
         self
     }
 
-    /// Sets how long nothing may come of an upload: at first 30 s.
+    /// Sets the idle timeout of an upload. Default: 30 s.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.idle = timeout;
+        self.limits.idle_timeout = timeout;
         self
     }
 
-    /// Sets the folder in which large files wait until their form has been read, for whose they are may
-    /// stand at its end: at first the system's for temporary files. They have no names there, so not even
-    /// a crash leaves them behind.
+    /// Sets the minimum rate of an upload in bytes per second, averaged over 30 seconds of waiting for the
+    /// client; 0 turns it off. A slower upload is ended with 408 (promise P17). Default: 1 KiB/s.
+    pub fn min_rate(mut self, bytes_per_second: u32) -> Self {
+        self.limits.min_rate = bytes_per_second;
+        self
+    }
+
+    /// Sets the folder for large files while their form is read, because the owner may come after the file.
+    /// Default: the system's temporary folder. The files have no names, so a crash leaves none behind.
     pub fn spool_in(mut self, folder: impl Into<PathBuf>) -> Self {
         self.limits.spool = folder.into();
         self
     }
 
-    /// Serves under `/metrics` what the function returns: metrics in Prometheus' text format, such as
-    /// those of an exporter that the application has installed. With the feature `metrics` the requests to
-    /// these routes are among them.
+    /// Adds the route `/metrics`, which returns the function's result: metrics in Prometheus' text format,
+    /// such as those of an exporter that the application has installed. With the feature `metrics` they
+    /// include the requests to these routes.
     pub fn metrics(mut self, render: impl Fn() -> String + Send + Sync + 'static) -> Self {
         self.metrics = Some(Box::new(render));
         self
     }
 
-    /// Makes the routes, for a router of any state.
+    /// Builds the router, for a router of any state.
     pub fn into_router<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
         let keyed = from_fn_with_state(self.keys, require_key);
         let protocol = Router::new()
@@ -102,13 +109,18 @@ impl ServiceRoutes {
         if self.metrics.is_some() {
             routes = routes.route("/metrics", get(media::metrics).layer(keyed));
         }
-        let service = Service {
+        let service = ServiceState {
             media: self.media,
             limits: self.limits,
             uploads: Semaphore::new(self.max_uploads),
             metrics: self.metrics,
         };
-        routes.layer(map_response(safe)).layer(from_fn(observe)).with_state(Arc::new(service))
+        routes
+            .layer(map_response(safe))
+            .layer(from_fn(observe))
+            // A refusal reaches a client that is still sending (promise G18).
+            .layer(map_request(async |request| drain_on_drop(request)))
+            .with_state(Arc::new(service))
     }
 }
 
@@ -131,14 +143,14 @@ impl fmt::Debug for ServiceRoutes {
 }
 
 async fn no_route() -> Response {
-    Refusal::not_found("Not found").into_response()
+    ServiceError::not_found("Not found").into_response()
 }
 
 async fn no_method() -> Response {
-    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed").into_response()
+    ServiceError::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed").into_response()
 }
 
-/// What every answer carries (promise P8).
+/// Sets the headers of every response (promise P8).
 async fn safe(mut response: Response) -> Response {
     make_safe(response.headers_mut());
     response

@@ -10,39 +10,43 @@ use axum::{
 };
 
 use super::{
-    Shared,
+    SharedState,
+    error::ServiceError,
     form::{Form, no_file},
-    refusal::Refusal,
 };
-use crate::protocol::encode::Record;
 use crate::{
     extract::reader,
-    routes::upload::{Pace, UploadRejection, announced, paced},
+    protocol::encode::Record,
+    routes::upload::{BodyLimits, UploadRejection, content_length, limited_body},
 };
 
-/// How much larger than its file a body may be, as with the recorded service.
-const REST: u64 = 28 << 20;
+/// The greatest size of a body beside its file in bytes, as in the recorded service.
+const MAX_FORM_OVERHEAD: u64 = 28 << 20;
 
-/// For all of an upload.
-const LONGEST: Duration = Duration::from_secs(60 * 60);
+/// The timeout of a whole upload.
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
-pub(super) async fn upload(State(service): Shared, request: Request) -> Result<Response, Refusal> {
+pub(super) async fn upload(
+    State(service): SharedState,
+    request: Request,
+) -> Result<Response, ServiceError> {
     let limits = &service.limits;
-    let bytes = limits.max_bytes.saturating_add(REST);
-    if announced(request.headers()).is_some_and(|announced| announced > bytes) {
-        return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "The request is too large"));
+    let max_bytes = limits.max_bytes.saturating_add(MAX_FORM_OVERHEAD);
+    if content_length(request.headers()).is_some_and(|length| length > max_bytes) {
+        return Err(ServiceError::new(StatusCode::PAYLOAD_TOO_LARGE, "The request is too large"));
     }
-    let _place = service.uploads.try_acquire().map_err(|_| {
-        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, UploadRejection::TooBusy.to_string())
+    let _permit = service.uploads.try_acquire().map_err(|_| {
+        ServiceError::new(StatusCode::SERVICE_UNAVAILABLE, UploadRejection::TooBusy.to_string())
     })?;
     let (parts, body) = request.into_parts();
-    let body = paced(
+    let body = limited_body(
         body,
-        Pace {
-            bytes,
-            otherwise: UploadRejection::TooLarge(limits.max_bytes),
-            idle: limits.idle,
-            whole: LONGEST,
+        BodyLimits {
+            max_bytes,
+            too_large: UploadRejection::TooLarge(limits.max_bytes),
+            idle_timeout: limits.idle_timeout,
+            total_timeout: TOTAL_TIMEOUT,
+            min_rate: limits.min_rate,
         },
     );
     let reader = reader(&parts.headers, body).map_err(|_| no_file())?;

@@ -62,12 +62,12 @@ impl From<Transform> for LinkOptions {
 
 /// What is signed: one rendition of one piece of media, to read.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Grant<'a> {
+pub(crate) struct Claims<'a> {
     pub(crate) id: &'a str,
     pub(crate) options: LinkOptions,
 }
 
-impl Grant<'_> {
+impl Claims<'_> {
     /// The rendition in one text for each meaning.
     pub(super) fn rendition(&self) -> String {
         match self.options.rendition {

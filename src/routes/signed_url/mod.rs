@@ -3,5 +3,5 @@
 mod claims;
 mod signer;
 
-pub(crate) use self::{claims::Grant, signer::NotSigned};
+pub(crate) use self::{claims::Claims, signer::SignatureError};
 pub use self::{claims::LinkOptions, signer::UrlSigner};

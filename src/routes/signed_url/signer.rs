@@ -10,7 +10,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use super::claims::{Grant, LinkOptions};
+use super::claims::{Claims, LinkOptions};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The shortest secret, in bytes: as long as what it makes (RFC 2104, section 3).
@@ -87,11 +87,11 @@ impl Key {
     }
 
     /// Each field with its length before it, so that no two lists of fields are the same bytes.
-    fn mac(&self, grant: &Grant<'_>, expires: u64) -> Hmac<Sha256> {
+    fn mac(&self, claims: &Claims<'_>, expires: u64) -> Hmac<Sha256> {
         let mut mac = self.mac.clone();
-        let (rendition, expires) = (grant.rendition(), expires.to_string());
-        let disposition = grant.disposition();
-        for field in [PURPOSE, METHODS, grant.id, &rendition, disposition, &expires, &self.id] {
+        let (rendition, expires) = (claims.rendition(), expires.to_string());
+        let disposition = claims.disposition();
+        for field in [PURPOSE, METHODS, claims.id, &rendition, disposition, &expires, &self.id] {
             mac.update(&(field.len() as u64).to_be_bytes());
             mac.update(field.as_bytes());
         }
@@ -101,9 +101,9 @@ impl Key {
 
 /// Why a query is not that of a signed URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NotSigned {
+pub(crate) enum SignatureError {
     /// It does not say that it is signed.
-    Unsigned,
+    Missing,
     /// It is not what this signer gave out, or not any more.
     Invalid,
 }
@@ -179,29 +179,29 @@ impl UrlSigner {
         let window = self.window_secs();
         let until = self.now().saturating_add(valid_for.as_secs().max(1));
         let expires = until.div_ceil(window).saturating_mul(window);
-        let grant = Grant { id, options };
-        let signature = self.signing.mac(&grant, expires).finalize().into_bytes();
+        let claims = Claims { id, options };
+        let signature = self.signing.mac(&claims, expires).finalize().into_bytes();
         let signature = URL_SAFE_NO_PAD.encode(signature);
-        Ok(Self::written(&grant, expires, &self.signing.id, &signature))
+        Ok(Self::written(&claims, expires, &self.signing.id, &signature))
     }
 
     /// The one way to write the query of a signed URL.
-    fn written(grant: &Grant<'_>, expires: u64, key_id: &str, signature: &str) -> String {
-        format!("{}expires={expires}&key={key_id}&signature={signature}", grant.query())
+    fn written(claims: &Claims<'_>, expires: u64, key_id: &str, signature: &str) -> String {
+        format!("{}expires={expires}&key={key_id}&signature={signature}", claims.query())
     }
 
-    /// For how long the URL with this query goes on to open what `grant` says; the disposition is taken
+    /// For how long the URL with this query goes on to open what `claims` says; the disposition is taken
     /// from the query.
     ///
     /// The query must be written as it was given out. So there is one text of each URL, and nobody who
     /// holds one can make many that caches keep apart.
     pub(crate) fn verify(
         &self,
-        grant: Grant<'_>,
+        claims: Claims<'_>,
         query: &str,
-    ) -> std::result::Result<(LinkOptions, Duration), NotSigned> {
+    ) -> std::result::Result<(LinkOptions, Duration), SignatureError> {
         let (mut expires, mut key, mut signature) = (None, None, None);
-        let mut options = LinkOptions::new(grant.options.rendition());
+        let mut options = LinkOptions::new(claims.options.rendition());
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match &*name {
                 "expires" => expires = value.parse().ok(),
@@ -211,17 +211,19 @@ impl UrlSigner {
                 _ => {}
             }
         }
-        let signature = signature.ok_or(NotSigned::Unsigned)?;
-        let grant = Grant { options, ..grant };
-        let (Some(expires), Some(key)) = (expires, key) else { return Err(NotSigned::Invalid) };
-        let decoded = URL_SAFE_NO_PAD.decode(&*signature).map_err(|_| NotSigned::Invalid)?;
+        let signature = signature.ok_or(SignatureError::Missing)?;
+        let claims = Claims { options, ..claims };
+        let (Some(expires), Some(key)) = (expires, key) else {
+            return Err(SignatureError::Invalid);
+        };
+        let decoded = URL_SAFE_NO_PAD.decode(&*signature).map_err(|_| SignatureError::Invalid)?;
         // In constant time.
-        let genuine = key.mac(&grant, expires).verify_slice(&decoded).is_ok();
+        let genuine = key.mac(&claims, expires).verify_slice(&decoded).is_ok();
         let left = expires.saturating_sub(self.now());
         let bound = self.longest.as_secs().saturating_add(self.window_secs());
-        let as_given = Self::written(&grant, expires, &key.id, &signature) == query;
+        let as_given = Self::written(&claims, expires, &key.id, &signature) == query;
         if !genuine || !as_given || left == 0 || left > bound {
-            return Err(NotSigned::Invalid);
+            return Err(SignatureError::Invalid);
         }
         Ok((options, Duration::from_secs(left)))
     }

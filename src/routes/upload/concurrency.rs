@@ -1,4 +1,4 @@
-//! How many uploads are taken at once (promise R7).
+//! The concurrency limit of uploads, in total and for each owner (promise R7).
 
 use std::{
     collections::HashMap,
@@ -8,56 +8,57 @@ use std::{
 use super::UploadRejection;
 use crate::owner::Owner;
 
-/// Counts the uploads that are under way. Clones count together.
+/// Counts active uploads. Clones share the count.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Admission(Arc<Mutex<UnderWay>>);
+pub(super) struct ConcurrencyLimit(Arc<Mutex<ActiveUploads>>);
 
 #[derive(Debug, Default)]
-struct UnderWay {
-    all: usize,
+struct ActiveUploads {
+    total: usize,
     by_owner: HashMap<Owner, usize>,
 }
 
-/// The place of one upload, which is given back when it is dropped.
+/// The permit of one upload, returned when it is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
-    admission: Admission,
+pub(super) struct ConcurrencyPermit {
+    limit: ConcurrencyLimit,
     owner: Owner,
 }
 
-impl Admission {
-    /// Takes a place if there are fewer than `most` in all and `each` of the owner.
-    pub(super) fn admit(
+impl ConcurrencyLimit {
+    /// Takes a permit if fewer than `max_total` uploads are active, and fewer than `max_per_owner` of this
+    /// owner.
+    pub(super) fn acquire(
         &self,
         owner: &Owner,
-        most: usize,
-        each: usize,
-    ) -> Result<Place, UploadRejection> {
-        let mut under_way = self.under_way();
-        if under_way.by_owner.get(owner).is_some_and(|count| *count >= each) {
+        max_total: usize,
+        max_per_owner: usize,
+    ) -> Result<ConcurrencyPermit, UploadRejection> {
+        let mut active = self.active();
+        if active.by_owner.get(owner).is_some_and(|count| *count >= max_per_owner) {
             return Err(UploadRejection::OwnerTooBusy);
         }
-        if under_way.all >= most {
+        if active.total >= max_total {
             return Err(UploadRejection::TooBusy);
         }
-        under_way.all += 1;
-        *under_way.by_owner.entry(owner.clone()).or_default() += 1;
-        Ok(Place { admission: self.clone(), owner: owner.clone() })
+        active.total += 1;
+        *active.by_owner.entry(owner.clone()).or_default() += 1;
+        Ok(ConcurrencyPermit { limit: self.clone(), owner: owner.clone() })
     }
 
-    fn under_way(&self) -> MutexGuard<'_, UnderWay> {
+    fn active(&self) -> MutexGuard<'_, ActiveUploads> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Place {
+impl Drop for ConcurrencyPermit {
     fn drop(&mut self) {
-        let mut under_way = self.admission.under_way();
-        under_way.all -= 1;
-        if let Some(count) = under_way.by_owner.get_mut(&self.owner) {
+        let mut active = self.limit.active();
+        active.total -= 1;
+        if let Some(count) = active.by_owner.get_mut(&self.owner) {
             *count -= 1;
             if *count == 0 {
-                under_way.by_owner.remove(&self.owner);
+                active.by_owner.remove(&self.owner);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Uploads of signed-in owners, as multipart forms.
+//! Uploads of authenticated owners, as multipart forms.
 
 mod concurrency;
 mod limited_body;
@@ -10,7 +10,7 @@ mod routes;
 mod sniff;
 mod uploads;
 
-pub(super) use self::limited_body::{Pace, announced, paced};
+pub(super) use self::limited_body::{BodyLimits, content_length, limited_body};
 pub use self::{
     policy::UploadPolicy, rejection::UploadRejection, routes::UploadRoutes, uploads::Uploads,
 };

@@ -1,8 +1,6 @@
-//! What the operator sees of uploads: events and a counter, without file names (promise G16).
+//! Events and a counter of uploads, without file names (promise G16).
 
 use std::error::Error as StdError;
-
-use super::UploadRejection;
 
 fn count(result: &'static str) {
     #[cfg(feature = "metrics")]
@@ -15,11 +13,14 @@ pub(super) fn stored() {
     count("stored");
 }
 
-pub(super) fn refused(rejection: &UploadRejection) {
-    let reason = rejection.label();
+/// Reports a refused or failed upload. `reason` is one of a bounded set.
+pub(super) fn refused(
+    reason: &'static str,
+    is_server_error: bool,
+    error: &(dyn StdError + 'static),
+) {
     count(reason);
-    let error = rejection as &(dyn StdError + 'static);
-    if rejection.status().is_server_error() {
+    if is_server_error {
         tracing::error!(reason, error, "upload failed");
     } else {
         tracing::debug!(reason, error, "upload refused");

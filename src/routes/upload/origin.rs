@@ -1,4 +1,4 @@
-//! Whether a request comes from a page that may send it (promise P16).
+//! Cross-site request forgery protection of upload routes (promise P16).
 
 use std::{
     convert::Infallible,
@@ -13,23 +13,23 @@ use tower_service::Service;
 
 use super::UploadRejection;
 
-/// Asks tower-http's rules about the head of a request, without its body.
+/// Applies tower-http's `CsrfLayer` to the head of a request.
 pub(super) async fn check(rules: &CsrfLayer, parts: &Parts) -> Result<(), UploadRejection> {
     let mut head = Request::new(());
     *head.method_mut() = parts.method.clone();
     *head.uri_mut() = parts.uri.clone();
     *head.headers_mut() = parts.headers.clone();
-    let Ok(answer) = rules.layer(Passed).call(head).await;
+    let Ok(answer) = rules.layer(Allowed).call(head).await;
     match answer.extensions().get::<ProtectionError>() {
         None => Ok(()),
         Some(_) => Err(UploadRejection::CrossSite),
     }
 }
 
-/// What a request that the rules let through comes to.
-struct Passed;
+/// The inner service of the layer, reached by allowed requests.
+struct Allowed;
 
-impl Service<Request<()>> for Passed {
+impl Service<Request<()>> for Allowed {
     type Response = Response<()>;
     type Error = Infallible;
     type Future = Ready<Result<Response<()>, Infallible>>;

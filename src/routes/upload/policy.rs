@@ -1,40 +1,33 @@
-//! What an upload route takes.
+//! The policy of an upload route.
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use axum::{
-    Extension,
-    body::Body,
-    extract::Request,
-    http::{HeaderMap, header},
-};
+use axum::{Extension, body::Body};
 use tower_http::csrf::CsrfLayer;
 
 use super::{
-    UploadRejection, Uploads,
-    concurrency::Admission,
-    limited_body::{Pace, announced, paced},
-    origin,
+    UploadRejection,
+    concurrency::ConcurrencyLimit,
+    limited_body::{BodyLimits, limited_body},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    extract::reader,
-    owner::{InvalidScope, Owner, Scope},
+    owner::{InvalidScope, Scope},
 };
 
-/// What a form may have beside its files: text fields, heads and boundaries.
-const BESIDE_FILES: u64 = 1 << 20;
+/// The greatest size of a form without its files in bytes: text fields, heads and boundaries.
+const MAX_FORM_OVERHEAD: u64 = 1 << 20;
 
-/// What an upload route takes, and from whom. Every limit holds while the request is read, whatever it
-/// announces (promise P10).
+/// The file types, limits and origins that an upload route accepts. Every limit holds while the request is
+/// read, whatever length it declares (promise P10).
 ///
 /// # Default
 ///
-/// One file of at most 10 MiB, with pictures of any dimensions; 30 seconds between two pieces and 10
-/// minutes for a request; 64 uploads at once, 8 of each owner; from pages of the same origin, and from
-/// clients that are no browsers. There is no scope: one has to be set.
+/// One file of at most 10 MiB, with images of any dimensions; an idle timeout of 30 seconds, a total timeout
+/// of 10 minutes and a minimum rate of 1 KiB/s; 64 concurrent uploads, 8 of each owner; pages of the same
+/// origin, and clients other than browsers. There is no default scope: [`scope`](Self::scope) is required.
 ///
-/// Clones are the same policy: their uploads count together.
+/// Clones share their concurrency limits.
 ///
 /// ```
 /// use tower_media::{routes::UploadPolicy, MediaState};
@@ -44,31 +37,32 @@ const BESIDE_FILES: u64 = 1 << 20;
 /// let app: axum::Router = media.upload_routes("/me-images", policy);
 /// ```
 #[derive(Clone)]
-#[must_use = "a policy does nothing until routes or a layer are made with it"]
+#[must_use = "a policy does nothing until it is given to routes or a layer"]
 pub struct UploadPolicy {
     pub(super) types: Arc<[String]>,
     pub(super) scope: Option<Result<Scope, InvalidScope>>,
     pub(super) max_bytes: u64,
     pub(super) max_files: usize,
     pub(super) max_dimensions: Option<(u32, u32)>,
-    idle: Duration,
-    whole: Duration,
-    at_once: usize,
-    at_once_each: usize,
-    origins: CsrfLayer,
-    admission: Admission,
+    idle_timeout: Duration,
+    total_timeout: Duration,
+    min_rate: u32,
+    pub(super) max_concurrent: usize,
+    pub(super) max_concurrent_per_owner: usize,
+    pub(super) origins: CsrfLayer,
+    pub(super) concurrency: ConcurrencyLimit,
 }
 
 impl UploadPolicy {
-    /// Takes pictures that browsers can show: JPEG, PNG, GIF and WebP.
+    /// Accepts the image formats that every browser shows: JPEG, PNG, GIF and WebP.
     pub fn images() -> Self {
         Self::of_types(["image/jpeg", "image/png", "image/gif", "image/webp"])
     }
 
-    /// Takes files of these MIME types. The first bytes of a file decide which it is; only where they say
-    /// nothing, and never for a picture, the client's word does (promise P4). So there may be anything in
-    /// a file of a type that its bytes do not show, such as `text/html` or `text/css`: it is
-    /// [never delivered](crate::routes#delivery) under a type that a browser runs (promise P8).
+    /// Accepts files of these MIME types. The magic bytes of a file decide its type. The type that the client
+    /// declares counts only if there are none, and never for an image (promise P4). The content of a file
+    /// without magic bytes, such as `text/html` or `text/css`, is therefore arbitrary: it is
+    /// [never delivered](crate::routes#delivery) as a type that a browser runs (promise P8).
     pub fn of_types<I: IntoIterator<Item: Into<String>>>(types: I) -> Self {
         Self {
             types: types.into_iter().map(Into::into).collect(),
@@ -76,17 +70,18 @@ impl UploadPolicy {
             max_bytes: 10 << 20,
             max_files: 1,
             max_dimensions: None,
-            idle: Duration::from_secs(30),
-            whole: Duration::from_secs(600),
-            at_once: 64,
-            at_once_each: 8,
+            idle_timeout: Duration::from_secs(30),
+            total_timeout: Duration::from_secs(600),
+            min_rate: 1 << 10,
+            max_concurrent: 64,
+            max_concurrent_per_owner: 8,
             origins: CsrfLayer::new(),
-            admission: Admission::default(),
+            concurrency: ConcurrencyLimit::default(),
         }
     }
 
-    /// Sets the scope in which the owner will own the media. Nothing that the client sends changes it
-    /// (promise G9). Without one, and with a text that is none, the route answers 500 and says so.
+    /// Sets the scope in which the owner owns the media. The client cannot change it (promise G9). Without a
+    /// scope, or with an invalid one, every upload is refused with 500.
     pub fn scope<T>(mut self, scope: T) -> Self
     where
         T: TryInto<Scope, Error: Into<InvalidScope>>,
@@ -95,44 +90,51 @@ impl UploadPolicy {
         self
     }
 
-    /// Sets how many bytes a file may have.
+    /// Sets the greatest size of a file in bytes.
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = bytes;
         self
     }
 
-    /// Sets how many files a form may have. With more than one the routes answer with a list, however
-    /// many there are.
+    /// Sets the greatest number of files in a form. With more than one, the response is always a list.
     pub fn max_files(mut self, files: usize) -> Self {
         self.max_files = files;
         self
     }
 
-    /// Sets how many pixels wide and high a picture may be, as it lies in the file. They are read off its
-    /// first 256 KiB, without decoding it; a picture that does not tell them there is refused.
+    /// Sets the greatest width and height of an image in pixels, before its orientation is applied. The
+    /// dimensions are read from the first 256 KiB, without decoding; an image without them there is refused.
     pub fn max_dimensions(mut self, width: u32, height: u32) -> Self {
         self.max_dimensions = Some((width, height));
         self
     }
 
-    /// Sets for how long a client may send nothing, and how long the whole request may take.
-    pub fn time_limits(mut self, idle: Duration, whole: Duration) -> Self {
-        (self.idle, self.whole) = (idle, whole);
+    /// Sets the idle timeout between two chunks, and the total timeout of a request.
+    pub fn time_limits(mut self, idle: Duration, total: Duration) -> Self {
+        (self.idle_timeout, self.total_timeout) = (idle, total);
         self
     }
 
-    /// Sets how many uploads are taken at once: in all, beyond which it is 503, and of each owner, beyond
-    /// which it is 429 (promise R7).
-    pub fn at_once(mut self, all: usize, of_each_owner: usize) -> Self {
-        (self.at_once, self.at_once_each) = (all, of_each_owner);
+    /// Sets the minimum rate of an upload in bytes per second, averaged over 30 seconds of waiting for the
+    /// client; 0 turns it off. A slower upload is ended with 408, so that it does not hold a permit of
+    /// [`max_concurrent`](Self::max_concurrent) for long (promise P17).
+    pub fn min_rate(mut self, bytes_per_second: u32) -> Self {
+        self.min_rate = bytes_per_second;
         self
     }
 
-    /// Lets pages of these other origins send uploads, each written like `https://app.example.org`.
+    /// Sets the greatest number of concurrent uploads: in total, beyond which the response is 503, and of each
+    /// owner, beyond which it is 429 (promise R7).
+    pub fn max_concurrent(mut self, total: usize, per_owner: usize) -> Self {
+        (self.max_concurrent, self.max_concurrent_per_owner) = (total, per_owner);
+        self
+    }
+
+    /// Allows uploads from pages of these other origins, such as `https://app.example.org`.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] for what is no origin.
+    /// [`ErrorKind::InvalidInput`] if a text is not an origin.
     pub fn allowed_origins<I: IntoIterator<Item: AsRef<str>>>(
         mut self,
         origins: I,
@@ -145,58 +147,27 @@ impl UploadPolicy {
         Ok(self)
     }
 
-    /// Returns the layer that lets handlers below it take [`Uploads`] as an argument.
+    /// Returns the layer that lets handlers extract [`Uploads`](super::Uploads).
     pub fn layer(&self) -> Extension<Self> {
         Extension(self.clone())
     }
 
-    /// Begins to read a request as uploads of this owner. Not a byte of its body has been read when this
-    /// refuses.
-    ///
-    /// For an owner that is not in the request's extensions; where it is, a handler takes [`Uploads`].
-    ///
-    /// # Errors
-    ///
-    /// [`UploadRejection`] by what the head of the request says, and if there are too many uploads.
-    pub async fn accept(&self, owner: Owner, request: Request) -> Result<Uploads, UploadRejection> {
-        let Some(Ok(scope)) = &self.scope else {
-            let what = "`UploadPolicy` has no valid scope: set one with `.scope(..)`.";
-            return Err(UploadRejection::WrongWiring(what));
+    /// Applies the limits of a request to its body.
+    pub(super) fn limited_body(&self, body: Body) -> Body {
+        let limits = BodyLimits {
+            max_bytes: self.max_body_bytes(),
+            too_large: UploadRejection::TooLarge(self.max_bytes),
+            idle_timeout: self.idle_timeout,
+            total_timeout: self.total_timeout,
+            min_rate: self.min_rate,
         };
-        let scope = scope.clone();
-        let (parts, body) = request.into_parts();
-        origin::check(&self.origins, &parts).await?;
-        if !is_form(&parts.headers) {
-            return Err(UploadRejection::NotAForm);
-        }
-        let place = self.admission.admit(&owner, self.at_once, self.at_once_each)?;
-        // From here on a refusal lets the client send for a moment, so that it sees the answer.
-        let body = self.paced(body);
-        if announced(&parts.headers).is_some_and(|length| length > self.max_body()) {
-            return Err(UploadRejection::TooLarge(self.max_bytes));
-        }
-        let reader = reader(&parts.headers, body)
-            .map_err(|error| UploadRejection::Malformed(Arc::new(error)))?;
-        Ok(Uploads::new(self.clone(), owner, scope, reader, place))
+        limited_body(body, limits)
     }
 
-    fn paced(&self, body: Body) -> Body {
-        let otherwise = UploadRejection::TooLarge(self.max_bytes);
-        let pace = Pace { bytes: self.max_body(), otherwise, idle: self.idle, whole: self.whole };
-        paced(body, pace)
+    /// The greatest size of a body in bytes.
+    pub(super) fn max_body_bytes(&self) -> u64 {
+        self.max_bytes.saturating_mul(self.max_files as u64).saturating_add(MAX_FORM_OVERHEAD)
     }
-
-    /// The most bytes of a body.
-    fn max_body(&self) -> u64 {
-        self.max_bytes.saturating_mul(self.max_files as u64).saturating_add(BESIDE_FILES)
-    }
-}
-
-fn is_form(headers: &HeaderMap) -> bool {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    content_type
-        .and_then(|text| text.parse::<mime::Mime>().ok())
-        .is_some_and(|mime| mime.essence_str() == mime::MULTIPART_FORM_DATA.essence_str())
 }
 
 impl fmt::Debug for UploadPolicy {
@@ -207,9 +178,10 @@ impl fmt::Debug for UploadPolicy {
             .field("max_bytes", &self.max_bytes)
             .field("max_files", &self.max_files)
             .field("max_dimensions", &self.max_dimensions)
-            .field("idle", &self.idle)
-            .field("whole", &self.whole)
-            .field("at_once", &(self.at_once, self.at_once_each))
+            .field("idle_timeout", &self.idle_timeout)
+            .field("total_timeout", &self.total_timeout)
+            .field("min_rate", &self.min_rate)
+            .field("max_concurrent", &(self.max_concurrent, self.max_concurrent_per_owner))
             .field("origins", &self.origins)
             .finish_non_exhaustive()
     }

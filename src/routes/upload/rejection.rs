@@ -1,4 +1,4 @@
-//! Why an upload was refused, each of which is a response that a front end can show.
+//! The reasons to refuse an upload, as responses that a front end can show.
 
 use std::{error::Error as StdError, fmt, iter, sync::Arc};
 
@@ -7,79 +7,86 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use super::observe;
 use crate::{
     error::{Error, ErrorKind},
     problem::Problem,
 };
 
-/// Why an upload was refused. As a response it is `application/problem+json`.
+/// The reason why an upload was refused. Its response is `application/problem+json`.
 ///
-/// Of an [`Error`] that an upload failed with it is made again by [`From`]: what was wrong with the
-/// request, or else the backend's failure.
+/// A stream of [`Uploads`](super::Uploads) fails with an [`Error`] that carries the reason; [`From`] restores
+/// it, and turns every other error into [`Failed`](Self::Failed).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum UploadRejection {
-    /// Nobody is signed in: 401.
+    /// The request has no authenticated owner: 401.
     MissingOwner,
     /// The request was sent by a page of another origin: 403.
     CrossSite,
-    /// The request is no `multipart/form-data`: 415.
+    /// The content type is not `multipart/form-data` with a boundary: 415.
     NotAForm,
-    /// The form breaks off, or is not one: 400.
+    /// The form is malformed or ends early: 400.
     Malformed(Arc<Error>),
     /// The form has no file: 422.
     NoFile,
-    /// The form has more files than this: 422.
+    /// The form has more files than this limit: 422.
     TooManyFiles(usize),
-    /// The form has more parts, larger heads or more text than any form of files: 413.
+    /// The form has too many parts, too much text, or a part with too large a head: 413.
     TooManyParts,
-    /// A file is none of these: 415.
+    /// A file has none of these MIME types: 415.
     UnsupportedType(Arc<[String]>),
-    /// A file is larger than this many bytes, or all of them together are: 413.
+    /// A file is larger than this limit in bytes, or the request is larger than all its files may be: 413.
     TooLarge(u64),
-    /// A file is larger than what its owner may still store: 413.
+    /// A file exceeds the rest of its owner's quota: 413.
     QuotaExceeded,
-    /// A picture is wider or higher than this many pixels: 422.
+    /// An image is wider or higher than this limit in pixels: 422.
     TooManyPixels(u32, u32),
-    /// The dimensions of a picture are not where they can be read: 422.
+    /// The dimensions of an image are not within its first 256 KiB: 422.
     Unmeasurable,
-    /// The request came too slowly, or stopped: 408.
+    /// The request exceeded a time limit, or was slower than the minimum rate: 408.
     TooSlow,
-    /// The owner has as many uploads under way as is allowed: 429.
+    /// The owner has reached the limit of concurrent uploads: 429.
     OwnerTooBusy,
-    /// There are as many uploads under way as is allowed: 503.
+    /// The route has reached its limit of concurrent uploads: 503.
     TooBusy,
-    /// The route was declared in a way that cannot work: 500.
+    /// The route is misconfigured: 500.
     WrongWiring(&'static str),
-    /// The backend did not take it.
+    /// The backend failed: the status of the error's kind.
     Failed(Arc<Error>),
 }
 
 impl UploadRejection {
-    /// Returns the problem that the client is told.
+    /// Returns the problem that the response renders.
     pub fn problem(&self) -> Problem {
         let (status, slug) = self.kind();
         let detail = match self {
             Self::MissingOwner => "Sign in to upload.".into(),
             Self::Failed(error) => return error.problem(),
-            Self::CrossSite => "This may only be sent by pages of this site.".into(),
-            Self::NotAForm => "Files are sent as multipart/form-data.".into(),
-            Self::Malformed(_) => "The form could not be read to its end.".into(),
+            Self::CrossSite => "Uploads from pages of other sites are not allowed.".into(),
+            Self::NotAForm => "Send files as multipart/form-data with a boundary.".into(),
+            Self::Malformed(_) => "The form is malformed or incomplete.".into(),
             Self::NoFile => "The form has no file.".into(),
-            Self::TooManyFiles(limit) => format!("At most {limit} files are taken at once."),
-            Self::TooManyParts => "The form has too many fields, or too much in them.".into(),
+            Self::TooManyFiles(limit) => format!("The form has more than {limit} files."),
+            Self::TooManyParts => "The form has too many fields, or too much text in them.".into(),
             Self::UnsupportedType(types) => {
-                format!("The file is none of {}, whatever its name says.", types.join(", "))
+                format!("The content of the file is not one of the types {}.", types.join(", "))
             }
             Self::TooLarge(limit) => format!("The file is larger than {limit} bytes."),
-            Self::QuotaExceeded => "There is not enough room left for the file.".into(),
-            Self::TooManyPixels(width, height) => {
-                format!("The picture is larger than {width} × {height} pixels.")
+            Self::QuotaExceeded => {
+                "The file exceeds the storage quota. Delete other files first.".into()
             }
-            Self::Unmeasurable => "The size of the picture could not be read.".into(),
-            Self::TooSlow => "The upload took too long. Try again.".into(),
-            Self::OwnerTooBusy => "Too many uploads at once. Wait for the others.".into(),
-            Self::TooBusy => "There are too many uploads just now. Try again in a moment.".into(),
+            Self::TooManyPixels(width, height) => {
+                format!("The image is larger than {width} × {height} pixels.")
+            }
+            Self::Unmeasurable => "The dimensions of the image could not be read.".into(),
+            Self::TooSlow => "The upload was too slow. Try again.".into(),
+            Self::OwnerTooBusy => {
+                "You have too many uploads at once. Wait until one has finished.".into()
+            }
+            Self::TooBusy => {
+                "The server has too many uploads at once. Try again in a moment.".into()
+            }
             Self::WrongWiring(what) => (*what).to_owned(),
         };
         let problem = Problem::new(status, slug, detail);
@@ -92,7 +99,7 @@ impl UploadRejection {
         }
     }
 
-    /// The status, and a bounded name for problems, logs and metrics (promise G16).
+    /// Returns the status, and a name for problem types, logs and metrics from a bounded set (promise G16).
     fn kind(&self) -> (StatusCode, &'static str) {
         match self {
             Self::MissingOwner => (StatusCode::UNAUTHORIZED, "not-signed-in"),
@@ -124,9 +131,9 @@ impl UploadRejection {
         self.kind().1
     }
 
-    /// What reading the form failed with.
-    pub(in crate::routes) fn of_form(error: Error) -> Self {
-        match Self::among(&error) {
+    /// Converts an error of reading a form.
+    pub(in crate::routes) fn from_form_error(error: Error) -> Self {
+        match Self::in_chain(&error) {
             Some(rejection) => rejection,
             None if error.kind() == ErrorKind::TooLarge => Self::TooManyParts,
             None if error.kind() == ErrorKind::InvalidInput => Self::Malformed(Arc::new(error)),
@@ -134,14 +141,14 @@ impl UploadRejection {
         }
     }
 
-    /// The rejection that is somewhere along the chain.
-    fn among(error: &Error) -> Option<Self> {
+    /// Returns the rejection in the error's source chain.
+    fn in_chain(error: &Error) -> Option<Self> {
         iter::successors(Some(error as &(dyn StdError + 'static)), |&error| error.source())
             .find_map(|error| error.downcast_ref::<Self>())
             .cloned()
     }
 
-    /// An error that a stream ends with, and from which the rejection is made again.
+    /// Converts the rejection into an error for a stream, from which [`From`] restores it.
     pub(super) fn into_error(self) -> Error {
         let kind = match self.status() {
             StatusCode::PAYLOAD_TOO_LARGE => ErrorKind::TooLarge,
@@ -153,7 +160,7 @@ impl UploadRejection {
 
 impl From<Error> for UploadRejection {
     fn from(error: Error) -> Self {
-        Self::among(&error).unwrap_or_else(|| Self::Failed(Arc::new(error)))
+        Self::in_chain(&error).unwrap_or_else(|| Self::Failed(Arc::new(error)))
     }
 }
 
@@ -174,7 +181,7 @@ impl StdError for UploadRejection {
 
 impl IntoResponse for UploadRejection {
     fn into_response(self) -> Response {
-        super::observe::refused(&self);
+        observe::refused(self.label(), self.status().is_server_error(), &self);
         self.problem().into_response()
     }
 }

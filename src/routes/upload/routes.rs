@@ -1,4 +1,4 @@
-//! The route, and what can be set on it.
+//! The upload route and its builder.
 
 use std::{fmt, sync::Arc};
 
@@ -6,6 +6,7 @@ use axum::{
     Json, Router,
     extract::{FromRequestParts, Request, State},
     http::{HeaderValue, StatusCode, header},
+    middleware::map_request,
     response::{IntoResponse as _, Response},
     routing::post,
 };
@@ -17,16 +18,17 @@ use crate::{
     media::{Media, OwnerView, make_safe},
     owner::{InvalidOwner, Owner},
     state::MediaState,
+    util::drain_body::drain_on_drop,
 };
 
-/// A route that stores the files of a multipart form for whoever is signed in: `POST`, answered with 201
-/// and the record in its owner's view, or with a list of them where the policy takes several files.
+/// A `POST` route that stores the files of a multipart form for the authenticated owner. The response is 201
+/// and the owner's view of the record, or a list of them if the policy accepts several files.
 ///
 /// # Default
 ///
-/// The owner is the [`Owner`] in the request's extensions, and may store without end.
+/// The owner is the [`Owner`] in the request's extensions. There is no quota.
 ///
-/// See the [module docs](crate::routes) for what is answered.
+/// See the [module docs](crate::routes#uploads) for the responses.
 ///
 /// ```
 /// use tower_media::{routes::{UploadPolicy, UploadRoutes}, MediaState};
@@ -35,13 +37,13 @@ use crate::{
 /// let policy = UploadPolicy::images().scope("me");
 /// let app: axum::Router = UploadRoutes::new(media, "/me-images", policy).quota(1 << 30).into_router();
 /// ```
-#[must_use = "the route is made by `into_router`"]
+#[must_use = "routes do nothing until `into_router` is called"]
 pub struct UploadRoutes<S = ()> {
     path: String,
-    intake: Intake<S>,
+    state: UploadState<S>,
 }
 
-struct Intake<S> {
+struct UploadState<S> {
     media: MediaState,
     policy: UploadPolicy,
     quota: Option<u64>,
@@ -50,15 +52,15 @@ struct Intake<S> {
 }
 
 impl UploadRoutes {
-    /// Begins with the defaults.
+    /// Creates the route with the defaults.
     pub fn new(media: MediaState, path: impl Into<String>, policy: UploadPolicy) -> Self {
         Self::new_with_state(media, path, policy, ())
     }
 }
 
 impl<S> UploadRoutes<S> {
-    /// Begins with the defaults, and with the state that the extractor of
-    /// [`owner_from`](Self::owner_from) needs.
+    /// Creates the route with the defaults, and the state for the extractor of
+    /// [`owner_from`](Self::owner_from).
     pub fn new_with_state(
         media: MediaState,
         path: impl Into<String>,
@@ -66,18 +68,17 @@ impl<S> UploadRoutes<S> {
         state: S,
     ) -> Self {
         let owner = OwnerSource::Extension;
-        Self { path: path.into(), intake: Intake { media, policy, quota: None, owner, state } }
+        Self { path: path.into(), state: UploadState { media, policy, quota: None, owner, state } }
     }
 
-    /// Sets how many bytes an owner may store in all, by [`MediaState::stats`], which is asked before each
-    /// file. Uploads that are under way at the same time can exceed it together, at most by the files that
-    /// the policy lets an owner send at once.
+    /// Sets the quota of an owner in bytes, compared with [`MediaState::stats`] before each file. Concurrent
+    /// uploads can exceed it together, at most by the files that one owner may send at once.
     pub fn quota(mut self, bytes: u64) -> Self {
-        self.intake.quota = Some(bytes);
+        self.state.quota = Some(bytes);
         self
     }
 
-    /// Takes the owner from the extractor `X`, like
+    /// Takes the owner from the extractor `X`, as does
     /// [`VerifyMediaLayer::owner_from`](crate::VerifyMediaLayer::owner_from).
     pub fn owner_from<X>(
         mut self,
@@ -87,17 +88,20 @@ impl<S> UploadRoutes<S> {
         X: FromRequestParts<S> + 'static,
         S: Sync,
     {
-        self.intake.owner = OwnerSource::from_extractor(owner);
+        self.state.owner = OwnerSource::from_extractor(owner);
         self
     }
 
-    /// Makes the route, for a router of any state.
+    /// Builds the router, for a router of any state.
     pub fn into_router<T>(self) -> Router<T>
     where
         T: Clone + Send + Sync + 'static,
         S: Send + Sync + 'static,
     {
-        Router::new().route(&self.path, post(take::<S>)).with_state(Arc::new(self.intake))
+        // The layer also covers 405 (promise G18).
+        let drained = map_request(async |request| drain_on_drop(request));
+        let route = post(upload::<S>).layer(drained);
+        Router::new().route(&self.path, route).with_state(Arc::new(self.state))
     }
 }
 
@@ -105,20 +109,20 @@ impl<S> fmt::Debug for UploadRoutes<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UploadRoutes")
             .field("path", &self.path)
-            .field("policy", &self.intake.policy)
-            .field("quota", &self.intake.quota)
-            .field("owner", &self.intake.owner)
+            .field("policy", &self.state.policy)
+            .field("quota", &self.state.quota)
+            .field("owner", &self.state.owner)
             .finish_non_exhaustive()
     }
 }
 
-impl<S> Intake<S> {
+impl<S> UploadState<S> {
     async fn store(&self, mut uploads: Uploads) -> Result<Vec<Media>, UploadRejection> {
         let mut stored = Vec::new();
         loop {
             if let Some(quota) = self.quota {
                 let used = self.media.stats(uploads.owner()).await?.bytes;
-                uploads.set_room(quota.saturating_sub(used));
+                uploads.set_quota_left(quota.saturating_sub(used));
             }
             let Some(upload) = uploads.next().await? else { break };
             stored.push(self.media.upload(uploads.owner(), upload).await?);
@@ -136,28 +140,27 @@ impl<S> Intake<S> {
                 }
                 response
             }
-            several => Json(several.iter().map(Media::for_owner).collect::<Vec<OwnerView<'_>>>())
+            records => Json(records.iter().map(Media::for_owner).collect::<Vec<OwnerView<'_>>>())
                 .into_response(),
         };
         *response.status_mut() = StatusCode::CREATED;
-        // The owner's view is for the owner.
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response
     }
 }
 
-/// Takes an upload. Who is asking comes first, before a byte of the body is read (promise G14).
-async fn take<S>(State(intake): State<Arc<Intake<S>>>, request: Request) -> Response
+/// Stores an upload. The owner is required before the body is polled (promise G14).
+async fn upload<S>(State(state): State<Arc<UploadState<S>>>, request: Request) -> Response
 where
     S: Send + Sync + 'static,
 {
     let (mut parts, body) = request.into_parts();
-    let mut response = match intake.owner.owner(&mut parts, &intake.state).await {
+    let mut response = match state.owner.owner(&mut parts, &state.state).await {
         Ok(owner) => {
             let request = Request::from_parts(parts, body);
-            let stored = async { intake.store(intake.policy.accept(owner, request).await?).await };
+            let stored = async { state.store(state.policy.accept(owner, request).await?).await };
             match stored.await {
-                Ok(stored) => intake.created(&stored),
+                Ok(stored) => state.created(&stored),
                 Err(rejection) => rejection.into_response(),
             }
         }

@@ -1,4 +1,4 @@
-//! What a file is, by its first bytes, before the rest of it is read (promise P4).
+//! Detects the type and the dimensions of a file by its magic bytes (promise P4).
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _};
@@ -6,14 +6,14 @@ use futures_util::{Stream, StreamExt as _};
 use super::{UploadPolicy, UploadRejection};
 use crate::media::{is_raster_image, media_type};
 
-/// Within how many bytes the type must show.
-const TYPE_WITHIN: usize = 512;
+/// The number of leading bytes that must reveal the type.
+const MAX_TYPE_PREFIX: usize = 512;
 
-/// Within how many bytes the dimensions must show: JPEG has them behind what a camera wrote.
-const DIMENSIONS_WITHIN: usize = 256 << 10;
+/// The number of leading bytes that must reveal the dimensions. In a JPEG they come after the metadata.
+const MAX_DIMENSIONS_PREFIX: usize = 256 << 10;
 
-/// Reads as much of a file as it takes to know that the policy takes it, and returns that.
-pub(super) async fn look<S>(
+/// Checks a file against the policy. Reads only its prefix, and returns it.
+pub(super) async fn sniff<S>(
     file: &mut S,
     hint: Option<&str>,
     policy: &UploadPolicy,
@@ -21,58 +21,58 @@ pub(super) async fn look<S>(
 where
     S: Stream<Item = Result<Bytes, UploadRejection>> + Unpin,
 {
-    let mut begin = Begin { file, bytes: BytesMut::new(), is_whole: false };
+    let mut prefix = Prefix { file, bytes: BytesMut::new(), is_complete: false };
     let mime_type = loop {
-        let mime_type = media_type(&begin.bytes, hint);
-        if is_among(&mime_type, &policy.types) && !begin.bytes.is_empty() {
+        let mime_type = media_type(&prefix.bytes, hint);
+        if is_among(&mime_type, &policy.types) && !prefix.bytes.is_empty() {
             break mime_type;
         }
-        if !begin.grows(TYPE_WITHIN).await? {
+        if !prefix.grow(MAX_TYPE_PREFIX).await? {
             return Err(UploadRejection::UnsupportedType(policy.types.clone()));
         }
     };
-    if let Some(most) = policy.max_dimensions.filter(|_| is_raster_image(&mime_type)) {
-        begin.measure(most).await?;
+    if let Some(max) = policy.max_dimensions.filter(|_| is_raster_image(&mime_type)) {
+        prefix.check_dimensions(max).await?;
     }
-    Ok(begin.bytes.freeze())
+    Ok(prefix.bytes.freeze())
 }
 
-struct Begin<'a, S> {
+struct Prefix<'a, S> {
     file: &'a mut S,
     bytes: BytesMut,
-    is_whole: bool,
+    is_complete: bool,
 }
 
-impl<S: Stream<Item = Result<Bytes, UploadRejection>> + Unpin> Begin<'_, S> {
-    /// Reads on, unless there are `enough` bytes or no more.
-    async fn grows(&mut self, enough: usize) -> Result<bool, UploadRejection> {
-        if self.is_whole || self.bytes.len() >= enough {
+impl<S: Stream<Item = Result<Bytes, UploadRejection>> + Unpin> Prefix<'_, S> {
+    /// Reads one chunk, and returns `false` if there are `length` bytes already or the file has ended.
+    async fn grow(&mut self, length: usize) -> Result<bool, UploadRejection> {
+        if self.is_complete || self.bytes.len() >= length {
             return Ok(false);
         }
         match self.file.next().await {
-            Some(piece) => self.bytes.extend_from_slice(&piece?),
-            None => self.is_whole = true,
+            Some(chunk) => self.bytes.extend_from_slice(&chunk?),
+            None => self.is_complete = true,
         }
         Ok(true)
     }
 
-    async fn measure(&mut self, most: (u32, u32)) -> Result<(), UploadRejection> {
-        // Looked at each time there is twice as much, so that small pieces do not cost much.
-        let mut enough = TYPE_WITHIN;
+    async fn check_dimensions(&mut self, max: (u32, u32)) -> Result<(), UploadRejection> {
+        // Parsed again only after the prefix has doubled, so that small chunks stay cheap.
+        let mut length = MAX_TYPE_PREFIX;
         loop {
-            while self.grows(enough).await? {}
+            while self.grow(length).await? {}
             if let Ok(size) = imagesize::blob_size(&self.bytes) {
-                let fits = size.width <= most.0 as usize && size.height <= most.1 as usize;
+                let fits = size.width <= max.0 as usize && size.height <= max.1 as usize;
                 return if fits {
                     Ok(())
                 } else {
-                    Err(UploadRejection::TooManyPixels(most.0, most.1))
+                    Err(UploadRejection::TooManyPixels(max.0, max.1))
                 };
             }
-            if self.is_whole || enough >= DIMENSIONS_WITHIN {
+            if self.is_complete || length >= MAX_DIMENSIONS_PREFIX {
                 return Err(UploadRejection::Unmeasurable);
             }
-            enough *= 2;
+            length *= 2;
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The files of a request, one after the other.
+//! The extractor of the files of a form.
 
 use std::{
     fmt,
@@ -10,25 +10,30 @@ use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 
-use super::{UploadPolicy, UploadRejection, concurrency::Place, sniff::look};
+use super::{
+    UploadPolicy, UploadRejection, concurrency::ConcurrencyPermit, limited_body::content_length,
+    origin, sniff::sniff,
+};
 use crate::{
     error::Result,
-    extract::{Part, Reader, is_file},
+    extract::{Part, Reader, reader},
     media::Upload,
     owner::{Owner, Scope},
+    util::drain_body::drain_on_drop,
 };
 
-/// The most parts of a form that are no files.
+/// The greatest number of parts other than files.
 const MAX_FIELDS: usize = 100;
 
-/// The most bytes of all parts together that are no files.
+/// The greatest total size of the parts other than files, in bytes.
 const MAX_FIELD_BYTES: usize = 256 << 10;
 
 /// The files of a multipart form under an [`UploadPolicy`], for a handler that stores them itself.
 ///
-/// Every part with a file name is a file, whatever its field is called; the others are passed over,
-/// wherever they stand. A handler takes it as an argument where [`UploadPolicy::layer`] is on the route
-/// and the [`Owner`] in the request's extensions; [`UploadPolicy::accept`] makes it for another.
+/// Every part with a file name is a file, with any field name; other parts are skipped, in any position. So is
+/// the file input of a browser in which no file was chosen. A handler extracts `Uploads` if
+/// [`UploadPolicy::layer`] is on the route and the [`Owner`] is in the request's extensions;
+/// [`UploadPolicy::accept`] creates it for another owner.
 ///
 /// ```
 /// use axum::{Json, Router, extract::Path, routing::post};
@@ -61,62 +66,93 @@ pub struct Uploads {
     files: usize,
     fields: usize,
     field_bytes: usize,
-    room: Option<u64>,
-    _place: Place,
+    quota_left: Option<u64>,
+    _permit: ConcurrencyPermit,
+}
+
+impl UploadPolicy {
+    /// Starts to read a request as uploads of this owner. The body is not polled before this has succeeded.
+    ///
+    /// For an owner that is not in the request's extensions; otherwise a handler extracts [`Uploads`].
+    ///
+    /// # Errors
+    ///
+    /// [`UploadRejection`] if the head of the request violates the policy, or too many uploads are active. The
+    /// rest of the body is then drained in the background (promise G18).
+    pub async fn accept(&self, owner: Owner, request: Request) -> Result<Uploads, UploadRejection> {
+        let Some(Ok(scope)) = &self.scope else {
+            let what = "The `UploadPolicy` has no valid scope. Set one with `.scope(..)`.";
+            return Err(UploadRejection::WrongWiring(what));
+        };
+        let (parts, body) = drain_on_drop(request).into_parts();
+        origin::check(&self.origins, &parts).await?;
+        let permit =
+            self.concurrency.acquire(&owner, self.max_concurrent, self.max_concurrent_per_owner)?;
+        if content_length(&parts.headers).is_some_and(|length| length > self.max_body_bytes()) {
+            return Err(UploadRejection::TooLarge(self.max_bytes));
+        }
+        let reader = reader(&parts.headers, self.limited_body(body))
+            .map_err(|_| UploadRejection::NotAForm)?;
+        Ok(Uploads {
+            reader,
+            policy: self.clone(),
+            owner,
+            scope: scope.clone(),
+            files: 0,
+            fields: 0,
+            field_bytes: 0,
+            quota_left: None,
+            _permit: permit,
+        })
+    }
+}
+
+/// Returns whether the part is the file input of a browser in which no file was chosen.
+async fn is_absent(part: &mut Part) -> Result<bool, UploadRejection> {
+    if !part.disposition().is_unnamed_file() {
+        return Ok(false);
+    }
+    part.is_empty().await.map_err(UploadRejection::from_form_error)
 }
 
 impl Uploads {
-    pub(super) fn new(
-        policy: UploadPolicy,
-        owner: Owner,
-        scope: Scope,
-        reader: Reader,
-        place: Place,
-    ) -> Self {
-        let (files, fields, field_bytes) = (0, 0, 0);
-        let room = None;
-        Self { reader, policy, owner, scope, files, fields, field_bytes, room, _place: place }
-    }
-
-    /// Returns whose files they are.
+    /// Returns the owner of the files.
     pub fn owner(&self) -> &Owner {
         &self.owner
     }
 
-    /// Says that the next file may have no more bytes than this, because its owner may not store more.
-    pub fn set_room(&mut self, bytes: u64) {
-        self.room = Some(bytes);
+    /// Sets the rest of the owner's quota in bytes, which the next file must not exceed.
+    pub fn set_quota_left(&mut self, bytes: u64) {
+        self.quota_left = Some(bytes);
     }
 
-    /// Returns the next file, with its name and scope, or `None` behind the last. By then its type
-    /// is known to be one of the policy's; the rest of it is read while it is stored.
+    /// Returns the next file with its name and scope, or `None` after the last. Its type has been checked
+    /// against the policy; the rest of it is read while it is stored.
     ///
-    /// The upload before must be stored or dropped; what was not read of it is passed over.
+    /// The previous upload must have been stored or dropped; its unread rest is skipped.
     ///
     /// # Errors
     ///
-    /// [`UploadRejection`] by what is in the form. What an upload fails with while it is stored becomes
-    /// one with [`From`].
+    /// [`UploadRejection`] if the form or a file violates the policy. The error of a failed
+    /// [`upload`](crate::MediaState::upload) converts into one with [`From`].
     pub async fn next(&mut self) -> Result<Option<Upload>, UploadRejection> {
         loop {
-            let part = self.reader.next().await.map_err(UploadRejection::of_form)?;
-            let Some(part) = part else { return Ok(None) };
-            let head = part.head().expect("nothing of it has been read");
-            // A browser sends an input in which no file was chosen as a file without name.
-            if is_file(head) && head.file_name() != Some("") {
+            let part = self.reader.next().await.map_err(UploadRejection::from_form_error)?;
+            let Some(mut part) = part else { return Ok(None) };
+            if part.disposition().is_file() && !is_absent(&mut part).await? {
                 return self.upload(part).await.map(Some);
             }
-            self.pass_over(part).await?;
+            self.skip(part).await?;
         }
     }
 
-    async fn pass_over(&mut self, mut part: Part) -> Result<(), UploadRejection> {
+    async fn skip(&mut self, mut part: Part) -> Result<(), UploadRejection> {
         self.fields += 1;
         if self.fields > MAX_FIELDS {
             return Err(UploadRejection::TooManyParts);
         }
-        while let Some(piece) = part.try_next().await.map_err(UploadRejection::of_form)? {
-            self.field_bytes += piece.len();
+        while let Some(chunk) = part.try_next().await.map_err(UploadRejection::from_form_error)? {
+            self.field_bytes += chunk.len();
             if self.field_bytes > MAX_FIELD_BYTES {
                 return Err(UploadRejection::TooManyParts);
             }
@@ -129,18 +165,18 @@ impl Uploads {
         if self.files > self.policy.max_files {
             return Err(UploadRejection::TooManyFiles(self.policy.max_files));
         }
-        let head = part.head().expect("nothing of it has been read");
-        let name = head.file_name().map(str::to_owned);
-        let hint = head.content_type().map(ToString::to_string);
-        let mut file = File { part, read: 0, limit: self.policy.max_bytes, room: self.room };
-        let begin = look(&mut file, hint.as_deref(), &self.policy).await?;
-        let bytes = stream::iter([Ok(begin)]).chain(file.map_err(UploadRejection::into_error));
+        let name = part.disposition().file_name().map(str::to_owned);
+        let declared_type = part.content_type().map(ToString::to_string);
+        let (limit, quota_left) = (self.policy.max_bytes, self.quota_left);
+        let mut file = FileStream { part, read: 0, limit, quota_left };
+        let prefix = sniff(&mut file, declared_type.as_deref(), &self.policy).await?;
+        let bytes = stream::iter([Ok(prefix)]).chain(file.map_err(UploadRejection::into_error));
         let mut upload = Upload::from_stream(bytes).scope(self.scope.clone());
         if let Some(name) = name {
             upload = upload.file_name(name);
         }
-        if let Some(hint) = hint {
-            upload = upload.content_type(hint);
+        if let Some(declared_type) = declared_type {
+            upload = upload.content_type(declared_type);
         }
         Ok(upload)
     }
@@ -160,9 +196,10 @@ impl<S: Send + Sync> FromRequest<S> for Uploads {
     type Rejection = UploadRejection;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, UploadRejection> {
+        let request = drain_on_drop(request);
         let extensions = request.extensions();
         let Some(policy) = extensions.get::<UploadPolicy>().cloned() else {
-            let what = "`Uploads` was extracted, but no `UploadPolicy` is in the request's \
+            let what = "`Uploads` was extracted, but there is no `UploadPolicy` in the request's \
                         extensions. Add `.layer(policy.layer())` to the route.";
             return Err(UploadRejection::WrongWiring(what));
         };
@@ -171,29 +208,29 @@ impl<S: Send + Sync> FromRequest<S> for Uploads {
     }
 }
 
-/// The bytes of a file, no more of them than it may have.
-struct File {
+/// The bytes of a file, up to its limits.
+struct FileStream {
     part: Part,
     read: u64,
     limit: u64,
-    room: Option<u64>,
+    quota_left: Option<u64>,
 }
 
-impl Stream for File {
+impl Stream for FileStream {
     type Item = Result<Bytes, UploadRejection>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let next = std::task::ready!(self.part.poll_next_unpin(cx));
-        Poll::Ready(next.map(|piece| {
-            let piece = piece.map_err(UploadRejection::of_form)?;
-            self.read += piece.len() as u64;
+        Poll::Ready(next.map(|chunk| {
+            let chunk = chunk.map_err(UploadRejection::from_form_error)?;
+            self.read += chunk.len() as u64;
             if self.read > self.limit {
                 return Err(UploadRejection::TooLarge(self.limit));
             }
-            if self.room.is_some_and(|room| self.read > room) {
+            if self.quota_left.is_some_and(|left| self.read > left) {
                 return Err(UploadRejection::QuotaExceeded);
             }
-            Ok(piece)
+            Ok(chunk)
         }))
     }
 }

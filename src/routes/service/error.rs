@@ -16,14 +16,14 @@ pub(super) const NO_FILE: &str = "File not found";
 
 /// An answer that is no success.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct ServiceError {
     status: StatusCode,
     error: Cow<'static, str>,
     /// How many bytes there are, of which a range had none.
     complete_length: Option<u64>,
 }
 
-impl Refusal {
+impl ServiceError {
     pub(super) fn new(status: StatusCode, error: impl Into<Cow<'static, str>>) -> Self {
         Self { status, error: error.into(), complete_length: None }
     }
@@ -37,7 +37,7 @@ impl Refusal {
     }
 }
 
-impl From<Error> for Refusal {
+impl From<Error> for ServiceError {
     fn from(error: Error) -> Self {
         let status = match error.kind() {
             ErrorKind::NotFound | ErrorKind::NotOwned => return Self::not_found(NO_MEDIA),
@@ -58,7 +58,7 @@ impl From<Error> for Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for ServiceError {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(json!({ "error": self.error }))).into_response();
         let headers = response.headers_mut();

@@ -1,4 +1,4 @@
-//! What the path of a delivery names.
+//! The path parameters of the delivery routes.
 
 use axum::{
     extract::{FromRequestParts, Path},
@@ -13,16 +13,16 @@ use crate::{
     ownership::IdCollector,
 };
 
-/// The media, and the name of a rendition where the path has one.
+/// A media id, and the name of a rendition if the path has one.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Address {
+pub(super) struct MediaPath {
     #[serde(rename = "media_id")]
     pub(super) id: UnverifiedId,
     #[serde(default)]
     pub(super) rendition: Option<String>,
 }
 
-impl MediaIds for Address {
+impl MediaIds for MediaPath {
     const READS_PATH: bool = true;
 
     fn media_ids(&self, ids: &mut IdCollector) {
@@ -30,22 +30,22 @@ impl MediaIds for Address {
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Address {
+impl<S: Send + Sync> FromRequestParts<S> for MediaPath {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
         match Path::from_request_parts(parts, state).await {
-            Ok(Path(address)) => Ok(address),
-            // What is no id names nothing.
-            Err(rejection) if rejection.status().is_client_error() => Err(no_such_media()),
+            Ok(Path(path)) => Ok(path),
+            // An invalid id is answered like an unknown one.
+            Err(rejection) if rejection.status().is_client_error() => Err(media_not_found()),
             Err(rejection) => {
-                let what = "the path of a delivery has other parameters than its route";
+                let what = "the path parameters of a delivery route do not match its handler";
                 Err(Error::new(ErrorKind::Internal, what).with_source(rejection))
             }
         }
     }
 }
 
-pub(super) fn no_such_media() -> Error {
-    Error::new(ErrorKind::NotFound, "there is no such media")
+pub(super) fn media_not_found() -> Error {
+    Error::new(ErrorKind::NotFound, "the media was not found")
 }

@@ -1,4 +1,4 @@
-//! The answer to a request that has been let through.
+//! The response to an authorized request.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use axum::{
 use headers::{CacheControl, HeaderMapExt as _};
 
 use super::{
-    conditions::{Conditions, Unmet},
+    conditions::{Conditions, UnmetCondition},
     observe,
 };
 use crate::{
@@ -20,30 +20,30 @@ use crate::{
     state::MediaState,
 };
 
-/// Why somebody may have the bytes.
+/// The reason why the client may read the media.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::routes) enum Access {
-    /// They are theirs.
+    /// The client is the owner.
     Owner,
-    /// They hold a URL that goes on to open them for so long.
-    Link { left: Duration, attachment: bool },
+    /// The URL is signed, and valid for `expires_in` longer.
+    SignedUrl { expires_in: Duration, attachment: bool },
 }
 
-/// Whether an error says that there never will be such a rendition of these bytes.
-pub(in crate::routes) fn cannot_be_made(kind: ErrorKind) -> bool {
+/// Returns whether a rendition of these bytes can never be made.
+pub(in crate::routes) fn is_permanent_rendition_error(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::Unsupported | ErrorKind::Failed | ErrorKind::TooLarge)
 }
 
-/// What was asked for, by one who may have it.
-pub(in crate::routes) struct Order<'a> {
+/// An authorized request for one rendition.
+pub(in crate::routes) struct RenditionRequest<'a> {
     pub(in crate::routes) id: &'a MediaId,
     pub(in crate::routes) rendition: Rendition,
     pub(in crate::routes) access: Access,
 }
 
-impl Order<'_> {
-    /// Delivers, or says why not. Of no rendition is the original a substitute (promise P5).
-    pub(super) async fn answer(
+impl RenditionRequest<'_> {
+    /// Responds with the rendition or a problem; never with the original instead (promise P5).
+    pub(super) async fn respond(
         self,
         media: &MediaState,
         method: &Method,
@@ -52,18 +52,18 @@ impl Order<'_> {
         let conditions = Conditions::of(method, headers);
         match self.deliver(media, &conditions).await {
             Ok(response) => response,
-            Err(error) => self.refuse(error),
+            Err(error) => self.problem_response(error),
         }
     }
 
-    /// Delivers, or fails with what the caller is to tell.
+    /// Responds with the rendition, with 304 or with 412. The caller turns an error into its own format.
     pub(in crate::routes) async fn deliver(
         &self,
         media: &MediaState,
         conditions: &Conditions,
     ) -> Result<Response> {
         let download = match self.download(media, conditions).await {
-            // A condition goes before the range, and is about the whole.
+            // Conditions precede the range and refer to the whole file (RFC 9110, section 13.2.2).
             Err(error)
                 if error.kind() == ErrorKind::RangeNotSatisfiable && conditions.has_any() =>
             {
@@ -79,7 +79,7 @@ impl Order<'_> {
             return Ok(self.unmet(unmet, download));
         }
         observe::delivered(if download.part().is_some() { "part" } else { "whole" });
-        let mut response = self.dressed(download).into_response();
+        let mut response = self.with_disposition(download).into_response();
         self.set_caching(response.headers_mut());
         Ok(response)
     }
@@ -89,43 +89,43 @@ impl Order<'_> {
         let ranged = conditions.range().map_or(options, |range| options.with_range(range));
         let download = media.download(self.id, ranged).await?;
         let Some(range) = conditions.range_of(&download) else { return Ok(download) };
-        // The range counts only for the very bytes that the condition was about.
+        // The file may change between the two downloads: the range applies only to the validated one.
         let part = media.download(self.id, options.with_range(range)).await?;
         Ok(if part.etag() == download.etag() { part } else { download })
     }
 
-    /// The download as this access shows it.
-    fn dressed(&self, download: Download) -> Download {
+    /// Applies the disposition of the signed URL.
+    fn with_disposition(&self, download: Download) -> Download {
         match self.access {
-            Access::Link { attachment: true, .. } => download.as_attachment(),
+            Access::SignedUrl { attachment: true, .. } => download.as_attachment(),
             _ => download,
         }
     }
 
-    fn unmet(&self, unmet: Unmet, download: Download) -> Response {
-        if unmet == Unmet::Failed {
+    fn unmet(&self, unmet: UnmetCondition, download: Download) -> Response {
+        if unmet == UnmetCondition::PreconditionFailed {
             observe::delivered("precondition_failed");
-            let detail = "The media is not what the request takes it for.";
+            let detail = "The media does not match the preconditions of the request.";
             let failed = StatusCode::PRECONDITION_FAILED;
             return Problem::new(failed, "media-precondition-failed", detail).into_response();
         }
         observe::delivered("not_modified");
-        let mut headers = headers_of(&self.dressed(download));
+        let mut headers = headers_of(&self.with_disposition(download));
         self.set_caching(&mut headers);
         (StatusCode::NOT_MODIFIED, headers).into_response()
     }
 
     fn set_caching(&self, headers: &mut HeaderMap) {
-        if let Access::Link { left, .. } = self.access {
-            headers.typed_insert(CacheControl::new().with_public().with_max_age(left));
+        if let Access::SignedUrl { expires_in, .. } = self.access {
+            headers.typed_insert(CacheControl::new().with_public().with_max_age(expires_in));
         }
     }
 
-    fn refuse(&self, error: Error) -> Response {
-        if self.rendition != Rendition::Original && cannot_be_made(error.kind()) {
+    fn problem_response(&self, error: Error) -> Response {
+        if self.rendition != Rendition::Original && is_permanent_rendition_error(error.kind()) {
             observe::delivered("no_rendition");
-            let detail = "There is no such rendition of this media: it is not a picture that it \
-                          could be made of.";
+            let detail =
+                "This rendition cannot be made: the media is not an image that can be decoded.";
             let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
             return Problem::new(status, "no-such-rendition", detail).into_response();
         }

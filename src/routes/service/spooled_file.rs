@@ -23,14 +23,14 @@ const PIECE: usize = 128 << 10;
 
 /// Bytes on their way: in memory, or in a file without a name, which not even a crash leaves behind.
 #[derive(Debug)]
-pub(super) struct Spool {
+pub(super) struct SpooledFile {
     folder: PathBuf,
     buffer: BytesMut,
     file: Option<File>,
     size: u64,
 }
 
-impl Spool {
+impl SpooledFile {
     pub(super) fn new(folder: PathBuf) -> Self {
         Self { folder, buffer: BytesMut::new(), file: None, size: 0 }
     }

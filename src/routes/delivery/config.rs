@@ -1,0 +1,48 @@
+//! The settings of the delivery routes.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    media::{Rendition, Transform, Variant},
+    state::MediaState,
+};
+
+/// The `Cross-Origin-Resource-Policy` of files that a signed URL opens: the pages that may embed them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum ResourcePolicy {
+    /// Pages of the same origin.
+    #[default]
+    SameOrigin,
+    /// Pages of the same site, such as `app.example.org` for `media.example.org`.
+    SameSite,
+    /// Pages of every origin.
+    CrossOrigin,
+}
+
+impl ResourcePolicy {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::SameOrigin => "same-origin",
+            Self::SameSite => "same-site",
+            Self::CrossOrigin => "cross-origin",
+        }
+    }
+}
+
+/// The settings that the handlers share.
+#[derive(Clone)]
+pub(super) struct DeliveryConfig {
+    pub(super) media: MediaState,
+    pub(super) transforms: BTreeMap<String, Transform>,
+    pub(super) cross_origin_resource_policy: ResourcePolicy,
+}
+
+impl DeliveryConfig {
+    /// Returns the rendition with this name.
+    pub(super) fn named(&self, name: &str) -> Option<Rendition> {
+        let variant = name.parse::<Variant>().ok();
+        let transform = || self.transforms.get(name).copied().map(Rendition::Transform);
+        variant.map(Rendition::Variant).or_else(transform)
+    }
+}
