@@ -7,15 +7,13 @@ use axum::{
     extract::{State, rejection::JsonRejection},
     response::{IntoResponse as _, Response},
 };
-use serde::Deserialize;
-use serde_json::json;
 
 use super::{
     Service, Shared,
     query::{Query, owner},
     refusal::Refusal,
 };
-use crate::protocol::encode::{Record, RecordPage};
+use crate::protocol::{CursorPage, OffsetPage, OwnedQuery, OwnedResponse, Record};
 use crate::{
     error::ErrorKind,
     id::UnverifiedId,
@@ -40,7 +38,7 @@ pub(super) async fn list(State(service): Shared, query: Query) -> Result<Respons
             _ => break,
         }
     }
-    Ok(Json(records.iter().map(Record::from).collect::<Vec<_>>()).into_response())
+    Ok(Json(records.into_iter().map(Record::from).collect::<Vec<_>>()).into_response())
 }
 
 /// `GET /list/all`: a page of what is ready, filtered and sorted. With `after`, which the recorded service
@@ -70,7 +68,7 @@ pub(super) async fn list_all(State(service): Shared, query: Query) -> Result<Res
         options = options.with_location();
     }
     let page = service.media.search(&owner, &options).await?;
-    Ok(Json(RecordPage::from(&page)).into_response())
+    Ok(Json(OffsetPage::from(page)).into_response())
 }
 
 async fn list_after(service: &Service, owner: &Owner, query: &Query) -> Result<Response, Refusal> {
@@ -80,9 +78,7 @@ async fn list_after(service: &Service, owner: &Owner, query: &Query) -> Result<R
         options = options.with_after(after);
     }
     let page = service.media.list(owner, &options).await?;
-    let items: Vec<Record<'_>> = page.items.iter().map(Record::from).collect();
-    let more = page.next.is_some();
-    Ok(Json(json!({ "items": items, "hasMore": more, "next": page.next })).into_response())
+    Ok(Json(CursorPage::from(page)).into_response())
 }
 
 /// `GET /stats`: how much a user has.
@@ -91,27 +87,18 @@ pub(super) async fn stats(State(service): Shared, query: Query) -> Result<Respon
     Ok(Json(stats).into_response())
 }
 
-/// The question which of these ids a user owns.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Owned {
-    user_id: String,
-    apps: Option<Vec<String>>,
-    ids: Vec<String>,
-}
-
 /// `POST /owned`: those of the ids that the user owns in one of the apps, in the order asked, each once.
 /// What is no id is owned by nobody.
 pub(super) async fn owned(
     State(service): Shared,
-    question: Result<Json<Owned>, JsonRejection>,
+    query: Result<Json<OwnedQuery<'static>>, JsonRejection>,
 ) -> Result<Response, Refusal> {
-    let Json(Owned { user_id, apps, ids }) =
-        question.map_err(|error| Refusal::new(error.status(), error.body_text()))?;
+    let Json(OwnedQuery { user_id, apps, ids }) =
+        query.map_err(|error| Refusal::new(error.status(), error.body_text()))?;
     let owner = owner(Some(&user_id))?;
     let scopes = match apps {
         None => Scopes::any(),
-        Some(apps) => Scopes::of(apps.iter().map(String::as_str).collect::<Vec<_>>())
+        Some(apps) => Scopes::of(apps.iter().map(|app| &**app).collect::<Vec<_>>())
             .map_err(|error| Refusal::bad_request(format!("apps: {error}")))?,
     };
     let mut seen = HashSet::new();
@@ -127,7 +114,6 @@ pub(super) async fn owned(
         }
         Err(error) => return Err(error.into()),
     };
-    let owned: Vec<&str> =
-        ids.iter().map(UnverifiedId::text).filter(|id| !missing.contains(*id)).collect();
-    Ok(Json(json!({ "owned": owned })).into_response())
+    let owned = ids.iter().map(UnverifiedId::text).filter(|id| !missing.contains(*id));
+    Ok(Json(OwnedResponse { owned: owned.map(Into::into).collect() }).into_response())
 }

@@ -13,7 +13,7 @@ use super::{
     refusal::{NO_MEDIA, Refusal},
 };
 use crate::id::MediaId;
-use crate::protocol::encode::Record;
+use crate::protocol::Record;
 
 /// The id in a path. Callers of the service are trusted, so it may be acted on.
 pub(super) struct Id(pub(super) MediaId);
@@ -34,7 +34,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
 /// `GET /{id}`
 pub(super) async fn get(State(service): Shared, Id(id): Id) -> Result<Response, Refusal> {
     let media = service.media.get(&id).await?;
-    Ok(Json(Record::from(&media)).into_response())
+    Ok(Json(Record::from(media)).into_response())
 }
 
 /// `GET /hash/{sha256}`: a record of this content, whoever has it.
@@ -45,7 +45,7 @@ pub(super) async fn by_hash(
     let none = || Refusal::not_found(NO_MEDIA);
     let hash = path.and_then(|Path(hash)| hash.parse().ok()).ok_or_else(none)?;
     let media = service.media.admin().find_by_hash(hash).await?.ok_or_else(none)?;
-    Ok(Json(Record::from(&media)).into_response())
+    Ok(Json(Record::from(media)).into_response())
 }
 
 /// `DELETE /{id}`: this record, and no other of the same bytes.

@@ -14,7 +14,7 @@ use super::{
     form::{Form, no_file},
     refusal::Refusal,
 };
-use crate::protocol::encode::Record;
+use crate::protocol::Record;
 use crate::{
     extract::reader,
     routes::upload::{Pace, UploadRejection, announced, paced},
@@ -48,5 +48,5 @@ pub(super) async fn upload(State(service): Shared, request: Request) -> Result<R
     let reader = reader(&parts.headers, body).map_err(|_| no_file())?;
     let (owner, upload) = Form::read(reader, limits).await?.into_upload().await?;
     let media = service.media.upload(&owner, upload).await?;
-    Ok((StatusCode::CREATED, Json(Record::from(&media))).into_response())
+    Ok((StatusCode::CREATED, Json(Record::from(media))).into_response())
 }
