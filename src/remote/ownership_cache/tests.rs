@@ -578,7 +578,7 @@ fn g01_a_question_outside_of_a_runtime_leaves_nothing() {
 async fn g12_memory_is_bounded() {
     let mut cache = OwnershipCache::new(AGE);
     cache.capacity = Capacity { owners: 10, ids: 100 };
-    let mut lab = Lab::of(questions);
+    let mut lab = Lab::of(cache);
     let many: Vec<String> = (0..101).map(|n| format!("m-{n}")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     for n in 0..200 {
