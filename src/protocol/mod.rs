@@ -1,6 +1,16 @@
-//! The JSON of the media service's HTTP protocol.
+//! JSON bodies of the media service's HTTP protocol: one set of types for the client
+//! ([`remote`](crate::remote)) and for the server ([`routes`](crate::routes)).
+
+mod error_body;
+mod list;
+mod owned;
+mod record;
 
 #[cfg(feature = "remote")]
-pub(crate) mod decode;
-#[cfg(feature = "routes")]
-pub(crate) mod encode;
+pub(crate) use self::list::ListRow;
+pub(crate) use self::{
+    error_body::ErrorBody,
+    list::{CursorPage, OffsetPage},
+    owned::{OwnedQuery, OwnedResponse},
+    record::Record,
+};

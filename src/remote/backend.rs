@@ -2,17 +2,17 @@
 
 use std::{fmt, sync::Arc};
 
-use reqwest::{Method, Response, StatusCode, header};
+use reqwest::{Method, StatusCode, header};
 
-use super::{RemoteBuilder, upload};
 use super::{
     client::{Client, Retry},
-    ownership::Asker,
-    ownership_cache::{Ask, Questions},
-    response::Refusal,
-    upload_progress::Progress,
+    ownership_cache::{OwnershipCache, QueryFn},
+    ownership_client::OwnershipClient,
+    public_urls::PublicUrls,
+    response::{ErrorResponse, RESPONDED, Reply, SendError},
+    upload,
+    upload_progress::UploadProgress,
 };
-use crate::protocol::decode::{PublicUrls, Record};
 use crate::{
     backend::MediaBackend,
     error::{Error, ErrorKind, Result},
@@ -21,87 +21,63 @@ use crate::{
         ByteRange, Download, DownloadOptions, ListOptions, Media, MediaStats, MediaUrls, Page,
         SearchOptions, SearchPage, Upload,
     },
-    owner::Owner,
+    owner::{Owner, Scopes},
     ownership::{Ownership, OwnershipQuestion},
 };
 
 /// A media service over HTTP, as a backend. See the [module docs](self).
 ///
-/// Cloning is cheap; clones share connections, questions and what is remembered.
+/// Cloning is cheap; clones share connections, the circuit breaker and the ownership cache.
 #[derive(Clone)]
 pub struct Remote {
     pub(super) client: Arc<Client>,
-    questions: Questions,
-    ask: Arc<Ask>,
-    pub(super) public: PublicUrls,
+    ownership_cache: OwnershipCache,
+    query_ownership: Arc<QueryFn>,
+    pub(super) public_urls: PublicUrls,
 }
 
 impl Remote {
-    /// Uses the service at `url`, with the defaults of [`RemoteBuilder`].
-    ///
-    /// # Errors
-    ///
-    /// Those of [`RemoteBuilder::build`].
-    ///
-    /// # Example
-    ///
-    /// ```
-    /// use tower_media::{MediaState, Remote};
-    ///
-    /// let media = MediaState::new(Remote::new("http://localhost:3015")?);
-    /// assert!(Remote::new("ftp://localhost").is_err());
-    /// # Ok::<_, tower_media::Error>(())
-    /// ```
-    pub fn new(url: impl Into<String>) -> Result<Self> {
-        Self::builder(url).build()
-    }
-
-    /// Begins to configure the use of the service at `url`.
-    pub fn builder(url: impl Into<String>) -> RemoteBuilder {
-        RemoteBuilder::new(url)
-    }
-
-    pub(super) fn of(
+    pub(super) fn from_parts(
         client: Client,
-        public: PublicUrls,
-        questions: Questions,
+        public_urls: PublicUrls,
+        ownership_cache: OwnershipCache,
         max_rows: usize,
     ) -> Self {
         let client = Arc::new(client);
-        let asker = Arc::new(Asker::new(Arc::clone(&client), max_rows));
-        let ask: Arc<Ask> = Arc::new(move |owner, scopes, ids| {
-            let asker = Arc::clone(&asker);
-            Box::pin(async move { asker.ask(&owner, &scopes, &ids).await })
+        let ownership = Arc::new(OwnershipClient::new(Arc::clone(&client), max_rows));
+        let query_ownership: Arc<QueryFn> = Arc::new(move |owner, scopes, ids| {
+            let ownership = Arc::clone(&ownership);
+            Box::pin(async move { ownership.query(&owner, &scopes, &ids).await })
         });
-        Self { client, questions, ask, public }
+        Self { client, ownership_cache, query_ownership, public_urls }
     }
 
-    /// Asks the service whether it is there. The recorded service says so even when its database and its
-    /// store are not.
+    /// Calls `GET /health`. The original service responds with 200 even while its database or its object
+    /// store is down.
     ///
     /// # Errors
     ///
     /// Those of a call to the service.
     pub async fn health(&self) -> Result<()> {
         let url = self.client.root("health");
-        let response = self.client.send("health", || self.client.http.get(url.clone())).await?;
-        self.client.body(response).await.map(drop)
+        let reply = self.client.send("health", || self.client.http.get(url.clone())).await?;
+        self.client.body(reply).await.map(drop)
     }
 
-    async fn media(&self, response: Response) -> Result<Media> {
-        self.client.json::<Record>(response).await?.into_media(&self.public)
+    async fn media(&self, reply: Reply) -> Result<Media> {
+        Ok(self.public_urls.media(self.client.json(reply).await?))
     }
 
     pub(super) async fn record(&self, id: &MediaId) -> Result<Media> {
-        self.media(self.about(id, About::get("get")).await?).await
+        self.media(self.send_for(id, RequestSpec::get("get")).await?).await
     }
 
-    /// Sends a request about one id.
-    pub(super) async fn about(&self, id: &MediaId, about: About<'_>) -> Result<Response> {
-        if is_respelt(id) {
-            return Err(unknown());
+    /// Sends a request for one id.
+    pub(super) async fn send_for(&self, id: &MediaId, spec: RequestSpec<'_>) -> Result<Reply> {
+        if is_alternative_spelling(id) {
+            return Err(Error::new(ErrorKind::NotFound, "there is no such media"));
         }
-        let About { operation, method, path, query, range } = about;
+        let RequestSpec { operation, method, path, query, range } = spec;
         let mut url = self.client.url(&[&[id.as_str()], path].concat());
         url.set_query(Some(query).filter(|query| !query.is_empty()));
         let make = || {
@@ -109,79 +85,78 @@ impl Remote {
             if let Some(range) = range {
                 request = request.header(header::RANGE, range.to_string());
             }
-            (request, Progress::default())
+            (request, UploadProgress::default())
         };
-        // Removing twice is removing once, but then the second answer is that there is nothing.
-        let retry = if method == Method::DELETE { Retry::Never } else { Retry::Transient };
-        let answer = self.client.send_any(operation, retry, make).await?;
-        answer.map_err(|refusal| about_id(refusal, id, range))
+        // A repeated deletion would respond with 404 although the first attempt deleted the media.
+        let retry = if method == Method::DELETE { Retry::Never } else { Retry::Outage };
+        self.client.send_with(operation, retry, make).await.map_err(|error| match error {
+            SendError::Status(response) => status_error(response, id, range),
+            SendError::NoResponse(error) => error,
+        })
     }
 
-    /// The owner's name on the wire, which knows no tenants.
+    /// The owner's `userId` in the protocol, which has no tenants.
     pub(super) fn user_id<'a>(&self, owner: &'a Owner) -> Result<&'a str> {
         if owner.tenant().is_some() {
-            let what =
-                "the media service knows no tenants, so an owner in one cannot be told from others";
+            let what = "the media service has no tenants, so it cannot serve an owner of a tenant";
             return Err(Error::new(ErrorKind::Unsupported, what));
         }
         Ok(owner.subject())
     }
 }
 
-/// What is asked about an id.
-pub(super) struct About<'a> {
-    /// For the operator.
+/// A request for one id.
+pub(super) struct RequestSpec<'a> {
+    /// The name of the call in spans and errors.
     pub(super) operation: &'static str,
     pub(super) method: Method,
-    /// Below the id.
+    /// The path segments below the id.
     pub(super) path: &'a [&'a str],
     pub(super) query: &'a str,
     pub(super) range: Option<ByteRange>,
 }
 
-impl About<'_> {
+impl RequestSpec<'_> {
     pub(super) fn get(operation: &'static str) -> Self {
         Self { operation, method: Method::GET, path: &[], query: "", range: None }
     }
 }
 
-/// Whether this is a UUID as the service writes it.
+/// Tells whether `id` is a UUID in the spelling of the service.
 fn is_canonical(id: &MediaId) -> bool {
     uuid::Uuid::try_parse(id.as_str()).is_ok_and(|uuid| uuid.to_string() == id.as_str())
 }
 
-/// Whether the service would take this for another id: it reads UUIDs in upper case and with dashes
-/// elsewhere as well, and an id has one spelling here (promise G10).
-fn is_respelt(id: &MediaId) -> bool {
+/// Tells whether the service would read `id` as another id: it accepts UUIDs in upper case and with
+/// other dashes, while an id of this crate has one spelling (promise G10).
+fn is_alternative_spelling(id: &MediaId) -> bool {
     let digits: String = id.as_str().chars().filter(|c| *c != '-').collect();
     uuid::Uuid::try_parse(&digits).is_ok() && !is_canonical(id)
 }
 
-/// What a refusal says about an id. The recorded service answers 500 to an id that is no UUID.
-fn about_id(refusal: Refusal, id: &MediaId, range: Option<ByteRange>) -> Error {
-    if refusal.status == StatusCode::RANGE_NOT_SATISFIABLE && range.is_some() {
-        return Error::range_not_satisfiable(refusal.complete_length);
+/// Converts an error status of a request for one id. The original service responds with 500 to an id
+/// that is not a UUID.
+fn status_error(response: ErrorResponse, id: &MediaId, range: Option<ByteRange>) -> Error {
+    if response.status == StatusCode::RANGE_NOT_SATISFIABLE && range.is_some() {
+        let public = Error::range_not_satisfiable(response.complete_length);
+        return response.call.explain(public, RESPONDED);
     }
-    if refusal.reason.as_deref() == Some("File not found") {
-        let what = "the bytes of the media are lost, or cannot be reached";
-        return Error::new(ErrorKind::NotFound, what);
+    if response.reason.as_deref() == Some("File not found") {
+        let text = "the bytes of the media are lost or unreachable";
+        return response.into_public(ErrorKind::NotFound, text);
     }
-    let is_unknown = refusal.status == StatusCode::NOT_FOUND
-        || refusal.status == StatusCode::INTERNAL_SERVER_ERROR && !is_canonical(id);
-    if is_unknown { unknown() } else { refusal.into() }
-}
-
-fn unknown() -> Error {
-    Error::new(ErrorKind::NotFound, "there is no such media")
+    if response.status == StatusCode::INTERNAL_SERVER_ERROR && !is_canonical(id) {
+        return response.into_public(ErrorKind::NotFound, "there is no such media");
+    }
+    response.into()
 }
 
 impl Ownership for Remote {
     async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
         self.user_id(question.owner())?;
         let (owner, scopes) = (question.owner(), question.scopes());
-        self.questions
-            .owned(owner, scopes, question.candidates(), question.bypasses_cache(), &self.ask)
-            .await
+        let (ids, bypass_cache) = (question.candidates(), question.bypasses_cache());
+        self.ownership_cache.owned(owner, scopes, ids, bypass_cache, &self.query_ownership).await
     }
 }
 
@@ -189,10 +164,10 @@ impl MediaBackend for Remote {
     async fn upload(&self, owner: &Owner, upload: Upload) -> Result<Media> {
         let user_id = self.user_id(owner)?;
         let parts = upload.into_parts()?;
-        let change = self.questions.uploading(owner);
+        let guard = self.ownership_cache.upload_guard(owner);
         let record = upload::upload(&self.client, user_id, parts).await;
-        drop(change);
-        record?.into_media(&self.public)
+        drop(guard);
+        Ok(self.public_urls.media(record?))
     }
 
     async fn get(&self, id: &MediaId) -> Result<Media> {
@@ -217,62 +192,58 @@ impl MediaBackend for Remote {
 
     async fn delete(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
         self.user_id(owner)?;
-        let change = self.questions.removing(id);
-        let removed = self.remove_owned(owner, id).await;
-        drop(change);
-        removed
+        let _guard = self.ownership_cache.deletion_guard(id);
+        self.delete_owned(owner, id).await
     }
 
     async fn find_by_hash(&self, hash: ContentHash) -> Result<Option<Media>> {
         let segments = ["hash", &hash.to_string()];
         let request = || self.client.request(Method::GET, &segments);
-        let answer = self.client.send("find_by_hash", request).await;
-        match answer {
-            Ok(response) => Ok(Some(self.media(response).await?)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+        match self.client.send("find_by_hash", request).await {
+            Ok(reply) => self.media(reply).await.map(Some),
+            Err(SendError::Status(e)) if e.status == StatusCode::NOT_FOUND => Ok(None),
+            Err(error) => Err(error.into()),
         }
     }
 
     async fn delete_any_owner(&self, id: &MediaId) -> Result<bool> {
-        let change = self.questions.removing(id);
-        let removed = self.remove_by_id(id).await;
-        drop(change);
-        removed
+        let _guard = self.ownership_cache.deletion_guard(id);
+        self.delete_by_id(id).await
     }
 
-    /// Asks for the service's readiness where it tells, else for its health.
+    /// Calls `GET /ready`, or `GET /health` of a service without `/ready`.
     async fn check_health(&self) -> Result<()> {
         let url = self.client.root("ready");
-        let request = || (self.client.http.get(url.clone()), Progress::default());
-        match self.client.send_any("ready", Retry::Transient, request).await? {
-            Ok(response) => self.client.body(response).await.map(drop),
-            // The recorded service only knows its health.
-            Err(refusal) if refusal.status == StatusCode::NOT_FOUND => self.health().await,
-            Err(refusal) => Err(refusal.into()),
+        match self.client.send("ready", || self.client.http.get(url.clone())).await {
+            Ok(reply) => self.client.body(reply).await.map(drop),
+            Err(SendError::Status(e)) if e.status == StatusCode::NOT_FOUND => self.health().await,
+            Err(error) => Err(error.into()),
         }
     }
 
     fn urls(&self, id: &MediaId) -> MediaUrls {
-        self.public.all(id, &self.client.public_base())
+        self.public_urls.all(id)
     }
 }
 
 impl Remote {
-    /// The service removes whatever it is told to, and for everybody, so who asks is looked at first.
-    async fn remove_owned(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
-        let answer =
-            (self.ask)(owner.clone(), crate::owner::Scopes::any(), vec![id.clone()]).await?;
-        if !answer.owned.contains(id) {
+    /// Checks the ownership first, because the service deletes every id for every caller.
+    async fn delete_owned(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
+        let ids = vec![id.clone()];
+        let result = (self.query_ownership)(owner.clone(), Scopes::any(), ids).await?;
+        if let Some(error) = result.undecided {
+            return Err(error);
+        }
+        if !result.owned.contains(id) {
             return Ok(false);
         }
-        self.remove_by_id(id).await
+        self.delete_by_id(id).await
     }
 
-    async fn remove_by_id(&self, id: &MediaId) -> Result<bool> {
-        let remove = About { method: Method::DELETE, ..About::get("remove") };
-        match self.about(id, remove).await {
-            Ok(response) => self.client.body(response).await.map(|_| true),
+    async fn delete_by_id(&self, id: &MediaId) -> Result<bool> {
+        let delete = RequestSpec { method: Method::DELETE, ..RequestSpec::get("delete") };
+        match self.send_for(id, delete).await {
+            Ok(reply) => self.client.body(reply).await.map(|_| true),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }

@@ -1,4 +1,4 @@
-//! Where the service is, and how long to wait for it.
+//! Configuration of a [`Remote`].
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -8,19 +8,49 @@ use reqwest::{
     redirect,
 };
 
-use super::{Remote, circuit_breaker::Circuit, client::Client, ownership_cache::Questions};
+use super::{
+    Remote,
+    circuit_breaker::CircuitBreaker,
+    client::{Client, join},
+    ownership_cache::OwnershipCache,
+    public_urls::PublicUrls,
+};
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::decode::PublicUrls;
 
-/// Configures a [`Remote`]. What cannot work is refused by [`build`](Self::build), not at the first
-/// request.
+impl Remote {
+    /// Uses the service at `url`, with the defaults of [`RemoteBuilder`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`RemoteBuilder::build`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use tower_media::{MediaState, Remote};
+    ///
+    /// let media = MediaState::new(Remote::new("http://localhost:3015")?);
+    /// assert!(Remote::new("ftp://localhost").is_err());
+    /// # Ok::<_, tower_media::Error>(())
+    /// ```
+    pub fn new(url: impl Into<String>) -> Result<Self> {
+        Self::builder(url).build()
+    }
+
+    /// Returns a builder for the service at `url`.
+    pub fn builder(url: impl Into<String>) -> RemoteBuilder {
+        RemoteBuilder::new(url)
+    }
+}
+
+/// Configures a [`Remote`]. [`build`](Self::build) rejects invalid settings.
 ///
 /// # Default
 ///
-/// No key; 2 s to connect, 10 s for a request, 10 s between two chunks; 2 retries; answers about
-/// ownership remembered for 5 s; at most 100,000 rows read for one question.
+/// No key. Timeouts: 2 s to connect, 10 s for a request, 10 s of idle time between two chunks. 2 retries.
+/// Positive ownership answers are cached for 5 s. An ownership query reads at most 100,000 rows.
 #[derive(Clone)]
-#[must_use = "the backend is made by `build`"]
+#[must_use = "the backend is created by `build`"]
 pub struct RemoteBuilder {
     url: String,
     public_url: Option<String>,
@@ -38,14 +68,14 @@ pub struct RemoteBuilder {
 
 type Configure = dyn Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + Sync;
 
-/// The longest timeout: what is longer overflows when it is added up.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+/// The longest timeout. Sums of longer ones could overflow.
+const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The header that carries a service key.
+/// The header of a service key.
 const SERVICE_KEY: HeaderName = HeaderName::from_static("x-service-key");
 
 impl RemoteBuilder {
-    /// Begins with the URL below which `/api/v1/media` is.
+    /// Starts with the defaults. `/api/v1/media` is below `url`.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
@@ -63,8 +93,8 @@ impl RemoteBuilder {
         }
     }
 
-    /// Sets the URL under which browsers reach `/media/{id}/file`, where it is not the one that the
-    /// service itself gives.
+    /// Sets the base URL under which browsers reach `/media/{id}/file`. By default records keep the URLs
+    /// that the service puts in them.
     pub fn public_url(mut self, url: impl Into<String>) -> Self {
         self.public_url = Some(url.into());
         self
@@ -82,61 +112,65 @@ impl RemoteBuilder {
         self
     }
 
-    /// Allows to send a key over plain HTTP to a host that is not this machine, where anybody on the
-    /// way can read it.
+    /// Allows a key over plain HTTP to another machine, where everyone on the network path can read it.
     pub fn insecure_key_over_plain_http(mut self) -> Self {
         self.key_over_plain_http = true;
         self
     }
 
-    /// Sets how long a connection may take.
+    /// Sets the timeout of a connection attempt, TLS handshake included. Default: 2 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// Sets how long one request may take until the head of its answer is there, from when all of it has
-    /// been sent. With its retries a call takes at most three times that, and reading an answer at most
-    /// twice that.
+    /// Sets the timeout from the last byte of a request to the head of its response. Default: 10 s.
+    ///
+    /// A call with its retries takes at most three times as long, and reading the body of a response into
+    /// memory at most twice as long.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
         self
     }
 
-    /// Sets how long a stream may stand still, in either direction: an upload that the service does not
-    /// read or whose own bytes do not come, and a download that brings nothing.
+    /// Sets the idle timeout of streams: of an upload that the service does not read or whose source
+    /// provides no chunk, and of a download without bytes. Default: 10 s.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = timeout;
         self
     }
 
-    /// Sets how many times a call that can be repeated is repeated.
+    /// Sets the number of retries of an idempotent call. Default: 2.
     pub fn retries(mut self, retries: usize) -> Self {
         self.retries = retries;
         self
     }
 
-    /// Sets how long it is remembered that an owner owns something; zero remembers nothing. That an
-    /// owner does *not* own something is never remembered.
+    /// Sets how long positive ownership answers are cached. Zero disables the cache. Default: 5 s.
+    ///
+    /// Negative answers are never cached.
     pub fn max_staleness(mut self, age: Duration) -> Self {
         self.max_staleness = age;
         self
     }
 
-    /// Sets how many rows of one owner and scope are read to answer a question. Beyond that the answer
-    /// is [`ErrorKind::Unavailable`], never "not owned".
+    /// Sets the number of list rows that an ownership query reads per owner and scope. Default: 100,000.
+    ///
+    /// If that does not decide the ownership, the check fails with [`ErrorKind::Unavailable`]; it never
+    /// reports "not owned".
     pub fn max_rows(mut self, rows: usize) -> Self {
         self.max_rows = rows;
         self
     }
 
-    /// Configures the HTTP client below for what is not told here: certificates, a proxy, name
-    /// resolution, the pool of connections. `reqwest` is the one of [`remote`](super::reqwest).
+    /// Configures the underlying [`reqwest`](super::reqwest) client: certificates, a proxy, name
+    /// resolution, the connection pool.
     ///
-    /// What is told here holds whatever the closure does: the keys, the time to connect, and that
-    /// redirects lead nowhere but to the service itself. A total timeout of the client would end long
-    /// uploads and downloads, so leave it unset. For a service on this machine there is no proxy unless
-    /// the closure sets one.
+    /// The closure cannot override the keys, the connect timeout and the redirect policy of this builder.
+    /// Leave the client's total timeout unset, because it would end long uploads and downloads. For a
+    /// service on this machine, only the closure can set a proxy; the environment's proxy is ignored.
+    ///
+    /// # Example
     ///
     /// ```
     /// use std::time::Duration;
@@ -155,25 +189,36 @@ impl RemoteBuilder {
         self
     }
 
-    /// Makes the backend. Nothing is sent yet.
+    /// Builds the backend. It sends no request.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] for a URL that is not absolute HTTP(S) or has a user, a query or a
-    /// fragment; for an empty key or one that no header can carry; for a key over plain HTTP to
-    /// another machine; and for a timeout that is zero or longer than a day.
+    /// [`ErrorKind::InvalidInput`] for
+    ///
+    /// - a URL that is not absolute HTTP(S), or that has a user, a query or a fragment;
+    /// - an `https://` URL of the service without the feature `remote-tls`;
+    /// - a key that is empty or not valid in a header, or a key over plain HTTP to another machine;
+    /// - a timeout that is zero or longer than a day.
     pub fn build(self) -> Result<Remote> {
-        let base = http_url(&self.url, "the URL")?;
-        let public = match &self.public_url {
-            Some(url) => {
-                Some(http_url(url, "the public URL")?.as_str().trim_end_matches('/').to_owned())
-            }
-            None => None,
-        };
+        let base = http_url(&self.url, "the URL of the media service")?;
+        if base.scheme() == "https" && cfg!(not(feature = "remote-tls")) {
+            return Err(invalid(
+                "the URL of the media service is https://, which needs TLS: enable the feature \
+                 `remote-tls` of tower-media",
+            ));
+        }
+        let public_url = self.public_url.as_ref().map(|url| http_url(url, "the public URL"));
+        let public_url = public_url.transpose()?;
         let mut headers = self.headers()?;
-        for timeout in [self.connect_timeout, self.request_timeout, self.idle_timeout] {
-            if timeout.is_zero() || timeout > LONGEST {
-                return Err(invalid("a timeout is zero or longer than a day"));
+        for (name, timeout) in [
+            ("connect", self.connect_timeout),
+            ("request", self.request_timeout),
+            ("idle", self.idle_timeout),
+        ] {
+            if timeout.is_zero() || timeout > MAX_TIMEOUT {
+                return Err(invalid(format!(
+                    "the {name} timeout is {timeout:?}; set more than zero and at most 24 h"
+                )));
             }
         }
         if !headers.is_empty()
@@ -182,15 +227,15 @@ impl RemoteBuilder {
             && !is_local(&base)
         {
             return Err(invalid(
-                "a key would be sent over plain HTTP, where anybody on the way can read it: use \
-                 https, or say `insecure_key_over_plain_http`",
+                "the key would be sent over plain HTTP to another machine: use an https:// URL, or \
+                 allow it with `insecure_key_over_plain_http`",
             ));
         }
-        // Nothing here decodes, and a part of encoded bytes would be a part of something else.
+        // Nothing decodes the bytes, and a range of encoded bytes would be another range.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let mut http = reqwest::Client::builder();
         if is_local(&base) {
-            // A proxy of the environment has another machine in mind, and would be told the keys.
+            // The environment's proxy cannot reach this machine, and would see the keys.
             http = http.no_proxy();
         }
         if let Some(configure) = &self.configure {
@@ -199,26 +244,24 @@ impl RemoteBuilder {
         let http = http
             .default_headers(headers)
             .connect_timeout(self.connect_timeout)
-            // Followed by hand, for a client of reqwest changes the method as browsers do.
+            // `redirect::send` follows redirects, because reqwest changes the method as browsers do.
             .redirect(redirect::Policy::none())
             .referer(false)
             .user_agent(concat!("tower-media/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| invalid("the HTTP client cannot be made").with_source(error))?;
+            .map_err(|error| invalid("the HTTP client is misconfigured").with_source(error))?;
+        let public_url = public_url.map(|url| url.as_str().trim_end_matches('/').to_owned());
+        let public_urls = PublicUrls::new(public_url, join(&base, ["api", "v1"]).into());
         let client = Client {
             http,
             base,
             request_timeout: self.request_timeout,
             idle_timeout: self.idle_timeout,
             retries: self.retries,
-            circuit: Circuit::default(),
+            circuit_breaker: CircuitBreaker::default(),
         };
-        Ok(Remote::of(
-            client,
-            PublicUrls::new(public),
-            Questions::new(self.max_staleness),
-            self.max_rows,
-        ))
+        let ownership_cache = OwnershipCache::new(self.max_staleness);
+        Ok(Remote::from_parts(client, public_urls, ownership_cache, self.max_rows))
     }
 
     fn headers(&self) -> Result<HeaderMap> {
@@ -230,10 +273,11 @@ impl RemoteBuilder {
         for (name, key) in keys {
             let Some((scheme, key)) = key else { continue };
             if key.trim().is_empty() {
-                return Err(invalid("a key is empty"));
+                return Err(invalid("the key for the media service is empty"));
             }
-            let mut value = HeaderValue::try_from(format!("{scheme}{key}"))
-                .map_err(|_| invalid("a key has characters that no header can carry"))?;
+            let mut value = HeaderValue::try_from(format!("{scheme}{key}")).map_err(|_| {
+                invalid("the key has characters that are not valid in an HTTP header")
+            })?;
             value.set_sensitive(true);
             headers.insert(name, value);
         }
@@ -242,7 +286,7 @@ impl RemoteBuilder {
 }
 
 impl fmt::Debug for RemoteBuilder {
-    // Neither keys nor the URL, which holds a password if somebody put it there.
+    // Without the keys, and without the URL, which may contain a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RemoteBuilder")
             .field("connect_timeout", &self.connect_timeout)
@@ -257,12 +301,12 @@ impl fmt::Debug for RemoteBuilder {
 
 fn http_url(text: &str, what: &str) -> Result<Url> {
     let url: Url =
-        text.parse().map_err(|error| invalid(format!("{what} is none")).with_source(error))?;
+        text.parse().map_err(|error| invalid(format!("{what} is not valid")).with_source(error))?;
     let plain = url.query().is_none() && url.fragment().is_none();
     let anonymous = url.username().is_empty() && url.password().is_none();
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() || !plain || !anonymous {
         return Err(invalid(format!(
-            "{what} is not of the form https://host:port/path, without user, query or fragment"
+            "{what} does not have the form https://host:port/path, without user, query or fragment"
         )));
     }
     Ok(url)

@@ -1,4 +1,4 @@
-//! Whether asking is worth while: after repeated failures nobody asks for a moment.
+//! A circuit breaker: after repeated failures, calls fail at once for a while.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -8,66 +8,61 @@ use std::{
 use tokio::time::Instant;
 
 use super::observe;
-use crate::error::{Error, ErrorKind, Result};
 
-/// How many failures in a row open the circuit.
+/// The number of consecutive failures that opens the circuit.
 const FAILURES: u32 = 5;
 
-/// How long it stays open at first, and at most; each trial that fails doubles it.
+/// How long the circuit stays open the first time, and at most. Each failed trial doubles it.
 const OPEN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
 
-/// Counts failures in a row. Open, it lets one call through at the end of each pause, as a trial.
+/// Counts consecutive failures. While open, it admits one call at the end of each pause, as a trial.
 #[derive(Debug, Default)]
-pub(super) struct Circuit(Mutex<State>);
+pub(super) struct CircuitBreaker(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     failures: u32,
-    /// How often it has opened since it was last closed.
+    /// How often the circuit has opened since the last success.
     opened: u32,
-    closed_from: Option<Instant>,
+    open_until: Option<Instant>,
 }
 
-/// When a call was let through: how often the circuit had opened before.
+/// An admitted call. It carries `State::opened` of the time of its admission.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Admitted(u32);
+pub(super) struct Admission(u32);
 
-impl Circuit {
-    /// Lets a call through, or says that it is of no use.
-    pub(super) fn admit(&self) -> Result<Admitted> {
+impl CircuitBreaker {
+    /// Admits a call, unless the circuit is open.
+    pub(super) fn admit(&self) -> Option<Admission> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        match state.closed_from {
-            Some(closed_from) if now < closed_from => {
-                let what = "the media service failed repeatedly and is left alone for a moment";
-                Err(Error::new(ErrorKind::Unavailable, what))
+        if let Some(open_until) = state.open_until {
+            let now = Instant::now();
+            if now < open_until {
+                return None;
             }
-            Some(_) => {
-                // This call is the trial; the others wait for how it ends.
-                state.closed_from = Some(now + pause(state.opened));
-                Ok(Admitted(state.opened))
-            }
-            None => Ok(Admitted(state.opened)),
+            // This call is the trial; the others wait for its outcome.
+            state.open_until = Some(now + pause(state.opened));
         }
+        Some(Admission(state.opened))
     }
 
-    /// Takes note of whether the service was there, a refusal included.
-    pub(super) fn note(&self, Admitted(when): Admitted, was_there: bool) {
+    /// Records the outcome of an admitted call. An error status that is no outage counts as a success.
+    pub(super) fn record(&self, Admission(opened): Admission, succeeded: bool) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if was_there {
+        if succeeded {
             *state = State::default();
             return;
         }
-        // Those that were under way together when it opened are one reason, not many.
-        if when != state.opened {
+        // Calls that were in flight when the circuit opened must not lengthen the pause.
+        if opened != state.opened {
             return;
         }
         state.failures = state.failures.saturating_add(1);
         if state.failures >= FAILURES {
             let pause = pause(state.opened);
-            state.closed_from = Some(Instant::now() + pause);
+            state.open_until = Some(Instant::now() + pause);
             state.opened = state.opened.saturating_add(1);
-            observe::opened(pause);
+            observe::circuit_opened(pause);
         }
     }
 }
@@ -81,23 +76,23 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn it_opens_after_five_failures_in_a_row_and_lets_one_trial_through_after_a_pause() {
-        let circuit = Circuit::default();
-        let fails = || circuit.note(circuit.admit().expect("it is let through"), false);
-        (0..4).for_each(|_| fails());
-        let late = circuit.admit().expect("it is let through");
-        circuit.note(late, true);
-        (0..5).for_each(|_| fails());
-        circuit.note(late, false);
-        assert!(circuit.admit().is_err());
+    async fn r07_five_failures_open_the_circuit_until_a_trial_succeeds() {
+        let breaker = CircuitBreaker::default();
+        let fail = || breaker.record(breaker.admit().expect("the circuit is closed"), false);
+        (0..4).for_each(|_| fail());
+        let late = breaker.admit().expect("the circuit is closed");
+        breaker.record(late, true);
+        (0..5).for_each(|_| fail());
+        breaker.record(late, false);
+        assert!(breaker.admit().is_none());
         tokio::time::advance(Duration::from_millis(500)).await;
-        let trial = circuit.admit().expect("a trial");
-        assert!(circuit.admit().is_err(), "and only one");
-        circuit.note(trial, false);
+        let trial = breaker.admit().expect("a trial");
+        assert!(breaker.admit().is_none(), "a second trial");
+        breaker.record(trial, false);
         tokio::time::advance(Duration::from_millis(900)).await;
-        assert!(circuit.admit().is_err(), "the pause has doubled");
+        assert!(breaker.admit().is_none(), "the pause has doubled");
         tokio::time::advance(Duration::from_millis(100)).await;
-        circuit.note(circuit.admit().expect("another trial"), true);
-        assert!(circuit.admit().is_ok() && circuit.admit().is_ok());
+        breaker.record(breaker.admit().expect("another trial"), true);
+        assert!(breaker.admit().is_some() && breaker.admit().is_some());
     }
 }

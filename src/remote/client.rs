@@ -1,4 +1,4 @@
-//! Requests out, answers in: deadlines, retries, and bounds on what comes back.
+//! Sends requests with deadlines and retries, and reads response bodies within bounds.
 
 use std::{fmt, time::Duration};
 
@@ -10,34 +10,37 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::{
-    circuit_breaker::Circuit,
+    call::Call,
+    circuit_breaker::CircuitBreaker,
     observe, redirect,
-    response::{Refusal, parse, transport},
-    upload_progress::Progress,
+    response::{ErrorResponse, Reply, SendError},
+    upload_progress::UploadProgress,
 };
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    protocol::ErrorBody,
+};
 
-/// The largest answer about a few things, in bytes.
-const MAX_ANSWER: usize = 8 << 20;
+/// The largest response body, in bytes.
+const MAX_BODY: usize = 8 << 20;
 
 /// The largest list of all that an owner has, in bytes: some 100,000 rows.
 pub(super) const MAX_LIST: usize = 128 << 20;
 
-/// The longest reason for a refusal, in bytes.
-const MAX_REASON: usize = 4 << 10;
+/// The largest error body that is read, in bytes.
+const MAX_ERROR_BODY: usize = 4 << 10;
 
-/// The first pause before a request is sent again, and the longest, each before it varies: it is up to
-/// twice as long.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+/// The first and the longest delay before a retry. Jitter makes each up to twice as long.
+const DELAYS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
-/// A connection to a media service.
+/// The HTTP client of one media service.
 pub(super) struct Client {
     pub(super) http: reqwest::Client,
     pub(super) base: Url,
     pub(super) request_timeout: Duration,
     pub(super) idle_timeout: Duration,
     pub(super) retries: usize,
-    pub(super) circuit: Circuit,
+    pub(super) circuit_breaker: CircuitBreaker,
 }
 
 impl fmt::Debug for Client {
@@ -46,186 +49,189 @@ impl fmt::Debug for Client {
     }
 }
 
-/// When the same request is sent again.
+/// Which failures of a call are retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Retry {
-    /// Never: it must not arrive twice.
+    /// None, because the request is not idempotent or cannot be repeated.
     Never,
-    /// After broken connections and answers that say "later".
-    Transient,
-    /// After 500 as well: the service answers it when two uploads of equal bytes meet.
-    ServerErrors,
+    /// Broken connections, timeouts, and statuses that mean "later".
+    Outage,
+    /// As `Outage`, and 500 without a reason: two simultaneous uploads of equal bytes cause it.
+    OutageOrServerError,
 }
 
 impl Retry {
-    fn is_worth_while(self, result: &Result<Result<Response, Refusal>>) -> bool {
-        match result {
-            _ if self == Self::Never => false,
-            Ok(Ok(_)) => false,
-            // With a reason it was no accident, and would be refused again.
-            Ok(Err(refusal)) => {
-                refusal.says_later()
-                    || self == Self::ServerErrors
-                        && refusal.status == StatusCode::INTERNAL_SERVER_ERROR
-                        && refusal.reason.is_none()
+    fn applies_to(self, error: &SendError) -> bool {
+        match (self, error) {
+            (Self::Never, _) => false,
+            // With a reason in the body, the next attempt would fail in the same way.
+            (Self::OutageOrServerError, SendError::Status(response))
+                if response.status == StatusCode::INTERNAL_SERVER_ERROR =>
+            {
+                response.reason.is_none()
             }
-            Err(error) => error.is_transient(),
+            _ => error.is_outage(),
         }
     }
 }
 
+/// The URL of a path below `base`. Segments are percent-encoded.
+pub(super) fn join(base: &Url, segments: impl IntoIterator<Item: AsRef<str>>) -> Url {
+    let mut url = base.clone();
+    url.path_segments_mut()
+        .expect("the builder rejects URLs that cannot have a path")
+        .pop_if_empty()
+        .extend(segments);
+    url
+}
+
 impl Client {
-    /// The URL of a path below `/api/v1/media`. Segments are encoded.
+    /// The URL of a path below `/api/v1/media`.
     pub(super) fn url(&self, segments: &[&str]) -> Url {
-        self.at(["api", "v1", "media"].iter().chain(segments))
+        join(&self.base, ["api", "v1", "media"].iter().chain(segments))
     }
 
     /// The URL of a path at the root of the service.
     pub(super) fn root(&self, path: &str) -> Url {
-        self.at([path])
-    }
-
-    fn at(&self, segments: impl IntoIterator<Item: AsRef<str>>) -> Url {
-        let mut url = self.base.clone();
-        url.path_segments_mut()
-            .expect("the builder has refused URLs without a path")
-            .pop_if_empty()
-            .extend(segments);
-        url
-    }
-
-    /// Where browsers find `/media/…`, if nobody said otherwise.
-    pub(super) fn public_base(&self) -> String {
-        self.at(["api", "v1"]).into()
+        join(&self.base, [path])
     }
 
     pub(super) fn request(&self, method: Method, segments: &[&str]) -> RequestBuilder {
         self.http.request(method, self.url(segments))
     }
 
-    /// Sends a request that may be sent again, and waits for the head of an answer that is a success.
+    /// Sends an idempotent request without a streamed body and waits for a success.
     pub(super) async fn send(
         &self,
         operation: &'static str,
         request: impl Fn() -> RequestBuilder,
-    ) -> Result<Response> {
-        self.send_any(operation, Retry::Transient, || (request(), Progress::default()))
-            .await?
-            .map_err(Error::from)
+    ) -> Result<Reply, SendError> {
+        self.send_with(operation, Retry::Outage, || (request(), UploadProgress::default())).await
     }
 
-    /// Sends a request and waits for the head of the answer, be it a refusal.
+    /// Sends a request, with retries, and waits for the head of a success.
     ///
-    /// Tried again, as `retry` says, after pauses that grow and vary, or that the service asks for. No
-    /// attempt begins later than twice the time of one request after the first. An attempt whose body
-    /// moves, by its progress, has all the time it needs.
-    pub(super) async fn send_any(
+    /// Delays between attempts grow exponentially with jitter, or are those of `Retry-After`. No attempt
+    /// starts later than two request timeouts after the first. An attempt whose body makes progress has
+    /// no total timeout.
+    pub(super) async fn send_with(
         &self,
         operation: &'static str,
         retry: Retry,
-        make: impl FnMut() -> (RequestBuilder, Progress),
-    ) -> Result<Result<Response, Refusal>> {
-        let span = observe::call(operation);
-        let mut attempts = 0;
-        let sending = self.send_until(&mut attempts, retry, make);
-        let result = sending.instrument(span.clone()).await;
+        make: impl FnMut() -> (RequestBuilder, UploadProgress),
+    ) -> Result<Reply, SendError> {
+        let span = observe::call_span(operation);
+        let mut call = Call::new(operation);
+        let result = self.attempt_until(&mut call, retry, make).instrument(span.clone()).await;
         let status = match &result {
-            Ok(Ok(response)) => Ok(response.status()),
-            Ok(Err(refusal)) => Ok(refusal.status),
-            Err(error) => Err(error.kind()),
+            Ok(reply) => Ok(reply.response.status()),
+            Err(SendError::Status(response)) => Ok(response.status),
+            Err(SendError::NoResponse(error)) => Err(error.kind()),
         };
-        observe::answered(&span, attempts, status);
+        observe::record_outcome(&span, call.attempts, status);
         result
     }
 
-    async fn send_until(
+    async fn attempt_until(
         &self,
-        attempts: &mut u32,
+        call: &mut Call,
         retry: Retry,
-        mut make: impl FnMut() -> (RequestBuilder, Progress),
-    ) -> Result<Result<Response, Refusal>> {
+        mut make: impl FnMut() -> (RequestBuilder, UploadProgress),
+    ) -> Result<Reply, SendError> {
         let deadline = Instant::now() + 2 * self.request_timeout;
-        let mut pauses = pauses(self.retries);
+        let mut delays = delays(self.retries);
         let mut last: Option<Error> = None;
         loop {
-            let admitted = self.circuit.admit().map_err(|error| match last.take() {
-                Some(cause) => error.with_source(cause),
-                None => error,
-            })?;
-            *attempts += 1;
-            let (request, progress) = make();
-            let result = self.attempt(request, &progress).await;
-            let was_there = match &result {
-                Ok(answer) => !answer.as_ref().is_err_and(Refusal::says_later),
-                Err(error) => !error.is_transient(),
+            let Some(admission) = self.circuit_breaker.admit() else {
+                let what =
+                    "the circuit breaker of the media service is open after repeated failures";
+                let error = call.error(ErrorKind::Unavailable, what);
+                return Err(match last {
+                    Some(cause) => error.with_source(cause).into(),
+                    None => error.into(),
+                });
             };
-            // A body that broke off says nothing about the service, and would break off again.
-            let broke_off = progress.broke_off();
-            if !broke_off {
-                self.circuit.note(admitted, was_there);
+            call.attempts += 1;
+            let (request, progress) = make();
+            let result = self.attempt(*call, request, &progress).await;
+            // A failed body says nothing about the service, and would fail again.
+            let body_failed = progress.has_failed();
+            if !body_failed {
+                let succeeded = !result.as_ref().is_err_and(SendError::is_outage);
+                self.circuit_breaker.record(admission, succeeded);
             }
-            let worth = !broke_off && retry.is_worth_while(&result);
-            let Some(pause) = worth.then(|| pauses.next()).flatten() else { return result };
-            let asked = result.as_ref().ok().and_then(|answer| answer.as_ref().err()?.retry_after);
-            let pause = pause.max(asked.unwrap_or_default());
-            // The service may ask for more time than there is.
-            if pause >= deadline.saturating_duration_since(Instant::now()) {
-                return result;
+            let error = match result {
+                Err(error) if !body_failed && retry.applies_to(&error) => error,
+                result => return result,
+            };
+            let Some(delay) = delays.next() else { return Err(error) };
+            let delay = delay.max(error.retry_after());
+            // `Retry-After` may ask for more time than is left.
+            if delay >= deadline.saturating_duration_since(Instant::now()) {
+                return Err(error);
             }
-            last = result.map_or_else(Some, |answer| answer.err().map(Error::from));
-            observe::retried(pause);
-            tokio::time::sleep(pause).await;
+            last = Some(error.into());
+            observe::retry(delay);
+            tokio::time::sleep(delay).await;
         }
     }
 
     async fn attempt(
         &self,
+        mut call: Call,
         request: RequestBuilder,
-        progress: &Progress,
-    ) -> Result<Result<Response, Refusal>> {
-        let request = request.build().map_err(transport)?;
-        let answer = redirect::send(&self.http, request);
-        let response = progress.watch(self.request_timeout, self.idle_timeout, answer).await??;
-        Ok(match Refusal::of(&response) {
-            None => Ok(response),
-            Some(refusal) => Err(Refusal { reason: self.reason(response).await, ..refusal }),
-        })
+        progress: &UploadProgress,
+    ) -> Result<Reply, SendError> {
+        let request = request.build().map_err(|error| call.transport(error))?;
+        let response = redirect::send(&call, &self.http, request);
+        let response = progress
+            .wait_for_response(self.request_timeout, self.idle_timeout, response)
+            .await
+            .map_err(|after| call.timeout("the media service did not respond", after))??;
+        call.status = Some(response.status());
+        if response.status().is_success() {
+            return Ok(Reply { call, response });
+        }
+        let error = ErrorResponse::new(call, &response);
+        let reason = self.reason(Reply { call, response }).await;
+        Err(SendError::Status(ErrorResponse { reason, ..error }))
     }
 
-    /// Reads why the service refused, if it says so in short and soon.
-    async fn reason(&self, response: Response) -> Option<String> {
-        #[derive(serde::Deserialize)]
-        struct Refused {
-            error: String,
-        }
-        if response.headers().get(header::CONTENT_TYPE)? != "application/json" {
+    /// Reads the reason in an error body, if it is short and arrives in time.
+    async fn reason(&self, reply: Reply) -> Option<String> {
+        if reply.response.headers().get(header::CONTENT_TYPE)? != "application/json" {
             return None;
         }
-        let read = self.body_up_to(MAX_REASON, response);
+        let read = self.body_up_to(MAX_ERROR_BODY, reply);
         let body = tokio::time::timeout(self.idle_timeout, read).await.ok()?.ok()?;
-        Some(serde_json::from_slice::<Refused>(&body).ok()?.error)
+        let ErrorBody { error } = serde_json::from_slice(&body).ok()?;
+        Some(error.into_owned())
     }
 
-    /// Reads a JSON answer, however it is cut up, within bounds of time and size.
-    pub(super) async fn json<T: DeserializeOwned>(&self, response: Response) -> Result<T> {
-        let body = self.body(response).await?;
-        parse(&body)
+    /// Reads and parses a JSON body within bounds of time and size.
+    pub(super) async fn json<T: DeserializeOwned>(&self, reply: Reply) -> Result<T> {
+        let call = reply.call;
+        call.parse(&self.body(reply).await?)
     }
 
-    /// Reads an answer into memory, within bounds of time and size.
-    pub(super) async fn body(&self, response: Response) -> Result<Bytes> {
-        self.body_up_to(MAX_ANSWER, response).await
+    /// Reads a body into memory within bounds of time and size.
+    pub(super) async fn body(&self, reply: Reply) -> Result<Bytes> {
+        self.body_up_to(MAX_BODY, reply).await
     }
 
-    /// As [`body`](Self::body), with a bound of the caller's.
-    pub(super) async fn body_up_to(&self, max: usize, mut response: Response) -> Result<Bytes> {
-        let too_large = || Error::new(ErrorKind::Unexpected, "the media service sent far too much");
+    /// As [`body`](Self::body), of at most `max` bytes.
+    pub(super) async fn body_up_to(&self, max: usize, reply: Reply) -> Result<Bytes> {
+        let Reply { call, mut response } = reply;
+        let too_large = || {
+            let what = format_args!("the media service sent a body of more than {max} bytes");
+            call.error(ErrorKind::Unexpected, what)
+        };
         if response.content_length().is_some_and(|length| length > max as u64) {
             return Err(too_large());
         }
         let read = async {
             let mut body = BytesMut::new();
-            while let Some(chunk) = self.idle(response.chunk()).await? {
+            while let Some(chunk) = self.chunk(&call, &mut response).await? {
                 body.extend_from_slice(&chunk);
                 if body.len() > max {
                     return Err(too_large());
@@ -234,27 +240,29 @@ impl Client {
             Ok(body.freeze())
         };
         let deadline = 2 * self.request_timeout;
-        tokio::time::timeout(deadline, read)
-            .await
-            .unwrap_or_else(|_| Err(Error::timeout("the answer of the media service", deadline)))
+        tokio::time::timeout(deadline, read).await.unwrap_or_else(|_| {
+            Err(call.timeout("the body of the media service's response did not end", deadline))
+        })
     }
 
-    pub(super) async fn idle<T>(
+    /// Reads the next chunk of a body, within the idle timeout.
+    pub(super) async fn chunk(
         &self,
-        read: impl Future<Output = reqwest::Result<T>>,
-    ) -> Result<T> {
-        match tokio::time::timeout(self.idle_timeout, read).await {
-            Ok(read) => read.map_err(transport),
-            Err(_) => Err(Error::timeout("the next bytes of the media service", self.idle_timeout)),
+        call: &Call,
+        response: &mut Response,
+    ) -> Result<Option<Bytes>> {
+        match tokio::time::timeout(self.idle_timeout, response.chunk()).await {
+            Ok(chunk) => chunk.map_err(|error| call.transport(error)),
+            Err(_) => Err(call.timeout("the media service sent no bytes", self.idle_timeout)),
         }
     }
 }
 
-/// The pauses between attempts. They vary, so that those who failed together do not come back together.
-fn pauses(retries: usize) -> impl Iterator<Item = Duration> {
+/// The delays between attempts, with jitter, so that clients that failed together do not retry together.
+fn delays(retries: usize) -> impl Iterator<Item = Duration> {
     ExponentialBuilder::default()
-        .with_min_delay(PAUSES.0)
-        .with_max_delay(PAUSES.1)
+        .with_min_delay(DELAYS.0)
+        .with_max_delay(DELAYS.1)
         .with_max_times(retries)
         .with_jitter()
         .build()
@@ -267,19 +275,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn r06_pauses_grow_to_a_bound_and_vary() {
-        let schedules: Vec<Vec<Duration>> = (0..200).map(|_| pauses(8).collect()).collect();
+    fn r06_retry_delays_grow_to_a_bound_with_jitter() {
+        let schedules: Vec<Vec<Duration>> = (0..200).map(|_| delays(8).collect()).collect();
         for (n, base) in [50, 100, 200, 400, 800, 1_600, 2_000, 2_000].into_iter().enumerate() {
             let base = Duration::from_millis(base);
             let nth: HashSet<Duration> = schedules.iter().map(|schedule| schedule[n]).collect();
-            assert!(nth.iter().all(|pause| (base..2 * base).contains(pause)), "{nth:?}");
-            assert!(nth.len() > 100, "they vary: {nth:?}");
-            // From end to end, not by a little.
+            assert!(nth.iter().all(|delay| (base..2 * base).contains(delay)), "{nth:?}");
+            assert!(nth.len() > 100, "without jitter: {nth:?}");
+            // The jitter spreads over the whole interval.
             let early = base + base / 4;
             let late = 2 * base - base / 4;
             assert!(nth.iter().any(|p| *p < early) && nth.iter().any(|p| *p > late), "{nth:?}");
         }
         assert!(schedules.iter().all(|schedule| schedule.len() == 8));
-        assert_eq!(pauses(0).count(), 0);
+        assert_eq!(delays(0).count(), 0);
     }
 }

@@ -1,4 +1,4 @@
-//! Bytes on their way from the service.
+//! Downloads: streamed from the service, ranges and renditions verified.
 
 use std::sync::Arc;
 
@@ -6,7 +6,12 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use reqwest::{Response, StatusCode, header};
 
-use super::{Remote, backend::About, observe, response::text};
+use super::{
+    Remote,
+    backend::RequestSpec,
+    observe,
+    response::{Reply, text},
+};
 use crate::{
     error::{Error, ErrorKind, Result},
     id::MediaId,
@@ -23,12 +28,12 @@ impl Remote {
         options: &DownloadOptions,
     ) -> Result<Download> {
         let range = options.range();
-        let response = match options.rendition() {
+        let reply = match options.rendition() {
             Rendition::Original => self.fetch(id, &["file"], "", range).await?,
             Rendition::Variant(variant) => self.variant(id, variant, range).await?,
             Rendition::Transform(transform) => self.transform(id, transform, range).await?,
         };
-        self.stream(response, range)
+        self.stream(reply, range)
     }
 
     async fn fetch(
@@ -37,29 +42,35 @@ impl Remote {
         path: &[&str],
         query: &str,
         range: Option<ByteRange>,
-    ) -> Result<Response> {
-        self.about(id, About { path, query, range, ..About::get("download") }).await
+    ) -> Result<Reply> {
+        self.send_for(id, RequestSpec { path, query, range, ..RequestSpec::get("download") }).await
     }
 
-    /// For a variant that does not exist the service sends the original (promise P5). Its type gives
-    /// it away, unless it is WebP as the variants are. So the record, which names those that exist, is
-    /// read first; afterwards it could tell of one that was made in between.
+    /// Downloads a variant, and never the original in its place (promise P5).
+    ///
+    /// The original service responds with the original if the variant does not exist. The content type
+    /// reveals that, except for a WebP original. Therefore the record, which names the existing variants,
+    /// is read first; read afterwards, it could name a variant that was created in between.
     async fn variant(
         &self,
         id: &MediaId,
         variant: Variant,
         range: Option<ByteRange>,
-    ) -> Result<Response> {
-        let none = || Error::new(ErrorKind::NotFound, "the media has no such variant");
+    ) -> Result<Reply> {
+        let missing = || Error::new(ErrorKind::NotFound, "the media has no such variant");
         let urls = self.record(id).await?.urls;
         let url = match variant {
             Variant::Thumbnail => urls.thumbnail,
             Variant::Medium => urls.medium,
             Variant::Large => urls.large,
         };
-        url.ok_or_else(none)?;
-        let response = self.fetch(id, &["file", variant.as_str()], "", range).await?;
-        if content_type(&response) == Format::WebP.mime_type() { Ok(response) } else { Err(none()) }
+        url.ok_or_else(missing)?;
+        let reply = self.fetch(id, &["file", variant.as_str()], "", range).await?;
+        if content_type(&reply.response) == Format::WebP.mime_type() {
+            return Ok(reply);
+        }
+        let what = "the media service sent another type than that of variants";
+        Err(reply.call.explain(missing(), what))
     }
 
     async fn transform(
@@ -67,27 +78,28 @@ impl Remote {
         id: &MediaId,
         transform: Transform,
         range: Option<ByteRange>,
-    ) -> Result<Response> {
+    ) -> Result<Reply> {
         let query = transform.to_query();
-        let response = match self.fetch(id, &["transform"], &query, range).await {
+        let reply = match self.fetch(id, &["transform"], &query, range).await {
             Err(error) if error.kind() == ErrorKind::InvalidInput => {
-                let what = "only pictures can be transformed";
+                let what = "only images can be transformed";
                 return Err(Error::new(ErrorKind::Unsupported, what).with_source(error));
             }
-            response => response?,
+            reply => reply?,
         };
-        if content_type(&response) != transform.format().mime_type() {
-            let what = "the media service sent another format than it was asked for";
-            return Err(Error::new(ErrorKind::Unexpected, what));
+        if content_type(&reply.response) != transform.format().mime_type() {
+            let what = "the media service sent another format than requested";
+            return Err(reply.call.error(ErrorKind::Unexpected, what));
         }
-        Ok(response)
+        Ok(reply)
     }
 
-    fn stream(&self, response: Response, range: Option<ByteRange>) -> Result<Download> {
-        let part = part(&response, range)?;
+    fn stream(&self, reply: Reply, range: Option<ByteRange>) -> Result<Download> {
+        let part = content_range(&reply, range)?;
+        let Reply { call, response } = reply;
         if text(&response, header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
-            let what = "the media service encoded the bytes, which it was not asked for";
-            return Err(Error::new(ErrorKind::Unexpected, what));
+            let what = "the media service sent a content encoding that was not requested";
+            return Err(call.error(ErrorKind::Unexpected, what));
         }
         let owned = |name| text(&response, name).map(str::to_owned);
         let (etag, modified) = (owned(header::ETAG), owned(header::LAST_MODIFIED));
@@ -98,17 +110,24 @@ impl Remote {
         let client = Arc::clone(&self.client);
         let body = stream::try_unfold(response, move |mut response| {
             let client = Arc::clone(&client);
-            async move { Ok(client.idle(response.chunk()).await?.map(|chunk| (chunk, response))) }
+            async move { Ok(client.chunk(&call, &mut response).await?.map(|chunk| (chunk, response))) }
         });
-        let body = body.inspect_ok(|chunk: &Bytes| observe::received(chunk.len()));
-        let mut body = body.map_err(cut_short).boxed();
+        let mut body = body.inspect_ok(|chunk: &Bytes| observe::received(chunk.len())).boxed();
         if let Some(part) = part {
             body = with_exact_len(part.len(), body, || {
-                Error::new(ErrorKind::Integrity, "the part is not as long as the service said")
+                Error::new(ErrorKind::Integrity, "the length differs from that in `Content-Range`")
             });
         }
+        // A connection that breaks after the head leaves a truncated download.
+        let body = body.map_err(move |error| match error.kind() {
+            ErrorKind::Unavailable | ErrorKind::Integrity => {
+                let what = "the media service did not send the whole media";
+                call.error(ErrorKind::Integrity, what).with_source(error)
+            }
+            _ => error,
+        });
 
-        let mut download = Download::from_stream(content_type, body);
+        let mut download = Download::from_stream(content_type, body.boxed());
         if let Some(length) = length {
             download = download.with_length(length);
         }
@@ -128,41 +147,34 @@ impl Remote {
     }
 }
 
-/// Which part an answer has, which must be the one that was asked for, or `None` for the whole.
-fn part(response: &Response, asked: Option<ByteRange>) -> Result<Option<ContentRange>> {
+/// Returns the part in a response, which must be the requested one, or `None` for the whole.
+fn content_range(reply: &Reply, requested: Option<ByteRange>) -> Result<Option<ContentRange>> {
+    let Reply { call, response } = reply;
     match response.status() {
         StatusCode::OK => Ok(None),
         StatusCode::PARTIAL_CONTENT => {
-            let said = text(response, header::CONTENT_RANGE).unwrap_or_default();
-            let part = asked.and_then(|range| sent_part(said, range));
+            let header = text(response, header::CONTENT_RANGE).unwrap_or_default();
+            let part = requested.and_then(|range| parse_content_range(header, range));
             let length = |part: &ContentRange| {
                 response.content_length().is_none_or(|length| length == part.len())
             };
             part.filter(length).map(Some).ok_or_else(|| {
-                let what = "the media service sent another part than it was asked for";
-                Error::new(ErrorKind::Unexpected, what)
+                let what = "the media service sent another range than requested";
+                call.error(ErrorKind::Unexpected, what)
             })
         }
-        status => {
-            let what = format!("the media service answered {status} for bytes");
-            Err(Error::new(ErrorKind::Unexpected, what))
+        _ => {
+            let what = "the media service responded to a download with neither 200 nor 206";
+            Err(call.error(ErrorKind::Unexpected, what))
         }
     }
 }
 
-/// The part that a `Content-Range` names, if it is what a range is of that many bytes.
-fn sent_part(said: &str, asked: ByteRange) -> Option<ContentRange> {
-    let total: u64 = said.rsplit_once('/')?.1.parse().ok()?;
-    let part = ContentRange::new(asked.resolve(total)?, total)?;
-    (part.to_string() == said).then_some(part)
-}
-
-/// What breaks off in the middle of a body is not whole.
-fn cut_short(error: Error) -> Error {
-    if error.kind() != ErrorKind::Unavailable {
-        return error;
-    }
-    Error::new(ErrorKind::Integrity, "the media broke off before its end").with_source(error)
+/// Parses a `Content-Range`, if it is what `requested` resolves to for the total length in it.
+fn parse_content_range(header: &str, requested: ByteRange) -> Option<ContentRange> {
+    let total: u64 = header.rsplit_once('/')?.1.parse().ok()?;
+    let part = ContentRange::new(requested.resolve(total)?, total)?;
+    (part.to_string() == header).then_some(part)
 }
 
 fn content_type(response: &Response) -> &str {

@@ -1,22 +1,22 @@
-//! The service's sorted list, page by page, and what can be counted with it.
+//! The service's sorted list, page by page, and statistics counted from it.
 
 use futures_util::{Stream, stream};
 
-use super::Remote;
-use crate::protocol::decode;
+use super::{Remote, call::Call};
 use crate::{
     error::{Error, ErrorKind, Result},
     media::{ListOptions, MediaStats, Page, SearchOptions, SearchPage},
     owner::Owner,
+    protocol::{CursorPage, OffsetPage, Record},
 };
 
-/// How many records a page of a count holds.
+/// The page size for counting.
 const COUNT_PAGE: usize = 500;
 
-/// What stands before a cursor of the service in the name of a page, where otherwise an offset is.
+/// The prefix of a page token that holds a cursor of the service. Other tokens are offsets.
 const CURSOR: &str = "after:";
 
-/// A list as the service's query.
+/// The query string of `GET /list/all`.
 fn query(options: &SearchOptions, user_id: &str) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.append_pair("userId", user_id);
@@ -43,33 +43,23 @@ fn query(options: &SearchOptions, user_id: &str) -> String {
     query.finish()
 }
 
-/// Whether to ask for the next page. One that is empty although there is more would be asked for
-/// without end.
-fn goes_on(page: &SearchPage) -> bool {
-    page.has_more && !page.items.is_empty()
-}
-
 impl Remote {
-    /// Lists an owner's media that is ready, with all that the service can filter and sort by.
+    /// Lists an owner's media with status `ready`, with every filter and order of the service.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unsupported`] for an owner in a tenant, and those of a call to the service.
+    /// [`ErrorKind::Unsupported`] for an owner in a tenant, and the errors of a call to the service.
     pub async fn list_all(&self, owner: &Owner, options: &SearchOptions) -> Result<SearchPage> {
         let query = query(options, self.user_id(owner)?);
-        let page: decode::SearchOptions<decode::Record> = self.list_by(&query).await?;
-        let items = page.items.into_iter().map(|record| record.into_media(&self.public));
-        Ok(SearchPage {
-            items: items.collect::<Result<_>>()?,
-            total: page.total,
-            has_more: page.has_more,
-        })
+        let (_, page): (_, OffsetPage<Record>) = self.list_by(&query).await?;
+        let items = page.items.into_iter().map(|record| self.public_urls.media(record)).collect();
+        Ok(SearchPage { items, total: page.total, has_more: page.has_more })
     }
 
-    /// Goes through [`list_all`](Self::list_all) page by page, from the options' offset on.
+    /// Streams the pages of [`list_all`](Self::list_all), starting at the options' offset.
     ///
-    /// The service gives records with equal sort keys in no defined order, so one may come twice or
-    /// not at all where pages meet; sort by [`SortBy::CreatedAt`](crate::media::SortBy::CreatedAt), whose ties are rare.
+    /// The order of records with equal sort keys is undefined, so such a record may be repeated or
+    /// missing at a page boundary. Ties of [`SortBy::CreatedAt`](crate::media::SortBy::CreatedAt) are rare.
     pub fn pages<'a>(
         &'a self,
         owner: &'a Owner,
@@ -80,66 +70,66 @@ impl Remote {
             let page = self.list_all(owner, &options).await?;
             let next = options.offset() + page.items.len();
             options = options.with_offset(next);
-            let next = goes_on(&page).then_some(options);
+            // An empty page that promises more would repeat for ever.
+            let next = (page.has_more && !page.items.is_empty()).then_some(options);
             Ok(Some((page, next)))
         })
     }
 
     pub(super) async fn list_page(&self, owner: &Owner, options: &ListOptions) -> Result<Page> {
-        let (offset, cursor) = place(options.after())?;
+        let (offset, cursor) = parse_token(options.after())?;
         let list = SearchOptions::new()
             .with_scopes(options.scopes().clone())
             .with_limit(options.limit())
             .with_offset(offset);
         let query = query(&list, self.user_id(owner)?);
-        // The recorded service passes this over, and what knows it answers with a cursor.
+        // The original service ignores `after`; a service with cursors responds with one.
         let after = form_urlencoded::byte_serialize(cursor.unwrap_or_default().as_bytes());
         let query = format!("{query}&after={}", after.collect::<String>());
-        let page: decode::ListAfter = self.list_by(&query).await?;
+        let (call, page): (_, CursorPage) = self.list_by(&query).await?;
         let count = page.items.len();
-        let items = page.items.into_iter().map(|record| record.into_media(&self.public));
-        let items = items.collect::<Result<_>>()?;
+        let items = page.items.into_iter().map(|record| self.public_urls.media(record)).collect();
         let next = match (page.next, cursor) {
             (Some(next), _) => next.map(|cursor| format!("{CURSOR}{cursor}")),
-            // An empty page although there is more would be asked for without end.
+            // An empty page that promises more would repeat for ever.
             (None, None) => (page.has_more && count > 0).then(|| (offset + count).to_string()),
             (None, Some(_)) => {
-                let what = "the media service does not know the cursor that it gave out";
-                return Err(Error::new(ErrorKind::Unexpected, what));
+                let what = "the media service ignored its own cursor";
+                return Err(call.error(ErrorKind::Unexpected, what));
             }
         };
         Ok(Page::new(items, next))
     }
 
-    async fn list_by<T: serde::de::DeserializeOwned>(&self, query: &str) -> Result<T> {
+    async fn list_by<T: serde::de::DeserializeOwned>(&self, query: &str) -> Result<(Call, T)> {
         let mut url = self.client.url(&["list", "all"]);
         url.set_query(Some(query));
-        let response = self.client.send("list_all", || self.client.http.get(url.clone())).await?;
-        self.client.json(response).await
+        let reply = self.client.send("list_all", || self.client.http.get(url.clone())).await?;
+        Ok((reply.call, self.client.json(reply).await?))
     }
 
-    /// Counts by listing: the service's own statistics are out of order.
+    /// Counts through the list, because `GET /stats` of the original service always fails.
     pub(super) async fn count(&self, owner: &Owner) -> Result<MediaStats> {
         let all = ListOptions::new().with_limit(COUNT_PAGE);
-        let (mut sum, mut asked) = (MediaStats::default(), all.clone());
+        let (mut sum, mut options) = (MediaStats::default(), all.clone());
         loop {
-            let page = self.list_page(owner, &asked).await?;
+            let page = self.list_page(owner, &options).await?;
             let bytes: u64 = page.items.iter().map(|media| media.size).sum();
             sum = MediaStats::new(sum.count + page.items.len() as u64, sum.bytes + bytes);
             let Some(next) = page.next else { return Ok(sum) };
-            asked = all.clone().with_after(next);
+            options = all.clone().with_after(next);
         }
     }
 }
 
-/// Where a page begins: behind so many records, or behind a cursor of the service.
-fn place(after: Option<&str>) -> Result<(usize, Option<&str>)> {
+/// Parses a page token: an offset, or a cursor of the service.
+fn parse_token(after: Option<&str>) -> Result<(usize, Option<&str>)> {
     let Some(next) = after else { return Ok((0, None)) };
     if let Some(cursor) = next.strip_prefix(CURSOR) {
         return Ok((0, Some(cursor)));
     }
     match next.parse() {
         Ok(offset) if offset != 0 && next == usize::to_string(&offset) => Ok((offset, None)),
-        _ => Err(Error::new(ErrorKind::InvalidInput, "no page ended with that")),
+        _ => Err(Error::new(ErrorKind::InvalidInput, "unknown page token")),
     }
 }

@@ -2,19 +2,21 @@
 
 mod backend;
 mod builder;
+mod call;
 mod circuit_breaker;
 mod client;
 mod download;
 mod listing;
 mod observe;
-mod ownership;
 mod ownership_cache;
+mod ownership_client;
+mod public_urls;
 mod redirect;
 mod response;
 mod upload;
 mod upload_progress;
 
-/// The client below, for [`RemoteBuilder::configure_client`].
+/// The HTTP client crate, for [`RemoteBuilder::configure_client`].
 pub use reqwest;
 
 pub use self::{backend::Remote, builder::RemoteBuilder};

@@ -1,4 +1,4 @@
-//! What the operator sees of a service: counters and events, without owners, names or keys (G16).
+//! Metrics and events of the client, without owners, ids, file names or keys (promise G16).
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use tracing::{Span, field::Empty};
 
 use crate::error::ErrorKind;
 
-/// One call of the service, retries included, until the head of the answer is there. Every span of one
-/// operation looks the same, whoever asks for whatever.
-pub(super) fn call(operation: &'static str) -> Span {
+/// The span of one call, retries included, until the response head arrives. Spans of one operation have
+/// the same fields.
+pub(super) fn call_span(operation: &'static str) -> Span {
     tracing::info_span!("media.remote", operation, attempts = Empty, status = Empty, error = Empty)
 }
 
-pub(super) fn answered(span: &Span, attempts: u32, status: Result<StatusCode, ErrorKind>) {
+pub(super) fn record_outcome(span: &Span, attempts: u32, status: Result<StatusCode, ErrorKind>) {
     span.record("attempts", attempts);
     match status {
         Ok(status) => span.record("status", status.as_u16()),
@@ -21,44 +21,44 @@ pub(super) fn answered(span: &Span, attempts: u32, status: Result<StatusCode, Er
     };
 }
 
-/// A check that was answered from memory, rather than by a question that it asked or shared.
-pub(super) fn remembered() {
+/// Counts a check that the ownership cache answered.
+pub(super) fn cache_hit() {
     #[cfg(feature = "metrics")]
     metrics::counter!("tower_media_remote_checks_total", "answer" => "remembered").increment(1);
 }
 
-/// A check that waited for a question, be it its own or somebody else's.
-pub(super) fn waited() {
+/// Counts a check that waited for an ownership query, its own or a shared one.
+pub(super) fn cache_miss() {
     #[cfg(feature = "metrics")]
     metrics::counter!("tower_media_remote_checks_total", "answer" => "waited").increment(1);
 }
 
-/// A question about ownership to the service. It may be several requests.
-pub(super) fn asked() {
+/// Counts an ownership query, which may be several requests.
+pub(super) fn ownership_query() {
     #[cfg(feature = "metrics")]
     metrics::counter!("tower_media_remote_questions_total").increment(1);
 }
 
-/// A request that is sent once more.
-pub(super) fn retried(pause: Duration) {
-    tracing::debug!(?pause, "media service asked again");
+/// Counts and logs a retry.
+pub(super) fn retry(delay: Duration) {
+    tracing::debug!(?delay, "retrying a call of the media service");
     #[cfg(feature = "metrics")]
     metrics::counter!("tower_media_remote_retries_total").increment(1);
 }
 
-/// The circuit opened: nobody asks for a while.
-pub(super) fn opened(pause: Duration) {
-    tracing::warn!(?pause, "media service failed repeatedly and is left alone");
+/// Counts and logs that the circuit breaker opened.
+pub(super) fn circuit_opened(pause: Duration) {
+    tracing::warn!(?pause, "circuit breaker opened after repeated failures of the media service");
     #[cfg(feature = "metrics")]
     metrics::counter!("tower_media_remote_circuit_opened_total").increment(1);
 }
 
-/// Bytes of an upload that left.
+/// Counts bytes of an upload.
 pub(super) fn sent(bytes: usize) {
     count_bytes("up", bytes);
 }
 
-/// Bytes of a download that arrived.
+/// Counts bytes of a download.
 pub(super) fn received(bytes: usize) {
     count_bytes("down", bytes);
 }

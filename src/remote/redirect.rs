@@ -1,34 +1,38 @@
-//! Redirects: within the service only, and only of what can be sent again as it was.
+//! Redirects: followed within the service only, with the method and the body unchanged.
 
 use reqwest::{Method, Request, Response, StatusCode, Url, header};
 
-use super::response::{text, transport};
-use crate::error::{Error, ErrorKind, Result};
+use super::{call::Call, response::text};
+use crate::error::{ErrorKind, Result};
 
 /// The most redirects of one request.
 const MAX_REDIRECTS: usize = 5;
 
-/// Sends a request and follows where the service redirects it to.
+/// Sends a request and follows redirects to the same origin.
 ///
-/// Not to another host: the keys and the question would go to a stranger, or to a machine that only this
-/// one can reach. And never as another method: a removal that became a `GET` would look like one that
-/// was made.
-pub(super) async fn send(http: &reqwest::Client, mut request: Request) -> Result<Response> {
+/// Another origin would receive the keys and the ids, or may be a host that only this machine can reach.
+/// A changed method would turn a `DELETE` into a `GET` whose success looks like a deletion.
+pub(super) async fn send(
+    call: &Call,
+    http: &reqwest::Client,
+    mut request: Request,
+) -> Result<Response> {
+    let refuse = |what| call.error(ErrorKind::Unexpected, what);
     for _ in 0..=MAX_REDIRECTS {
-        let again = request.try_clone();
-        let response = http.execute(request).await.map_err(transport)?;
-        let next = again.and_then(|again| redirected(&response, again));
-        let Some(next) = next else { return Ok(response) };
+        let copy = request.try_clone();
+        let response = http.execute(request).await.map_err(|error| call.transport(error))?;
+        let Some(next) = copy.and_then(|copy| redirected(&response, copy)) else {
+            return Ok(response);
+        };
         if next.url().origin() != response.url().origin() {
-            let what = "the media service redirects to another host";
-            return Err(Error::new(ErrorKind::Unexpected, what));
+            return Err(refuse("the media service redirects to another host"));
         }
         request = next;
     }
-    Err(Error::new(ErrorKind::Unexpected, "the media service redirects without end"))
+    Err(refuse("the media service redirects too often"))
 }
 
-/// The same request, to where the answer redirects it, if it does.
+/// Points `request` to the response's redirect target, if there is one that can be followed.
 fn redirected(response: &Response, mut request: Request) -> Option<Request> {
     let keeps_method = match response.status() {
         StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => true,

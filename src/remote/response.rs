@@ -1,39 +1,87 @@
-//! What an answer means that is no success, and what went wrong below HTTP.
+//! Responses with an error status.
 
 use std::time::Duration;
 
 use reqwest::{Response, StatusCode, header};
 
-use crate::error::{Error, ErrorKind, Result};
+use super::call::Call;
+use crate::error::{Error, ErrorKind};
 
-/// An answer that is no success.
-pub(super) struct Refusal {
+/// A response with a success status whose body has not been read.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) call: Call,
+    pub(super) response: Response,
+}
+
+/// The reason why a call has no [`Reply`].
+#[derive(Debug)]
+pub(super) enum SendError {
+    /// The service responded with an error status.
+    Status(ErrorResponse),
+    /// No usable response arrived.
+    NoResponse(Error),
+}
+
+impl SendError {
+    /// Whether the same call may succeed later.
+    pub(super) fn is_outage(&self) -> bool {
+        match self {
+            Self::Status(response) => response.is_outage(),
+            Self::NoResponse(error) => error.is_transient(),
+        }
+    }
+
+    /// How long the service asks to wait before the next attempt.
+    pub(super) fn retry_after(&self) -> Duration {
+        match self {
+            Self::Status(response) => response.retry_after.unwrap_or_default(),
+            Self::NoResponse(_) => Duration::ZERO,
+        }
+    }
+}
+
+impl From<Error> for SendError {
+    fn from(error: Error) -> Self {
+        Self::NoResponse(error)
+    }
+}
+
+impl From<SendError> for Error {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Status(response) => response.into(),
+            SendError::NoResponse(error) => error,
+        }
+    }
+}
+
+/// A response with an error status.
+#[derive(Debug)]
+pub(super) struct ErrorResponse {
+    pub(super) call: Call,
     pub(super) status: StatusCode,
-    /// What the service says of a refusal on purpose. For no client's eyes.
+    /// The `error` of the JSON body. Not shown to clients.
     pub(super) reason: Option<String>,
-    /// When the service wants to be asked again.
     pub(super) retry_after: Option<Duration>,
-    /// How many bytes there are in all, of which a range had none.
+    /// The length of the media, from the `Content-Range` of a 416.
     pub(super) complete_length: Option<u64>,
 }
 
-impl Refusal {
-    /// What the head of an answer says, unless it is a success.
-    pub(super) fn of(response: &Response) -> Option<Self> {
-        if response.status().is_success() {
-            return None;
-        }
-        // In seconds (RFC 9110, section 10.2.3); the form with a date is not worth a clock.
+impl ErrorResponse {
+    /// Reads the head of a response.
+    pub(super) fn new(call: Call, response: &Response) -> Self {
+        // Only the form in seconds (RFC 9110, section 10.2.3); a date would depend on both clocks.
         let retry_after = text(response, header::RETRY_AFTER)
             .and_then(|text| text.trim().parse().ok().map(Duration::from_secs));
         let complete_length = text(response, header::CONTENT_RANGE)
             .and_then(|text| text.strip_prefix("bytes */")?.parse().ok());
-        Some(Self { status: response.status(), reason: None, retry_after, complete_length })
+        Self { call, status: response.status(), reason: None, retry_after, complete_length }
     }
 
-    /// Whether the service, or what stands before it, is not able to answer now. 500 does not say so:
-    /// the recorded service answers it to every question that it does not understand.
-    pub(super) fn says_later(&self) -> bool {
+    /// Whether the service, or a proxy in front of it, cannot respond now. 500 does not count: the
+    /// original service responds with it to every request that it does not understand.
+    fn is_outage(&self) -> bool {
         matches!(
             self.status,
             StatusCode::TOO_MANY_REQUESTS
@@ -42,51 +90,45 @@ impl Refusal {
                 | StatusCode::GATEWAY_TIMEOUT
         )
     }
+
+    /// Makes an error of which clients may see `text` and the details are in the source.
+    pub(super) fn into_public(self, kind: ErrorKind, text: &'static str) -> Error {
+        self.call.explain(Error::new(kind, text), RESPONDED)
+    }
 }
 
-impl From<Refusal> for Error {
-    fn from(Refusal { status, .. }: Refusal) -> Self {
-        let kind = match status {
-            StatusCode::NOT_FOUND => ErrorKind::NotFound,
-            StatusCode::PAYLOAD_TOO_LARGE => ErrorKind::TooLarge,
-            StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => ErrorKind::InvalidInput,
+/// Describes an error status in errors; the status itself is among their details.
+pub(super) const RESPONDED: &str = "the media service responded with an error";
+
+impl From<ErrorResponse> for Error {
+    fn from(response: ErrorResponse) -> Self {
+        let kind = match response.status {
+            StatusCode::NOT_FOUND => {
+                return response.into_public(ErrorKind::NotFound, "there is no such media");
+            }
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                let text = "the media is larger than the media service accepts";
+                return response.into_public(ErrorKind::TooLarge, text);
+            }
+            StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => {
+                let text = "the media service rejected the request as invalid";
+                return response.into_public(ErrorKind::InvalidInput, text);
+            }
             StatusCode::GATEWAY_TIMEOUT => ErrorKind::Timeout,
-            // A database or a store that is down, among much else.
+            // 500 covers a database or an object store that is down, and much else.
             StatusCode::INTERNAL_SERVER_ERROR
             | StatusCode::TOO_MANY_REQUESTS
             | StatusCode::BAD_GATEWAY
             | StatusCode::SERVICE_UNAVAILABLE => ErrorKind::Unavailable,
-            // A redirect that was not followed, 401 or 403 for a wrong key, and whatever else the
-            // protocol does not have.
+            // A redirect that is not followed, 401 or 403 for a wrong key, and every status that the
+            // protocol does not use.
             _ => ErrorKind::Unexpected,
         };
-        Self::new(kind, format!("the media service answered {status}"))
+        response.call.error(kind, RESPONDED)
     }
 }
 
-/// A header's value, if it is there and is text.
+/// Returns a header's value if it is visible ASCII.
 pub(super) fn text(response: &Response, name: header::HeaderName) -> Option<&str> {
     response.headers().get(name)?.to_str().ok()
-}
-
-/// Reads JSON as the protocol has it.
-pub(super) fn parse<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Result<T> {
-    serde_json::from_slice(body).map_err(|error| {
-        Error::new(ErrorKind::Unexpected, "the media service sent JSON that it should not")
-            .with_source(error)
-    })
-}
-
-/// What went wrong below HTTP. URLs stay out: they name owners.
-pub(super) fn transport(error: reqwest::Error) -> Error {
-    let (kind, what) = if error.is_timeout() {
-        (ErrorKind::Timeout, "the media service took too long")
-    } else if error.is_connect() {
-        (ErrorKind::Unavailable, "the media service cannot be reached")
-    } else if error.is_builder() {
-        (ErrorKind::InvalidInput, "the request to the media service cannot be made")
-    } else {
-        (ErrorKind::Unavailable, "the connection to the media service broke off")
-    };
-    Error::new(kind, what).with_source(error.without_url())
 }

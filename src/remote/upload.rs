@@ -1,4 +1,4 @@
-//! An upload on its way to the service: as a stream, hashed while it passes.
+//! Uploads: streamed to the service and hashed on the way.
 
 use std::{
     path::PathBuf,
@@ -16,10 +16,10 @@ use sha2::{Digest as _, Sha256};
 use super::{
     client::{Client, Retry},
     observe,
-    response::Refusal,
-    upload_progress::Progress,
+    response::{ErrorResponse, SendError},
+    upload_progress::UploadProgress,
 };
-use crate::protocol::decode::Record;
+use crate::protocol::Record;
 use crate::{
     error::{Error, ErrorKind, Result},
     id::ContentHash,
@@ -28,52 +28,63 @@ use crate::{
     util::byte_stream::with_idle_timeout,
 };
 
-/// How many of the first bytes tell what a file is.
+/// How many leading bytes the detection of HEIC needs.
 const HEAD: usize = 64;
 
-/// How many bytes of an upload that is at hand go out at a time, so that its progress shows.
+/// The chunk size of an upload from memory. Chunks make its progress visible.
 const CHUNK: usize = 64 << 10;
 
-/// Sends an upload and returns the record, once it is certain that the service has the very bytes.
+/// Sends an upload and returns the record, whose hash must be that of the sent bytes.
 pub(super) async fn upload(client: &Client, user_id: &str, parts: UploadParts) -> Result<Record> {
     let UploadParts { body, file_name, scope, skips_processing, .. } = parts;
     let name = ascii_name(file_name.as_deref());
     let fields = Fields { name: &name, user_id, scope: &scope, skips_processing };
-    let mut source = Source::of(body).await?;
-    let mut passed = Arc::default();
-    let answer = client.send_any("upload", source.retry(), || {
-        let progress = Progress::default();
-        passed = Arc::default();
-        // It is only awaited while the connection takes more.
-        let stream = with_idle_timeout(client.idle_timeout, source.pieces(), stood_still);
-        let stream = Hashed { stream, passed: Arc::clone(&passed) }.boxed();
-        let stream = Body::wrap_stream(Moving { stream, progress: progress.clone() });
+    let mut source = Source::new(body).await?;
+    let mut sent = Arc::default();
+    let reply = client.send_with("upload", source.retry(), || {
+        let progress = UploadProgress::default();
+        sent = Arc::default();
+        // The timeout runs only while the connection waits for the next chunk.
+        let stream = with_idle_timeout(client.idle_timeout, source.chunks(), source_timed_out);
+        let stream = HashingStream { stream, sent: Arc::clone(&sent) }.boxed();
+        let stream = Body::wrap_stream(ReportingStream { stream, progress: progress.clone() });
         let part = match source.length {
             Some(length) => multipart::Part::stream_with_length(stream, length),
             None => multipart::Part::stream(stream),
         };
         (fields.request(client, part), progress)
     });
-    let answer = answer.await;
-    let Passed { seen, failed } =
-        std::mem::take(&mut *passed.lock().unwrap_or_else(PoisonError::into_inner));
-    // What the stream itself failed with says more than that the connection broke off.
-    let answer = failed.map_or(answer, Err)?;
-    let record: Record = client.json(answer.map_err(refused)?).await?;
-    seen.compare(&record, &name)?;
+    let reply = reply.await;
+    let Sent { digest, error } =
+        std::mem::take(&mut *sent.lock().unwrap_or_else(PoisonError::into_inner));
+    // The error of the source is the cause of the broken connection.
+    if let Some(error) = error {
+        return Err(error);
+    }
+    let reply = reply.map_err(|error| match error {
+        SendError::Status(response) => rejected(response),
+        SendError::NoResponse(error) => error,
+    })?;
+    let call = reply.call;
+    let record: Record = client.json(reply).await?;
+    if !digest.matches(&record, &name) {
+        let what = "the media service stored other bytes than were sent";
+        return Err(call.error(ErrorKind::Integrity, what));
+    }
     Ok(record)
 }
 
-/// Tells refusals apart that the service gives one status.
-fn refused(refusal: Refusal) -> Error {
-    match refusal.reason.as_deref() {
+/// Tells rejections apart for which the service uses the same status.
+fn rejected(response: ErrorResponse) -> Error {
+    match response.reason.as_deref() {
         Some(reason) if reason.starts_with("File too large") => {
-            Error::new(ErrorKind::TooLarge, "the media is larger than the media service takes")
+            let text = "the media is larger than the media service accepts";
+            response.into_public(ErrorKind::TooLarge, text)
         }
         Some("HEIC conversion failed") => {
-            Error::new(ErrorKind::Failed, "the media looks like HEIC and could not be read")
+            response.into_public(ErrorKind::Failed, "the media is not a readable HEIC image")
         }
-        _ => refusal.into(),
+        _ => response.into(),
     }
 }
 
@@ -87,7 +98,7 @@ struct Fields<'a> {
 
 impl Fields<'_> {
     fn request(&self, client: &Client, file: multipart::Part) -> RequestBuilder {
-        // The service uses the bytes and the name, and ignores the part's type.
+        // The service decides the type from the bytes and the name, and ignores the part's type.
         let mut form = multipart::Form::new()
             .text("app", self.scope.as_str().to_owned())
             .text("userId", self.user_id.to_owned());
@@ -99,7 +110,7 @@ impl Fields<'_> {
     }
 }
 
-/// Where the bytes come from: once, or as often as they are sent.
+/// The source of the bytes. Only a stream cannot be read again for a retry.
 struct Source {
     length: Option<u64>,
     origin: Origin,
@@ -112,7 +123,7 @@ enum Origin {
 }
 
 impl Source {
-    async fn of(body: UploadBody) -> Result<Self> {
+    async fn new(body: UploadBody) -> Result<Self> {
         Ok(match body {
             UploadBody::Bytes(bytes) => {
                 Self { length: Some(bytes.len() as u64), origin: Origin::Bytes(bytes) }
@@ -127,19 +138,19 @@ impl Source {
         })
     }
 
-    /// Content addressing makes it the same upload each time it arrives.
+    /// The service addresses media by content, so repeating an upload has no further effect.
     fn retry(&self) -> Retry {
         match self.origin {
-            Origin::Bytes(_) | Origin::File(..) => Retry::ServerErrors,
+            Origin::Bytes(_) | Origin::File(..) => Retry::OutageOrServerError,
             Origin::Stream(_) => Retry::Never,
         }
     }
 
-    fn pieces(&mut self) -> BoxStream<'static, Result<Bytes>> {
+    fn chunks(&mut self) -> BoxStream<'static, Result<Bytes>> {
         match &mut self.origin {
             Origin::Bytes(bytes) => chunks(bytes.clone()),
             Origin::File(path, length) => read_file(path.clone(), *length),
-            Origin::Stream(stream) => stream.take().expect("a stream is sent once"),
+            Origin::Stream(stream) => stream.take().expect("a stream is never retried"),
         }
     }
 }
@@ -149,92 +160,89 @@ fn chunks(bytes: Bytes) -> BoxStream<'static, Result<Bytes>> {
     stream::iter(chunks.map(move |at| Ok(bytes.slice(at..bytes.len().min(at + CHUNK))))).boxed()
 }
 
-fn stood_still(idle: Duration) -> Error {
-    Error::timeout("the next bytes of the upload", idle)
+fn source_timed_out(idle: Duration) -> Error {
+    Error::timeout("the next chunk of the upload", idle)
 }
 
-/// The name as the service can take it: a name beyond ASCII is an error there, and only an empty one is
-/// none. The ending stays, for it decides the type of what is no picture.
+/// Replaces the characters of a file name that the service rejects. The extension stays, because it
+/// decides the type of files that are not images. An empty name stands for an absent one.
 fn ascii_name(name: Option<&str>) -> String {
     let plain = |c: char| if c.is_ascii() && !matches!(c, '"' | '\\' | '%') { c } else { '_' };
     name.unwrap_or_default().chars().map(plain).collect()
 }
 
-/// What is known of the bytes that have passed.
+/// The hash and the head of the bytes sent so far.
 #[derive(Default)]
-struct Seen {
+struct Digest {
     hash: Sha256,
     head: Vec<u8>,
 }
 
-impl Seen {
-    fn take_in(&mut self, bytes: &[u8]) {
+impl Digest {
+    fn update(&mut self, bytes: &[u8]) {
         self.hash.update(bytes);
         let missing = HEAD - self.head.len();
         self.head.extend_from_slice(&bytes[..missing.min(bytes.len())]);
     }
 
-    /// Compares with what the service says it has. It turns HEIC into JPEG before it hashes.
-    fn compare(self, record: &Record, name: &str) -> Result<()> {
+    /// Compares with the hash in the record. The service converts HEIC to JPEG before it hashes, so the
+    /// hash of HEIC is not compared.
+    fn matches(self, record: &Record, name: &str) -> bool {
         let name = name.to_ascii_lowercase();
         let converted =
             infer::image::is_heif(&self.head) || name.ends_with(".heic") || name.ends_with(".heif");
-        let hash = ContentHash::from_bytes(self.hash.finalize().into());
-        if converted || record.hash == hash.to_string() {
-            return Ok(());
-        }
-        Err(Error::new(ErrorKind::Integrity, "the media service has other bytes than were sent"))
+        converted || record.hash == ContentHash::from_bytes(self.hash.finalize().into())
     }
 }
 
-/// What became of a stream.
+/// The outcome of a stream.
 #[derive(Default)]
-struct Passed {
-    seen: Seen,
-    failed: Option<Error>,
+struct Sent {
+    digest: Digest,
+    error: Option<Error>,
 }
 
-/// A stream that is hashed while it passes, and whose error is kept.
-struct Hashed {
+/// Hashes a stream and keeps its error.
+struct HashingStream {
     stream: BoxStream<'static, Result<Bytes>>,
-    passed: Arc<Mutex<Passed>>,
+    sent: Arc<Mutex<Sent>>,
 }
 
-impl Stream for Hashed {
+impl Stream for HashingStream {
     type Item = Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let next = ready!(self.stream.poll_next_unpin(cx));
-        let mut passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
         Poll::Ready(next.map(|next| {
-            next.inspect(|bytes| passed.seen.take_in(bytes)).map_err(|error| {
-                let told = Error::new(error.kind(), "the upload broke off");
-                passed.failed = Some(error);
-                told
+            next.inspect(|bytes| sent.digest.update(bytes)).map_err(|error| {
+                let for_connection = Error::new(error.kind(), "the source of the upload failed");
+                sent.error = Some(error);
+                for_connection
             })
         }))
     }
 }
 
-/// A stream that says how it gets on.
-struct Moving {
+/// Reports the progress of a stream.
+struct ReportingStream {
     stream: BoxStream<'static, Result<Bytes>>,
-    progress: Progress,
+    progress: UploadProgress,
 }
 
-impl Stream for Moving {
+impl Stream for ReportingStream {
     type Item = Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let next = self.stream.poll_next_unpin(cx);
         match &next {
-            Poll::Pending => self.progress.waits(),
-            Poll::Ready(Some(Err(_))) => self.progress.breaks_off(),
+            Poll::Pending => self.progress.source_pending(),
+            Poll::Ready(Some(Err(_))) => self.progress.failed(),
             Poll::Ready(Some(Ok(chunk))) => {
-                self.progress.moved();
+                self.progress.chunk_sent();
                 observe::sent(chunk.len());
             }
-            Poll::Ready(None) => self.progress.is_over(),
+            Poll::Ready(None) => self.progress.finished(),
         }
         next
     }

@@ -1,4 +1,4 @@
-//! Whether something that takes its time is still moving.
+//! The timeout of a request with a streamed body: it restarts while the body makes progress.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -7,50 +7,48 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::error::{Error, Result};
-
-/// How a body that is sent gets on. Clones share it.
+/// The progress of a request body. Clones share it.
 #[derive(Clone, Default)]
-pub(super) struct Progress(Arc<Mutex<Stage>>);
+pub(super) struct UploadProgress(Arc<Mutex<Stage>>);
 
 #[derive(Clone, Copy, Default)]
 enum Stage {
-    /// There may be nothing to send.
+    /// No byte has been asked for; there may be no body.
     #[default]
-    NotBegun,
-    /// The connection took something, and there is more.
-    Moved(Instant),
-    /// The connection would take more than there is.
-    Waits,
-    /// The connection took all.
-    Over(Instant),
-    /// There will be no more although it is not whole.
-    BrokeOff(Instant),
+    NotStarted,
+    /// The connection took a chunk, and more may follow.
+    Sent(Instant),
+    /// The connection waits for the next chunk of the source.
+    WaitsForSource,
+    /// The connection took the last chunk.
+    Finished(Instant),
+    /// The source failed.
+    Failed(Instant),
 }
 
-impl Progress {
-    /// Says that something moved just now.
-    pub(super) fn moved(&self) {
-        self.set(Stage::Moved(Instant::now()));
+impl UploadProgress {
+    /// Notes that the connection took a chunk.
+    pub(super) fn chunk_sent(&self) {
+        self.set(Stage::Sent(Instant::now()));
     }
 
-    /// Says that it is not for the service that nothing moves.
-    pub(super) fn waits(&self) {
-        self.set(Stage::Waits);
+    /// Notes that the source has no chunk ready, so the service is not the cause of a stall.
+    pub(super) fn source_pending(&self) {
+        self.set(Stage::WaitsForSource);
     }
 
-    /// Says that everything has gone.
-    pub(super) fn is_over(&self) {
-        self.set(Stage::Over(Instant::now()));
+    /// Notes that the connection took the last chunk.
+    pub(super) fn finished(&self) {
+        self.set(Stage::Finished(Instant::now()));
     }
 
-    /// Says that there will be no more although it is not whole.
-    pub(super) fn breaks_off(&self) {
-        self.set(Stage::BrokeOff(Instant::now()));
+    /// Notes that the source failed before its end.
+    pub(super) fn failed(&self) {
+        self.set(Stage::Failed(Instant::now()));
     }
 
-    pub(super) fn broke_off(&self) -> bool {
-        matches!(self.stage(), Stage::BrokeOff(_))
+    pub(super) fn has_failed(&self) -> bool {
+        matches!(self.stage(), Stage::Failed(_))
     }
 
     fn set(&self, stage: Stage) {
@@ -61,30 +59,30 @@ impl Progress {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for the answer to what is sent: as long as `idle` for each next bit of it to be taken, and
-    /// as long as `request` once there is nothing left to take.
-    pub(super) async fn watch<T>(
+    /// Waits for `response`: up to `idle` for each chunk of the body to be taken, and up to `request`
+    /// from the last chunk on. Fails with the timeout that has elapsed.
+    pub(super) async fn wait_for_response<T>(
         &self,
         request: Duration,
         idle: Duration,
-        answer: impl Future<Output = T>,
-    ) -> Result<T> {
-        let began = Instant::now();
-        tokio::pin!(answer);
+        response: impl Future<Output = T>,
+    ) -> Result<T, Duration> {
+        let started = Instant::now();
+        tokio::pin!(response);
         loop {
-            let (since, patience) = match self.stage() {
-                Stage::NotBegun => (began, request),
-                Stage::Moved(at) => (at, idle),
-                Stage::Waits => (Instant::now(), idle),
-                Stage::Over(at) | Stage::BrokeOff(at) => (at, request),
+            let (since, timeout) = match self.stage() {
+                Stage::NotStarted => (started, request),
+                Stage::Sent(at) => (at, idle),
+                Stage::WaitsForSource => (Instant::now(), idle),
+                Stage::Finished(at) | Stage::Failed(at) => (at, request),
             };
-            if since.elapsed() >= patience {
-                return Err(Error::timeout("the media service", patience));
+            if since.elapsed() >= timeout {
+                return Err(timeout);
             }
-            // It may get on meanwhile, and then there may be less time than there was.
-            let until = (since + patience).min(Instant::now() + request.min(idle));
-            if let Ok(answer) = tokio::time::timeout_at(until, &mut answer).await {
-                return Ok(answer);
+            // The stage may change while this waits, and the next stage may have a shorter timeout.
+            let until = (since + timeout).min(Instant::now() + request.min(idle));
+            if let Ok(response) = tokio::time::timeout_at(until, &mut response).await {
+                return Ok(response);
             }
         }
     }
@@ -99,12 +97,12 @@ mod tests {
     const REQUEST: Duration = Duration::from_secs(60);
     const IDLE: Duration = Duration::from_secs(3);
 
-    /// How long it is waited for an answer that never comes, while a body gets on like this.
-    async fn patience(body: impl Future<Output = ()>, progress: &Progress) -> Duration {
-        let began = Instant::now();
-        let watch = progress.watch(REQUEST, IDLE, pending::<()>());
-        tokio::join!(watch, body).0.expect_err("there is no answer");
-        began.elapsed()
+    /// How long `wait_for_response` waits if no response comes, while `body` runs.
+    async fn timeout(body: impl Future<Output = ()>, progress: &UploadProgress) -> Duration {
+        let started = Instant::now();
+        let wait = progress.wait_for_response(REQUEST, IDLE, pending::<()>());
+        tokio::join!(wait, body).0.expect_err("no response comes");
+        started.elapsed()
     }
 
     async fn after(seconds: u64) {
@@ -112,34 +110,34 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn r06_a_body_has_the_idle_time_for_each_bit_and_an_answer_the_time_of_a_request() {
-        let nothing = Progress::default();
-        assert_eq!(patience(async {}, &nothing).await, REQUEST);
+    async fn r06_idle_timeout_per_chunk_then_request_timeout() {
+        let nothing = UploadProgress::default();
+        assert_eq!(timeout(async {}, &nothing).await, REQUEST);
 
-        let stuck = Progress::default();
+        let stuck = UploadProgress::default();
         let sent = async {
             for _ in 0..10 {
                 after(2).await;
-                stuck.moved();
+                stuck.chunk_sent();
             }
         };
-        assert_eq!(patience(sent, &stuck).await, Duration::from_secs(20) + IDLE);
+        assert_eq!(timeout(sent, &stuck).await, Duration::from_secs(20) + IDLE);
 
-        let unanswered = Progress::default();
+        let unanswered = UploadProgress::default();
         let sent = async {
-            unanswered.moved();
+            unanswered.chunk_sent();
             after(2).await;
-            unanswered.is_over();
+            unanswered.finished();
         };
-        assert_eq!(patience(sent, &unanswered).await, Duration::from_secs(2) + REQUEST);
+        assert_eq!(timeout(sent, &unanswered).await, Duration::from_secs(2) + REQUEST);
 
-        // The sender's own time is watched by the stream.
-        let slow = Progress::default();
+        // A slow source has its own idle timeout, in the stream.
+        let slow = UploadProgress::default();
         let sent = async {
-            slow.waits();
+            slow.source_pending();
             after(60).await;
-            slow.moved();
+            slow.chunk_sent();
         };
-        assert_eq!(patience(sent, &slow).await, Duration::from_secs(60) + IDLE);
+        assert_eq!(timeout(sent, &slow).await, Duration::from_secs(60) + IDLE);
     }
 }

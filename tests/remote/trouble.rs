@@ -4,6 +4,7 @@
 mod builder;
 mod checks;
 mod circuit;
+mod errors;
 mod ranges;
 mod redirects;
 mod retries;

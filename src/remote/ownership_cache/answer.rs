@@ -1,101 +1,109 @@
-//! What comes of a question.
+//! The outcome of a query, and its merge into the cached ids.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use tokio::{sync::watch, time::Instant};
 
-use super::cache::Known;
 use crate::{
     error::{Error, ErrorKind, Result},
     id::MediaId,
 };
 
-/// What a server said about one owner in some scopes.
+/// The service's statement about one owner in some scopes.
 #[derive(Debug, Default)]
-pub(in crate::remote) struct Answer {
-    /// What is owned.
+pub(in crate::remote) struct QueryResult {
     pub(in crate::remote) owned: HashSet<MediaId>,
-    /// Whether what is not in `owned` is not owned, whatever was asked.
+    /// Whether every id outside of `owned` is not owned, queried or not.
     pub(in crate::remote) complete: bool,
-    /// Whether `owned` is all or most of what is owned, whatever was asked.
+    /// Whether `owned` comes from a list, so it may hold ids that were not queried.
     pub(in crate::remote) listed: bool,
-    /// Why it is not known of the other ids that were asked about whether they are owned, if it is not.
-    pub(in crate::remote) unsettled: Option<Error>,
+    /// The error for the queried ids outside of `owned`, if the service left them undecided.
+    pub(in crate::remote) undecided: Option<Error>,
 }
 
-impl Answer {
-    /// Those of `ids` that are owned.
+impl QueryResult {
+    /// Returns those of `ids` that are owned, or the error of an undecided one.
     pub(super) fn among(self, ids: &[MediaId]) -> Result<Vec<MediaId>> {
-        match self.unsettled {
+        match self.undecided {
             Some(error) if ids.iter().any(|id| !self.owned.contains(id)) => Err(error),
             _ => Ok(ids.iter().filter(|id| self.owned.contains(*id)).cloned().collect()),
         }
     }
 }
 
-pub(super) type Outcome = std::result::Result<Arc<Said>, Arc<Failure>>;
+/// Shared by all callers of one query.
+pub(super) type Outcome = std::result::Result<Arc<Answer>, Arc<Failure>>;
 
-/// What a question failed with, and about what it was.
+/// A failed query.
 pub(super) struct Failure {
     pub(super) error: Arc<Error>,
-    pub(super) asked: Arc<HashSet<MediaId>>,
+    pub(super) queried: Arc<HashSet<MediaId>>,
 }
 
 impl Failure {
-    /// Whether it may be for the ids of others that these got no answer.
-    pub(super) fn is_for_others(&self, ids: &[MediaId]) -> bool {
+    /// Whether the ids of another caller may have caused the failure.
+    pub(super) fn may_be_of_others(&self, ids: &[MediaId]) -> bool {
         self.error.kind() == ErrorKind::InvalidInput
-            && self.asked.iter().any(|id| !ids.contains(id))
+            && self.queried.iter().any(|id| !ids.contains(id))
     }
 }
 
-/// An answer, and about what.
-pub(super) struct Said {
+/// A [`QueryResult`] with the start and the ids of its query.
+pub(super) struct Answer {
     pub(super) since: Instant,
-    pub(super) asked: Arc<HashSet<MediaId>>,
+    pub(super) queried: Arc<HashSet<MediaId>>,
     pub(super) owned: Arc<HashSet<MediaId>>,
     pub(super) complete: bool,
     pub(super) listed: bool,
-    pub(super) unsettled: Option<Arc<Error>>,
+    pub(super) undecided: Option<Arc<Error>>,
 }
 
-impl Said {
+/// Ids that an owner owns, all as old as the oldest answer among them.
+pub(super) struct CachedIds {
+    pub(super) since: Instant,
+    pub(super) owned: Arc<HashSet<MediaId>>,
+}
+
+impl Answer {
+    /// Whether the answer decides about `id`.
     pub(super) fn covers(&self, id: &MediaId) -> bool {
-        self.complete || self.asked.contains(id) || self.owned.contains(id)
+        self.complete || self.queried.contains(id) || self.owned.contains(id)
     }
 
-    /// What is known with this answer. Nothing, rather than what is too old.
-    pub(super) fn added_to(
+    /// Merges the answer into the cached ids. It removes the ids that are no longer owned, and adds the
+    /// owned ones unless the answer was invalidated. Returns `None` if no id younger than `max_age` is
+    /// left.
+    pub(super) fn merge_into(
         &self,
-        before: Option<Known>,
-        adds: bool,
+        cached: Option<CachedIds>,
+        invalidated: bool,
         max_age: Duration,
-    ) -> Option<Known> {
-        let new = || Known { since: self.since, owned: Arc::clone(&self.owned) };
-        // A list has all that was known before and is still owned.
-        let before = before.filter(|known| !self.listed && known.since.elapsed() < max_age);
-        let known = match before {
-            Some(mut known) => {
-                let owned = Arc::make_mut(&mut known.owned);
-                self.asked.iter().filter(|id| !self.owned.contains(*id)).for_each(|id| {
+    ) -> Option<CachedIds> {
+        // A list contains everything that is still owned, so it replaces the cached ids.
+        let cached = cached.filter(|cached| !self.listed && cached.since.elapsed() < max_age);
+        let merged = match cached {
+            Some(mut cached) => {
+                let owned = Arc::make_mut(&mut cached.owned);
+                for id in self.queried.iter().filter(|id| !self.owned.contains(*id)) {
                     owned.remove(id);
-                });
-                if adds {
-                    // What is remembered together is as old as the oldest of it.
+                }
+                if !invalidated {
                     owned.extend(self.owned.iter().cloned());
                 }
-                Some(known)
+                Some(cached)
             }
-            None => adds.then(new),
+            None => (!invalidated)
+                .then(|| CachedIds { since: self.since, owned: Arc::clone(&self.owned) }),
         };
-        known.filter(|known| !known.owned.is_empty() && known.since.elapsed() < max_age)
+        merged.filter(|ids| !ids.owned.is_empty() && ids.since.elapsed() < max_age)
     }
 }
 
-/// What comes of a question that was joined.
-pub(super) async fn outcome(mut done: watch::Receiver<Option<Outcome>>) -> Result<Outcome> {
-    let outcome = done.wait_for(Option::is_some).await.map_err(|_| {
-        Error::new(ErrorKind::Internal, "the question about ownership was abandoned")
+/// Waits for the outcome of a query.
+pub(super) async fn outcome(mut receiver: watch::Receiver<Option<Outcome>>) -> Result<Outcome> {
+    let outcome = receiver.wait_for(Option::is_some).await.map_err(|_| {
+        let what = "the ownership query panicked, or its runtime was shut down";
+        Error::new(ErrorKind::Internal, what)
     })?;
-    Ok(outcome.clone().expect("it was waited for"))
+    Ok(outcome.clone().expect("`wait_for` returns when it is some"))
 }

@@ -1,4 +1,4 @@
-//! A TTL cache of positive ownership answers, with single-flight batches.
+//! The cache, its queries in flight, and their invalidation.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -9,36 +9,35 @@ use std::{
 use futures_util::future::BoxFuture;
 use tokio::{sync::watch, time::Instant};
 
-use super::Answer;
-use super::answer::{Failure, Outcome, Said, outcome};
-use crate::remote::observe;
+use super::answer::{Answer, CachedIds, Failure, Outcome, QueryResult, outcome};
 use crate::{
     error::{Error, Result},
     id::MediaId,
     owner::{Owner, Scopes},
+    remote::observe,
 };
 
-/// Asks the server about one owner, some scopes, and these ids at least.
-pub(crate) type Ask =
-    dyn Fn(Owner, Scopes, Vec<MediaId>) -> BoxFuture<'static, Result<Answer>> + Send + Sync;
+/// Queries the service for one owner, some scopes and at least these ids.
+pub(in crate::remote) type QueryFn =
+    dyn Fn(Owner, Scopes, Vec<MediaId>) -> BoxFuture<'static, Result<QueryResult>> + Send + Sync;
 
-/// All questions of one backend. Clones share them.
+/// The ownership cache of one backend. Clones share it.
 #[derive(Clone)]
-pub(crate) struct Questions {
-    shared: Arc<Mutex<State>>,
+pub(in crate::remote) struct OwnershipCache {
+    state: Arc<Mutex<State>>,
     max_staleness: Duration,
-    bounds: Bounds,
+    capacity: Capacity,
 }
 
-/// The most that is remembered.
+/// The most that is cached.
 #[derive(Clone, Copy)]
-struct Bounds {
+struct Capacity {
     owners: usize,
     ids: usize,
 }
 
-impl Default for Bounds {
-    /// Some 100 MB at the most.
+impl Default for Capacity {
+    /// About 100 MB.
     fn default() -> Self {
         Self { owners: 10_000, ids: 1_000_000 }
     }
@@ -46,340 +45,331 @@ impl Default for Bounds {
 
 #[derive(Default)]
 struct State {
-    owners: HashMap<Owner, HashMap<Scopes, Line>>,
-    /// How many ids are remembered.
-    remembered: usize,
-    /// Whether the server's last answer was a list, so that the answer of a question that is under way
-    /// is likely to tell of ids that it was not asked about.
+    owners: HashMap<Owner, HashMap<Scopes, Slot>>,
+    /// The number of cached ids.
+    cached_ids: usize,
+    /// Whether the service's last answer was a list, so the query in flight will probably answer for
+    /// ids that are not in it.
     lists: bool,
 }
 
-/// The questions and answers about one owner in some scopes. There is none in which there is nothing.
+/// The cached ids and the queries of one owner in some scopes. Empty slots are removed.
 #[derive(Default)]
-struct Line {
-    known: Option<Known>,
-    /// There as long as a task is asking.
-    asking: Option<Asking>,
-}
-
-/// Positive answers, all of them as old as the oldest.
-pub(super) struct Known {
-    pub(super) since: Instant,
-    pub(super) owned: Arc<HashSet<MediaId>>,
+struct Slot {
+    cached: Option<CachedIds>,
+    /// Present while a [`QueryTask`] runs.
+    queries: Option<Queries>,
 }
 
 #[derive(Default)]
-struct Asking {
-    running: Option<Running>,
-    waiting: Option<Batch>,
+struct Queries {
+    in_flight: Option<InFlight>,
+    next: Option<Batch>,
 }
 
-/// A question that is under way.
-struct Running {
+/// The query in flight.
+struct InFlight {
     since: Instant,
-    asked: Arc<HashSet<MediaId>>,
-    /// Whether an upload or a removal began or ended meanwhile: the answer may be from before it, so it
-    /// is not for those who come after.
-    overtaken: bool,
-    done: watch::Receiver<Option<Outcome>>,
+    queried: Arc<HashSet<MediaId>>,
+    /// Whether an upload or a deletion started or ended since. The answer may predate it, so later
+    /// callers do not use the answer.
+    invalidated: bool,
+    outcome: watch::Receiver<Option<Outcome>>,
 }
 
-/// A question that has not begun.
+/// The ids of the next query.
 #[derive(Default)]
 struct Batch {
     ids: HashSet<MediaId>,
-    tell: watch::Sender<Option<Outcome>>,
+    outcome: watch::Sender<Option<Outcome>>,
 }
 
-impl Questions {
-    pub(crate) fn new(max_staleness: Duration) -> Self {
-        Self { shared: Arc::default(), max_staleness, bounds: Bounds::default() }
+impl OwnershipCache {
+    pub(in crate::remote) fn new(max_staleness: Duration) -> Self {
+        Self { state: Arc::default(), max_staleness, capacity: Capacity::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns which of `ids` are owned, by what is remembered unless `fresh`, or else by a question
-    /// that is shared with everybody who asks about the same owner and scopes at the same time.
-    pub(crate) async fn owned(
+    /// Returns those of `ids` that are owned: from the cache unless `bypass_cache`, else from a query
+    /// that all concurrent callers for this owner and these scopes share.
+    pub(in crate::remote) async fn owned(
         &self,
         owner: &Owner,
         scopes: &Scopes,
         ids: &[MediaId],
-        fresh: bool,
-        ask: &Arc<Ask>,
+        bypass_cache: bool,
+        query: &Arc<QueryFn>,
     ) -> Result<Vec<MediaId>> {
-        let mut max_age = if fresh { Duration::ZERO } else { self.max_staleness };
-        if ids.is_empty() || self.state().knows_all(owner, scopes, ids, max_age) {
-            observe::remembered();
+        let mut max_age = if bypass_cache { Duration::ZERO } else { self.max_staleness };
+        if ids.is_empty() || self.state().has_all(owner, scopes, ids, max_age) {
+            observe::cache_hit();
             return Ok(ids.to_vec());
         }
-        observe::waited();
+        observe::cache_miss();
         loop {
-            let said = match outcome(self.join(owner, scopes, ids, max_age, ask)).await? {
-                Ok(said) => said,
-                // One that cannot be asked about is for whoever asked about it.
-                Err(failure) if failure.is_for_others(ids) => {
-                    let answer = ask(owner.clone(), scopes.clone(), ids.to_vec()).await?;
-                    return answer.among(ids);
+            let answer = match outcome(self.join(owner, scopes, ids, max_age, query)).await? {
+                Ok(answer) => answer,
+                // If the batch failed because of another caller's id, retry with only our ids.
+                Err(failure) if failure.may_be_of_others(ids) => {
+                    let result = query(owner.clone(), scopes.clone(), ids.to_vec()).await?;
+                    return result.among(ids);
                 }
                 Err(failure) => return Err(Error::shared(Arc::clone(&failure.error))),
             };
-            if let Some(error) = &said.unsettled
-                && ids.iter().any(|id| !said.owned.contains(id) && said.asked.contains(id))
+            if let Some(error) = &answer.undecided
+                && ids.iter().any(|id| !answer.owned.contains(id) && answer.queried.contains(id))
             {
                 return Err(Error::shared(Arc::clone(error)));
             }
-            if ids.iter().all(|id| said.covers(id)) {
-                return Ok(ids.iter().filter(|id| said.owned.contains(*id)).cloned().collect());
+            if ids.iter().all(|id| answer.covers(id)) {
+                return Ok(ids.iter().filter(|id| answer.owned.contains(*id)).cloned().collect());
             }
-            // It was somebody else's question and stopped before it came to these ids. One that has
-            // not begun takes them in.
+            // The joined query stopped before it reached our ids. The next query contains them.
             max_age = Duration::ZERO;
         }
     }
 
-    /// Joins the question that is under way, if it will tell and began less than `max_age` ago, or
-    /// else the next one.
+    /// Joins the query in flight if it will answer for `ids` and started less than `max_age` ago, else
+    /// the next query.
     fn join(
         &self,
         owner: &Owner,
         scopes: &Scopes,
         ids: &[MediaId],
         max_age: Duration,
-        ask: &Arc<Ask>,
+        query: &Arc<QueryFn>,
     ) -> watch::Receiver<Option<Outcome>> {
         let mut state = self.state();
         let lists = state.lists;
-        let line = state.owners.entry(owner.clone()).or_default().entry(scopes.clone());
-        let line = line.or_default();
-        let idle = line.asking.is_none();
-        let asking = line.asking.get_or_insert_default();
-        if let Some(running) = &asking.running
-            && !running.overtaken
-            && running.since.elapsed() < max_age
-            && (lists || ids.iter().all(|id| running.asked.contains(id)))
+        let slot = state.owners.entry(owner.clone()).or_default().entry(scopes.clone());
+        let slot = slot.or_default();
+        let idle = slot.queries.is_none();
+        let queries = slot.queries.get_or_insert_default();
+        if let Some(in_flight) = &queries.in_flight
+            && !in_flight.invalidated
+            && in_flight.since.elapsed() < max_age
+            && (lists || ids.iter().all(|id| in_flight.queried.contains(id)))
         {
-            return running.done.clone();
+            return in_flight.outcome.clone();
         }
-        let next = asking.waiting.get_or_insert_default();
+        let next = queries.next.get_or_insert_default();
         next.ids.extend(ids.iter().cloned());
-        let done = next.tell.subscribe();
-        // A task that cannot be spawned is dropped at once, and then takes the lock itself.
+        let outcome = next.outcome.subscribe();
+        // Outside of a runtime, `spawn` drops the task at once, and its `drop` takes the lock.
         drop(state);
         if idle {
-            let (questions, owner, scopes) = (self.clone(), owner.clone(), scopes.clone());
-            let task = Task { questions, owner, scopes, ended: false };
-            tokio::spawn(task.run(Arc::clone(ask)));
+            let (cache, owner, scopes) = (self.clone(), owner.clone(), scopes.clone());
+            let task = QueryTask { cache, owner, scopes, ended: false };
+            tokio::spawn(task.run(Arc::clone(query)));
         }
-        done
+        outcome
     }
 
-    /// Notes that this owner uploads something. Its end is noted when what is returned is dropped.
-    #[must_use]
-    pub(crate) fn uploading(&self, owner: &Owner) -> Change {
-        Change::begin(self, What::Upload(owner.clone()))
+    /// Invalidates answers that an upload of this owner may contradict, now and when the guard is
+    /// dropped.
+    pub(in crate::remote) fn upload_guard(&self, owner: &Owner) -> ChangeGuard {
+        ChangeGuard::new(self, Change::Upload(owner.clone()))
     }
 
-    /// Notes that this is being removed, from everybody who has it. Its end is noted when what is
-    /// returned is dropped.
-    #[must_use]
-    pub(crate) fn removing(&self, id: &MediaId) -> Change {
-        Change::begin(self, What::Removal(id.clone()))
+    /// Removes `id` from the cache for all owners, now and when the guard is dropped.
+    pub(in crate::remote) fn deletion_guard(&self, id: &MediaId) -> ChangeGuard {
+        ChangeGuard::new(self, Change::Deletion(id.clone()))
     }
 }
 
-/// Asks one question after the other until nobody waits. On a task of its own: those who wait may give
-/// up, the first of them included, and the others still get their answer.
-struct Task {
-    questions: Questions,
+/// Runs one query after the other while callers wait. It is a task of its own, so that the other callers
+/// get their answer if the first one is cancelled.
+struct QueryTask {
+    cache: OwnershipCache,
     owner: Owner,
     scopes: Scopes,
     ended: bool,
 }
 
-impl Task {
-    async fn run(mut self, ask: Arc<Ask>) {
-        while let Some((since, asked, tell)) = self.begin() {
-            let ids = asked.iter().cloned().collect();
-            observe::asked();
-            let outcome = match ask(self.owner.clone(), self.scopes.clone(), ids).await {
-                Ok(Answer { owned, complete, listed, unsettled }) => {
-                    let (owned, unsettled) = (Arc::new(owned), unsettled.map(Arc::new));
-                    Ok(Arc::new(Said { since, asked, owned, complete, listed, unsettled }))
+impl QueryTask {
+    async fn run(mut self, query: Arc<QueryFn>) {
+        while let Some((since, queried, sender)) = self.start_next() {
+            let ids = queried.iter().cloned().collect();
+            observe::ownership_query();
+            let outcome = match query(self.owner.clone(), self.scopes.clone(), ids).await {
+                Ok(QueryResult { owned, complete, listed, undecided }) => {
+                    let (owned, undecided) = (Arc::new(owned), undecided.map(Arc::new));
+                    Ok(Arc::new(Answer { since, queried, owned, complete, listed, undecided }))
                 }
-                Err(error) => Err(Arc::new(Failure { error: Arc::new(error), asked })),
+                Err(error) => Err(Arc::new(Failure { error: Arc::new(error), queried })),
             };
-            self.end(outcome.as_deref().ok());
-            // Nobody may be left to hear it.
-            tell.send_replace(Some(outcome));
+            self.finish(outcome.as_deref().ok());
+            // Not `send`, which fails if all callers were cancelled.
+            sender.send_replace(Some(outcome));
         }
     }
 
-    /// Begins the question that has gathered, unless nobody waits for it any more.
+    /// Takes the next batch, or ends the task if no caller waits for one.
     #[expect(clippy::type_complexity, reason = "a batch taken apart")]
-    fn begin(
+    fn start_next(
         &mut self,
     ) -> Option<(Instant, Arc<HashSet<MediaId>>, watch::Sender<Option<Outcome>>)> {
-        let mut state = self.questions.state();
-        let asking = state.line(&self.owner, &self.scopes)?.asking.as_mut()?;
-        let waited_for = asking.waiting.take().filter(|batch| batch.tell.receiver_count() > 0);
-        let Some(Batch { ids, tell }) = waited_for else {
+        let mut state = self.cache.state();
+        let queries = state.slot(&self.owner, &self.scopes)?.queries.as_mut()?;
+        let next = queries.next.take().filter(|batch| batch.outcome.receiver_count() > 0);
+        let Some(Batch { ids, outcome: sender }) = next else {
             self.ended = true;
-            state.leave(&self.owner, &self.scopes);
+            state.end_queries(&self.owner, &self.scopes);
             return None;
         };
-        let (since, asked) = (Instant::now(), Arc::new(ids));
-        let (asked_too, done) = (Arc::clone(&asked), tell.subscribe());
-        asking.running = Some(Running { since, asked: asked_too, overtaken: false, done });
-        Some((since, asked, tell))
+        let (since, ids) = (Instant::now(), Arc::new(ids));
+        let (queried, outcome) = (Arc::clone(&ids), sender.subscribe());
+        queries.in_flight = Some(InFlight { since, queried, invalidated: false, outcome });
+        Some((since, ids, sender))
     }
 
-    fn end(&self, said: Option<&Said>) {
-        let Questions { max_staleness, bounds, .. } = self.questions;
-        let mut state = self.questions.state();
-        let Some(line) = state.line(&self.owner, &self.scopes) else { return };
-        let running = line.asking.as_mut().and_then(|asking| asking.running.take());
-        let Some(said) = said else { return };
-        let before = line.known.take();
-        state.remembered -= before.as_ref().map_or(0, |known| known.owned.len());
-        state.lists = said.listed;
-        // An answer that was overtaken may still say that something is no longer owned.
-        let adds = running.is_some_and(|running| !running.overtaken);
-        let known = said.added_to(before, adds, max_staleness);
-        if let Some(known) = known.filter(|known| known.owned.len() <= bounds.ids) {
-            state.remember(&self.owner, &self.scopes, known, bounds);
+    fn finish(&self, answer: Option<&Answer>) {
+        let OwnershipCache { max_staleness, capacity, .. } = self.cache;
+        let mut state = self.cache.state();
+        let Some(slot) = state.slot(&self.owner, &self.scopes) else { return };
+        let in_flight = slot.queries.as_mut().and_then(|queries| queries.in_flight.take());
+        let Some(answer) = answer else { return };
+        let cached = slot.cached.take();
+        state.cached_ids -= cached.as_ref().map_or(0, |cached| cached.owned.len());
+        state.lists = answer.listed;
+        let invalidated = in_flight.is_none_or(|in_flight| in_flight.invalidated);
+        let merged = answer.merge_into(cached, invalidated, max_staleness);
+        if let Some(ids) = merged.filter(|ids| ids.owned.len() <= capacity.ids) {
+            state.insert(&self.owner, &self.scopes, ids, capacity);
         }
     }
 }
 
-impl Drop for Task {
-    /// A panic, or the end of the runtime: those who wait are told that nobody will answer.
+impl Drop for QueryTask {
+    /// After a panic or at the end of the runtime, drops the senders, so waiting callers get an error.
     fn drop(&mut self) {
         if !self.ended {
-            self.questions.state().leave(&self.owner, &self.scopes);
+            self.cache.state().end_queries(&self.owner, &self.scopes);
         }
     }
 }
 
 impl State {
-    fn line(&mut self, owner: &Owner, scopes: &Scopes) -> Option<&mut Line> {
+    fn slot(&mut self, owner: &Owner, scopes: &Scopes) -> Option<&mut Slot> {
         self.owners.get_mut(owner)?.get_mut(scopes)
     }
 
-    fn knows_all(
+    fn slots(&mut self) -> impl Iterator<Item = &mut Slot> {
+        self.owners.values_mut().flat_map(HashMap::values_mut)
+    }
+
+    fn has_all(
         &mut self,
         owner: &Owner,
         scopes: &Scopes,
         ids: &[MediaId],
         max_age: Duration,
     ) -> bool {
-        let known = self.line(owner, scopes).and_then(|line| line.known.as_ref());
-        known.is_some_and(|known| {
-            known.since.elapsed() < max_age && ids.iter().all(|id| known.owned.contains(id))
+        let cached = self.slot(owner, scopes).and_then(|slot| slot.cached.as_ref());
+        cached.is_some_and(|cached| {
+            cached.since.elapsed() < max_age && ids.iter().all(|id| cached.owned.contains(id))
         })
     }
 
-    /// Remembers what is known. If it is too much together with the rest, the rest is forgotten.
-    fn remember(&mut self, owner: &Owner, scopes: &Scopes, known: Known, bounds: Bounds) {
-        if self.remembered + known.owned.len() > bounds.ids || self.owners.len() > bounds.owners {
-            self.owners
-                .values_mut()
-                .flat_map(HashMap::values_mut)
-                .for_each(|line| line.known = None);
-            self.remembered = 0;
-            self.tidy();
+    /// Caches ids. If that exceeds the capacity, all others are evicted.
+    fn insert(&mut self, owner: &Owner, scopes: &Scopes, ids: CachedIds, capacity: Capacity) {
+        let count = ids.owned.len();
+        if self.cached_ids + count > capacity.ids || self.owners.len() > capacity.owners {
+            self.slots().for_each(|slot| slot.cached = None);
+            self.cached_ids = 0;
+            self.remove_empty_slots();
         }
-        if let Some(line) = self.line(owner, scopes) {
-            let count = known.owned.len();
-            line.known = Some(known);
-            self.remembered += count;
+        if let Some(slot) = self.slot(owner, scopes) {
+            slot.cached = Some(ids);
+            self.cached_ids += count;
         }
     }
 
-    /// Takes away what a task was asking, and with it those who tell.
-    fn leave(&mut self, owner: &Owner, scopes: &Scopes) {
-        let Some(lines) = self.owners.get_mut(owner) else { return };
-        if let Some(line) = lines.get_mut(scopes) {
-            line.asking = None;
-            if line.known.is_none() {
-                lines.remove(scopes);
+    /// Drops the queries of a task that has ended, and with them their senders.
+    fn end_queries(&mut self, owner: &Owner, scopes: &Scopes) {
+        let Some(slots) = self.owners.get_mut(owner) else { return };
+        if let Some(slot) = slots.get_mut(scopes) {
+            slot.queries = None;
+            if slot.cached.is_none() {
+                slots.remove(scopes);
             }
         }
-        if lines.is_empty() {
+        if slots.is_empty() {
             self.owners.remove(owner);
         }
     }
 
-    fn tidy(&mut self) {
-        self.owners.retain(|_, lines| {
-            lines.retain(|_, line| line.known.is_some() || line.asking.is_some());
-            !lines.is_empty()
+    fn remove_empty_slots(&mut self) {
+        self.owners.retain(|_, slots| {
+            slots.retain(|_, slot| slot.cached.is_some() || slot.queries.is_some());
+            !slots.is_empty()
         });
     }
 
-    /// Makes what was asked before useless for those who come from now on.
-    fn overtake(&mut self, what: &What) {
-        match what {
-            What::Upload(owner) => {
-                self.owners
-                    .get_mut(owner)
-                    .into_iter()
-                    .flatten()
-                    .for_each(|(_, line)| line.overtake());
+    /// Invalidates the queries in flight that a change may contradict, and removes a deleted id.
+    fn invalidate(&mut self, change: &Change) {
+        match change {
+            Change::Upload(owner) => {
+                let slots = self.owners.get_mut(owner).into_iter().flatten();
+                slots.for_each(|(_, slot)| slot.invalidate());
             }
-            What::Removal(id) => {
-                for line in self.owners.values_mut().flat_map(HashMap::values_mut) {
-                    line.overtake();
-                    if let Some(known) = &mut line.known
-                        && known.owned.contains(id)
+            Change::Deletion(id) => {
+                let mut removed = 0;
+                for slot in self.slots() {
+                    slot.invalidate();
+                    if let Some(cached) = &mut slot.cached
+                        && cached.owned.contains(id)
                     {
-                        Arc::make_mut(&mut known.owned).remove(id);
-                        self.remembered -= 1;
-                        if known.owned.is_empty() {
-                            line.known = None;
+                        Arc::make_mut(&mut cached.owned).remove(id);
+                        removed += 1;
+                        if cached.owned.is_empty() {
+                            slot.cached = None;
                         }
                     }
                 }
-                self.tidy();
+                self.cached_ids -= removed;
+                self.remove_empty_slots();
             }
         }
     }
 }
 
-impl Line {
-    fn overtake(&mut self) {
-        if let Some(Asking { running: Some(running), .. }) = &mut self.asking {
-            running.overtaken = true;
+impl Slot {
+    fn invalidate(&mut self) {
+        if let Some(Queries { in_flight: Some(in_flight), .. }) = &mut self.queries {
+            in_flight.invalidated = true;
         }
     }
 }
 
-/// An upload or a removal under way.
-pub(crate) struct Change {
-    questions: Questions,
-    what: What,
+/// Invalidates answers when an upload or a deletion starts, and again when it ends or is cancelled.
+#[must_use = "a change that has not ended must keep its guard"]
+pub(in crate::remote) struct ChangeGuard {
+    cache: OwnershipCache,
+    change: Change,
 }
 
-enum What {
-    /// Of the owner's, to whom nobody else's matters.
+enum Change {
+    /// Affects the answers of this owner only.
     Upload(Owner),
-    /// From everybody who has it: that is what the service does.
-    Removal(MediaId),
+    /// Affects all owners, because the service deletes the media for all of them.
+    Deletion(MediaId),
 }
 
-impl Change {
-    fn begin(questions: &Questions, what: What) -> Self {
-        questions.state().overtake(&what);
-        Self { questions: questions.clone(), what }
+impl ChangeGuard {
+    fn new(cache: &OwnershipCache, change: Change) -> Self {
+        cache.state().invalidate(&change);
+        Self { cache: cache.clone(), change }
     }
 }
 
-impl Drop for Change {
-    /// At the end once more: what was asked in between may be from before or from after.
+impl Drop for ChangeGuard {
+    /// Queries that started during the change may have seen the state before or after it.
     fn drop(&mut self) {
-        self.questions.state().overtake(&self.what);
+        self.cache.state().invalidate(&self.change);
     }
 }
 

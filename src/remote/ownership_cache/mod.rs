@@ -1,12 +1,13 @@
 //! A TTL cache of ownership answers with single-flight batches (promise G12).
 //!
-//! The cache keeps positive answers only, each no longer than the staleness allowed. For each owner and
-//! set of scopes at most one query is in flight; ids of later callers wait in one batch behind it.
+//! The cache keeps positive answers only, and none longer than `max_staleness`. For each owner and set of
+//! scopes at most one query is in flight; the ids of later callers wait in one batch behind it. An upload
+//! or a deletion invalidates the answers that it may contradict.
 
 mod answer;
 mod cache;
 
 pub(super) use self::{
-    answer::Answer,
-    cache::{Ask, Questions},
+    answer::QueryResult,
+    cache::{OwnershipCache, QueryFn},
 };

@@ -100,7 +100,7 @@ struct Call {
     owner: usize,
     ids: Vec<MediaId>,
     owned: Owned,
-    answer: oneshot::Sender<Result<Answer>>,
+    answer: oneshot::Sender<Result<QueryResult>>,
 }
 
 enum Changing {
@@ -109,14 +109,14 @@ enum Changing {
 }
 
 struct World {
-    questions: Questions,
+    cache: OwnershipCache,
     max_staleness: Duration,
-    ask: Arc<Ask>,
-    asked: mpsc::UnboundedReceiver<(Owner, Vec<MediaId>, oneshot::Sender<Result<Answer>>)>,
+    ask: Arc<QueryFn>,
+    asked: mpsc::UnboundedReceiver<(Owner, Vec<MediaId>, oneshot::Sender<Result<QueryResult>>)>,
     history: Vec<Moment>,
     calls: VecDeque<Call>,
     checks: Vec<Check>,
-    changes: VecDeque<(Changing, Change)>,
+    changes: VecDeque<(Changing, ChangeGuard)>,
     removed: [usize; IDS],
     uploaded: [[usize; IDS]; OWNERS],
 }
@@ -138,13 +138,13 @@ async fn settle() {
 impl World {
     fn new(max_staleness: Duration) -> Self {
         let (calls, asked) = mpsc::unbounded_channel();
-        let ask: Arc<Ask> = Arc::new(move |owner, _, ids| {
+        let ask: Arc<QueryFn> = Arc::new(move |owner, _, ids| {
             let (answer, answered) = oneshot::channel();
             let _ = calls.send((owner, ids, answer));
             Box::pin(async move { answered.await.expect("told to panic") })
         });
         Self {
-            questions: Questions::new(max_staleness),
+            cache: OwnershipCache::new(max_staleness),
             max_staleness,
             ask,
             asked,
@@ -165,10 +165,10 @@ impl World {
         let mut owned = self.now();
         match step {
             Step::Check { owner: who, ids, fresh } => {
-                let (questions, ask) = (self.questions.clone(), Arc::clone(&self.ask));
+                let (cache, ask) = (self.cache.clone(), Arc::clone(&self.ask));
                 let asked: Vec<MediaId> = ids.iter().map(|n| id(*n)).collect();
                 let task = tokio::spawn(async move {
-                    questions.owned(&owner(who), &Scopes::any(), &asked, fresh, &ask).await
+                    cache.owned(&owner(who), &Scopes::any(), &asked, fresh, &ask).await
                 });
                 self.checks.push(Check {
                     owner: who,
@@ -192,7 +192,7 @@ impl World {
                     let all = (0..IDS).filter(|n| owned[*n]).map(id);
                     let asked = |id: &MediaId| call.ids.contains(id);
                     let say = |owned, complete, listed| {
-                        Ok(Answer { owned, complete, listed, unsettled: None })
+                        Ok(QueryResult { owned, complete, listed, undecided: None })
                     };
                     let answer = match kind {
                         Kind::Owned => say(all.filter(asked).collect(), false, false),
@@ -216,11 +216,11 @@ impl World {
             }
             Step::Elsewhere { owner, id, owned: yes } => owned[owner][id] = yes,
             Step::BeginUpload { owner: who, id } => {
-                let change = self.questions.uploading(&owner(who));
+                let change = self.cache.upload_guard(&owner(who));
                 self.changes.push_back((Changing::Upload { owner: who, id }, change));
             }
             Step::BeginRemoval(n) => {
-                self.changes.push_back((Changing::Removal(n), self.questions.removing(&id(n))));
+                self.changes.push_back((Changing::Removal(n), self.cache.deletion_guard(&id(n))));
             }
             Step::Apply => match self.changes.front() {
                 Some((Changing::Upload { owner, id }, _)) => owned[*owner][*id] = true,
@@ -298,12 +298,12 @@ fn run(max_staleness: u64, steps: Vec<Step>) {
             world.take(Step::Answer { late: true, kind: Kind::Owned }).await;
         }
         assert!(world.checks.is_empty(), "a check is stuck");
-        let state = world.questions.state();
+        let state = world.cache.state();
         let mut lines = state.owners.values().flat_map(HashMap::values);
-        assert!(lines.all(|line| line.asking.is_none() && line.known.is_some()));
+        assert!(lines.all(|slot| slot.queries.is_none() && slot.cached.is_some()));
         let known =
-            state.owners.values().flat_map(HashMap::values).filter_map(|l| l.known.as_ref());
-        assert_eq!(state.remembered, known.map(|known| known.owned.len()).sum::<usize>());
+            state.owners.values().flat_map(HashMap::values).filter_map(|slot| slot.cached.as_ref());
+        assert_eq!(state.cached_ids, known.map(|known| known.owned.len()).sum::<usize>());
     });
 }
 

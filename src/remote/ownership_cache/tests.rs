@@ -13,8 +13,8 @@ const AGE: Duration = Duration::from_secs(5);
 
 /// A server whose answers the test gives, one by one.
 struct Lab {
-    questions: Questions,
-    ask: Arc<Ask>,
+    cache: OwnershipCache,
+    ask: Arc<QueryFn>,
     asked: mpsc::UnboundedReceiver<Call>,
 }
 
@@ -22,23 +22,23 @@ struct Call {
     owner: Owner,
     scopes: Scopes,
     ids: HashSet<MediaId>,
-    answer: oneshot::Sender<Result<Answer>>,
+    answer: oneshot::Sender<Result<QueryResult>>,
 }
 
 impl Call {
     /// Answers as `/owned` does: about what was asked and nothing else.
     fn owned(self, owned: &[&str]) {
         let owned = owned.iter().map(|text| id(text)).collect();
-        self.say(Ok(Answer { owned, complete: false, listed: false, unsettled: None }));
+        self.say(Ok(QueryResult { owned, complete: false, listed: false, undecided: None }));
     }
 
     /// Answers as a list does that was read to its end.
     fn list(self, owned: &[&str]) {
         let owned = owned.iter().map(|text| id(text)).collect();
-        self.say(Ok(Answer { owned, complete: true, listed: true, unsettled: None }));
+        self.say(Ok(QueryResult { owned, complete: true, listed: true, undecided: None }));
     }
 
-    fn say(self, answer: Result<Answer>) {
+    fn say(self, answer: Result<QueryResult>) {
         // The task that asked may be gone.
         let _ = self.answer.send(answer);
     }
@@ -48,28 +48,28 @@ type Check = JoinHandle<Result<Vec<MediaId>>>;
 
 impl Lab {
     fn new(max_staleness: Duration) -> Self {
-        Self::of(Questions::new(max_staleness))
+        Self::of(OwnershipCache::new(max_staleness))
     }
 
-    fn of(questions: Questions) -> Self {
+    fn of(cache: OwnershipCache) -> Self {
         let (calls, asked) = mpsc::unbounded_channel();
-        let ask: Arc<Ask> = Arc::new(move |owner, scopes, ids| {
+        let ask: Arc<QueryFn> = Arc::new(move |owner, scopes, ids| {
             let (answer, answered) = oneshot::channel();
             let ids = ids.into_iter().collect();
             // Nobody takes calls once the test is over.
             let _ = calls.send(Call { owner, scopes, ids, answer });
             Box::pin(async move { answered.await.expect("the question panics with its call") })
         });
-        Self { questions, ask, asked }
+        Self { cache, ask, asked }
     }
 
     /// Begins a check and lets it come as far as it can.
     async fn check_of(&self, owner: &Owner, scopes: &Scopes, ids: &[&str], fresh: bool) -> Check {
-        let (questions, ask) = (self.questions.clone(), Arc::clone(&self.ask));
+        let (cache, ask) = (self.cache.clone(), Arc::clone(&self.ask));
         let (owner, scopes) = (owner.clone(), scopes.clone());
         let ids: Vec<MediaId> = ids.iter().map(|text| id(text)).collect();
         let check =
-            tokio::spawn(async move { questions.owned(&owner, &scopes, &ids, fresh, &ask).await });
+            tokio::spawn(async move { cache.owned(&owner, &scopes, &ids, fresh, &ask).await });
         settle().await;
         check
     }
@@ -101,8 +101,8 @@ impl Lab {
     }
 
     fn is_empty(&self) -> bool {
-        let state = self.questions.state();
-        state.owners.is_empty() && state.remembered == 0
+        let state = self.cache.state();
+        state.owners.is_empty() && state.cached_ids == 0
     }
 }
 
@@ -135,7 +135,7 @@ async fn owned(check: Check) -> Vec<String> {
     said(check).await.expect("an answer").iter().map(ToString::to_string).collect()
 }
 
-fn down() -> Result<Answer> {
+fn down() -> Result<QueryResult> {
     Err(Error::new(ErrorKind::Unavailable, "down"))
 }
 
@@ -145,7 +145,7 @@ async fn g12_those_who_come_at_once_share_one_question() {
         let mut lab = Lab::new(age);
         let (any, ana) = (Scopes::any(), ana());
         let ids: Vec<_> = (0..100).map(|n| [id(&format!("m-{}", n % 10))]).collect();
-        let checks = ids.iter().map(|ids| lab.questions.owned(&ana, &any, ids, false, &lab.ask));
+        let checks = ids.iter().map(|ids| lab.cache.owned(&ana, &any, ids, false, &lab.ask));
         let checks = future::join_all(checks);
         let answer = async {
             let call = lab.asked.recv().await.expect("a question");
@@ -188,7 +188,12 @@ async fn g12_who_joins_a_list_that_stopped_early_asks_again() {
     let joined = lab.check(&["b"]).await;
     let missing = lab.check(&["c"]).await;
     let owned_too = [id("a"), id("b")].into();
-    lab.call().say(Ok(Answer { owned: owned_too, complete: false, listed: true, unsettled: None }));
+    lab.call().say(Ok(QueryResult {
+        owned: owned_too,
+        complete: false,
+        listed: true,
+        undecided: None,
+    }));
     assert_eq!((owned(first).await, owned(joined).await), (vec!["a".into()], vec!["b".into()]));
     let call = lab.call();
     assert_eq!(call.ids, [id("c")].into());
@@ -313,7 +318,7 @@ async fn g12_zero_remembers_nothing_and_joins_nothing_that_has_begun() {
 #[tokio::test(start_paused = true)]
 async fn g12_only_positive_answers_are_remembered() {
     let mut lab = Lab::new(AGE);
-    for answer in [Ok(Answer::default()), down()] {
+    for answer in [Ok(QueryResult::default()), down()] {
         let check = lab.check(&["a"]).await;
         lab.call().say(answer);
         assert!(said(check).await.is_ok_and(|owned| owned.is_empty()) || lab.is_empty());
@@ -348,12 +353,12 @@ async fn g12_an_answer_that_leaves_some_open_is_one_for_those_who_did_not_ask_ab
     let checks = [lab.check(&["a"]).await, lab.check(&["a", "open"]).await];
     lab.call().owned(&["first"]);
     owned(first).await;
-    let unsettled = Some(Error::new(ErrorKind::Unavailable, "too many rows"));
-    lab.call().say(Ok(Answer {
+    let undecided = Some(Error::new(ErrorKind::Unavailable, "too many rows"));
+    lab.call().say(Ok(QueryResult {
         owned: [id("a")].into(),
         complete: false,
         listed: true,
-        unsettled,
+        undecided,
     }));
     let [settled, open] = checks;
     assert_eq!(owned(settled).await, ["a"]);
@@ -455,8 +460,8 @@ async fn g12_what_a_change_overtook_is_neither_remembered_nor_used_by_those_who_
         for ends_first in [true, false] {
             let mut lab = Lab::new(AGE);
             let change = |lab: &Lab| match removal {
-                true => lab.questions.removing(&id("a")),
-                false => lab.questions.uploading(&ana()),
+                true => lab.cache.deletion_guard(&id("a")),
+                false => lab.cache.upload_guard(&ana()),
             };
             let early = lab.check(&["a"]).await;
             let call = lab.call();
@@ -479,7 +484,7 @@ async fn g12_what_a_change_overtook_is_neither_remembered_nor_used_by_those_who_
 async fn g12_an_answer_that_a_removal_overtook_is_not_remembered() {
     let mut lab = Lab::new(AGE);
     let early = lab.check(&["a"]).await;
-    drop(lab.questions.removing(&id("a")));
+    drop(lab.cache.deletion_guard(&id("a")));
     lab.call().owned(&["a"]);
     assert_eq!(owned(early).await, ["a"], "it may have been so when this began");
     assert!(lab.is_empty());
@@ -494,7 +499,7 @@ async fn g12_after_a_removal_nobody_is_answered_from_memory() {
     lab.call().owned(&["a"]);
     owned(check).await;
 
-    let removal = lab.questions.removing(&id("a"));
+    let removal = lab.cache.deletion_guard(&id("a"));
     // The service has not done it yet, so it is owned and may be remembered until the end.
     lab.learn(&["a"]).await;
     drop(removal);
@@ -515,7 +520,7 @@ async fn g12_an_upload_is_seen_at_once_and_costs_others_nothing() {
     let early = lab.check(&["b"]).await;
     let bobs = lab.check_of(&bob, &Scopes::any(), &["c"], false).await;
     let (call, bobs_call) = (lab.call(), lab.call());
-    drop(lab.questions.uploading(&ana()));
+    drop(lab.cache.upload_guard(&ana()));
     let late = lab.check(&["b"]).await;
     let joined = lab.check_of(&bob, &Scopes::any(), &["c"], false).await;
     call.list(&["a"]);
@@ -563,7 +568,7 @@ fn g01_a_runtime_that_ends_leaves_nothing() {
 fn g01_a_question_outside_of_a_runtime_leaves_nothing() {
     let lab = Lab::new(AGE);
     let (ana, any, ids) = (ana(), Scopes::any(), [id("a")]);
-    let check = lab.questions.owned(&ana, &any, &ids, false, &lab.ask);
+    let check = lab.cache.owned(&ana, &any, &ids, false, &lab.ask);
     let panicked = std::panic::AssertUnwindSafe(check).catch_unwind().now_or_never();
     assert!(panicked.expect("at once").is_err());
     assert!(lab.is_empty());
@@ -571,9 +576,9 @@ fn g01_a_question_outside_of_a_runtime_leaves_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn g12_memory_is_bounded() {
-    let mut questions = Questions::new(AGE);
-    questions.bounds = Bounds { owners: 10, ids: 100 };
-    let mut lab = Lab::of(questions);
+    let mut cache = OwnershipCache::new(AGE);
+    cache.capacity = Capacity { owners: 10, ids: 100 };
+    let mut lab = Lab::of(cache);
     let many: Vec<String> = (0..101).map(|n| format!("m-{n}")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     for n in 0..200 {
@@ -586,29 +591,29 @@ async fn g12_memory_is_bounded() {
             lab.call().owned(ids);
         }
         assert_eq!(owned(check).await, ids);
-        let state = lab.questions.state();
+        let state = lab.cache.state();
         let counted = state.owners.values().flat_map(HashMap::values);
         let counted: usize =
-            counted.filter_map(|line| Some(line.known.as_ref()?.owned.len())).sum();
-        assert_eq!(state.remembered, counted);
-        assert!(state.remembered <= 100 && state.owners.len() <= 10);
+            counted.filter_map(|slot| Some(slot.cached.as_ref()?.owned.len())).sum();
+        assert_eq!(state.cached_ids, counted);
+        assert!(state.cached_ids <= 100 && state.owners.len() <= 10);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn g12_who_comes_as_a_line_of_questions_ends_is_not_lost() {
-    let questions = Questions::new(Duration::ZERO);
-    let ask: Arc<Ask> = Arc::new(|_, _, ids| {
+    let cache = OwnershipCache::new(Duration::ZERO);
+    let ask: Arc<QueryFn> = Arc::new(|_, _, ids| {
         let owned = ids.into_iter().collect();
-        Box::pin(
-            async move { Ok(Answer { owned, complete: false, listed: false, unsettled: None }) },
-        )
+        Box::pin(async move {
+            Ok(QueryResult { owned, complete: false, listed: false, undecided: None })
+        })
     });
     let checks = (0..8).map(|n| {
-        let (questions, ask, mine) = (questions.clone(), Arc::clone(&ask), [id(&format!("m-{n}"))]);
+        let (cache, ask, mine) = (cache.clone(), Arc::clone(&ask), [id(&format!("m-{n}"))]);
         tokio::spawn(async move {
             for _ in 0..2_000 {
-                let owned = questions.owned(&ana(), &Scopes::any(), &mine, false, &ask).await;
+                let owned = cache.owned(&ana(), &Scopes::any(), &mine, false, &ask).await;
                 assert_eq!(owned.expect("an answer"), mine);
             }
         })

@@ -7,15 +7,13 @@ use axum::{
     extract::{State, rejection::JsonRejection},
     response::{IntoResponse as _, Response},
 };
-use serde::Deserialize;
-use serde_json::json;
 
 use super::{
     ServiceState, SharedState,
     error::ServiceError,
     query::{Query, owner},
 };
-use crate::protocol::encode::{Record, RecordPage};
+use crate::protocol::{CursorPage, OffsetPage, OwnedQuery, OwnedResponse, Record};
 use crate::{
     error::ErrorKind,
     id::UnverifiedId,
@@ -43,7 +41,7 @@ pub(super) async fn list(
             _ => break,
         }
     }
-    Ok(Json(records.iter().map(Record::from).collect::<Vec<_>>()).into_response())
+    Ok(Json(records.into_iter().map(Record::from).collect::<Vec<_>>()).into_response())
 }
 
 /// `GET /list/all`: a page of what is ready, filtered and sorted. With `after`, which the recorded service
@@ -76,7 +74,7 @@ pub(super) async fn list_all(
         options = options.with_location();
     }
     let page = service.media.search(&owner, &options).await?;
-    Ok(Json(RecordPage::from(&page)).into_response())
+    Ok(Json(OffsetPage::from(page)).into_response())
 }
 
 async fn list_after(
@@ -90,9 +88,7 @@ async fn list_after(
         options = options.with_after(after);
     }
     let page = service.media.list(owner, &options).await?;
-    let items: Vec<Record<'_>> = page.items.iter().map(Record::from).collect();
-    let more = page.next.is_some();
-    Ok(Json(json!({ "items": items, "hasMore": more, "next": page.next })).into_response())
+    Ok(Json(CursorPage::from(page)).into_response())
 }
 
 /// `GET /stats`: how much a user has.
@@ -104,27 +100,18 @@ pub(super) async fn stats(
     Ok(Json(stats).into_response())
 }
 
-/// The question which of these ids a user owns.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Owned {
-    user_id: String,
-    apps: Option<Vec<String>>,
-    ids: Vec<String>,
-}
-
 /// `POST /owned`: those of the ids that the user owns in one of the apps, in the order asked, each once.
 /// What is no id is owned by nobody.
 pub(super) async fn owned(
     State(service): SharedState,
-    question: Result<Json<Owned>, JsonRejection>,
+    query: Result<Json<OwnedQuery<'static>>, JsonRejection>,
 ) -> Result<Response, ServiceError> {
-    let Json(Owned { user_id, apps, ids }) =
-        question.map_err(|error| ServiceError::new(error.status(), error.body_text()))?;
+    let Json(OwnedQuery { user_id, apps, ids }) =
+        query.map_err(|error| ServiceError::new(error.status(), error.body_text()))?;
     let owner = owner(Some(&user_id))?;
     let scopes = match apps {
         None => Scopes::any(),
-        Some(apps) => Scopes::of(apps.iter().map(String::as_str).collect::<Vec<_>>())
+        Some(apps) => Scopes::of(apps.iter().map(|app| &**app).collect::<Vec<_>>())
             .map_err(|error| ServiceError::bad_request(format!("apps: {error}")))?,
     };
     let mut seen = HashSet::new();
@@ -140,7 +127,6 @@ pub(super) async fn owned(
         }
         Err(error) => return Err(error.into()),
     };
-    let owned: Vec<&str> =
-        ids.iter().map(UnverifiedId::text).filter(|id| !missing.contains(*id)).collect();
-    Ok(Json(json!({ "owned": owned })).into_response())
+    let owned = ids.iter().map(UnverifiedId::text).filter(|id| !missing.contains(*id));
+    Ok(Json(OwnedResponse { owned: owned.map(Into::into).collect() }).into_response())
 }

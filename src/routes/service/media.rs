@@ -13,7 +13,7 @@ use super::{
     error::{NO_MEDIA, ServiceError},
 };
 use crate::id::MediaId;
-use crate::protocol::encode::Record;
+use crate::protocol::Record;
 
 /// The id in a path. Callers of the service are trusted, so it may be acted on.
 pub(super) struct PathId(pub(super) MediaId);
@@ -37,7 +37,7 @@ pub(super) async fn get(
     PathId(id): PathId,
 ) -> Result<Response, ServiceError> {
     let media = service.media.get(&id).await?;
-    Ok(Json(Record::from(&media)).into_response())
+    Ok(Json(Record::from(media)).into_response())
 }
 
 /// `GET /hash/{sha256}`: a record of this content, whoever has it.
@@ -48,7 +48,7 @@ pub(super) async fn by_hash(
     let none = || ServiceError::not_found(NO_MEDIA);
     let hash = path.and_then(|Path(hash)| hash.parse().ok()).ok_or_else(none)?;
     let media = service.media.admin().find_by_hash(hash).await?.ok_or_else(none)?;
-    Ok(Json(Record::from(&media)).into_response())
+    Ok(Json(Record::from(media)).into_response())
 }
 
 /// `DELETE /{id}`: this record, and no other of the same bytes.

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     extract::reader,
-    protocol::encode::Record,
+    protocol::Record,
     routes::upload::{BodyLimits, UploadRejection, content_length, limited_body},
 };
 
@@ -52,5 +52,5 @@ pub(super) async fn upload(
     let reader = reader(&parts.headers, body).map_err(|_| no_file())?;
     let (owner, upload) = Form::read(reader, limits).await?.into_upload().await?;
     let media = service.media.upload(&owner, upload).await?;
-    Ok((StatusCode::CREATED, Json(Record::from(&media))).into_response())
+    Ok((StatusCode::CREATED, Json(Record::from(media))).into_response())
 }

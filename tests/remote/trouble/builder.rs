@@ -48,7 +48,7 @@ fn r06_a_url_of_a_service_is_accepted() {
     let urls = [
         "http://localhost:3015",
         "http://localhost:3015/",
-        "https://media.example.org/below/a/path",
+        "http://media.example.org/below/a/path",
         "http://[::1]:3015",
         "HTTP://LOCALHOST",
     ];
@@ -72,7 +72,9 @@ fn r06_a_key_stays_on_this_machine_unless_it_is_encrypted() {
         let keyed = |scheme| Remote::builder(format!("{scheme}://{host}")).bearer("s3cret");
         refused(keyed("http"));
         refused(Remote::builder(format!("http://{host}")).service_key("s3cret"));
-        keyed("https").build().unwrap();
+        if cfg!(feature = "remote-tls") {
+            keyed("https").build().unwrap();
+        }
         keyed("http").insecure_key_over_plain_http().build().unwrap();
         Remote::new(format!("http://{host}")).unwrap();
     }
@@ -89,4 +91,19 @@ fn r06_a_timeout_that_cannot_work_is_refused() {
         refused(remote().request_timeout(timeout));
         refused(remote().idle_timeout(timeout));
     }
+}
+
+#[test]
+fn r06_https_without_remote_tls_is_an_invalid_url() {
+    let built = Remote::builder("https://media.example.org").build();
+    if cfg!(feature = "remote-tls") {
+        built.unwrap();
+        return;
+    }
+    let error = built.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(error.to_string().contains("`remote-tls`"), "{error}");
+    // Browsers fetch from the public URL, not this process.
+    let public = Remote::builder("http://localhost").public_url("https://media.example.org");
+    public.build().unwrap();
 }

@@ -39,7 +39,8 @@ async fn r06_a_redirect_to_another_host_is_not_followed() {
         let media = MediaState::new(remote.clone());
         assert_eq!(verify(&media).await.unwrap_err().kind(), ErrorKind::Unexpected, "{status}");
         let error = within(remote.get(&id())).await.unwrap_err();
-        assert_eq!(error.to_string(), "the media service redirects to another host");
+        let text = error.to_string();
+        assert!(text.starts_with("the media service redirects to another host ("), "{text}");
         let download = within(remote.download(&id(), &Rendition::Original.into())).await;
         assert_eq!(download.unwrap_err().kind(), ErrorKind::Unexpected, "{status}");
     }
@@ -51,7 +52,8 @@ async fn r06_redirects_without_end_are_given_up_and_not_taken_for_another_host()
     let server = Raw::start(to("307 Temporary Redirect", "/again"));
     let error = within(hasty(&server).build().unwrap().get(&id())).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unexpected);
-    assert_eq!(error.to_string(), "the media service redirects without end");
+    let text = error.to_string();
+    assert!(text.starts_with("the media service redirects too often ("), "{text}");
     assert_eq!(server.requests("GET "), 6);
 }
 

@@ -91,7 +91,7 @@ async fn g16_neither_errors_nor_logs_tell_keys_or_people() {
     all += &format!("{:?}", Remote::builder("http://ana-lovelace:b3arer@localhost?key=s3rvice"));
 
     let log = log.take();
-    assert!(log.contains("the log is heard") && log.contains("asked again"), "{log}");
+    assert!(log.contains("the log is heard") && log.contains("retrying a call"), "{log}");
     // One span for each call and check, with what came of it.
     for span in [
         r#"media.check{ids=1 bypass_cache=false failed=Unavailable}: "#,
