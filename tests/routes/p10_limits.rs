@@ -235,10 +235,21 @@ async fn slowly(policy: UploadPolicy, pieces: usize) -> StatusCode {
 async fn p10_a_client_that_stops_or_crawls_is_given_up() {
     let began = tokio::time::Instant::now();
     let (idle, whole) = (Duration::from_secs(5), Duration::from_secs(60));
-    let policy = policy().time_limits(idle, whole);
+    let policy = policy().time_limits(idle, whole).min_rate(0);
     assert_eq!(slowly(policy.clone(), 20).await, StatusCode::REQUEST_TIMEOUT);
     assert_eq!(began.elapsed().as_secs(), 25);
     let began = tokio::time::Instant::now();
     assert_eq!(slowly(policy, 5000).await, StatusCode::REQUEST_TIMEOUT);
     assert_eq!(began.elapsed().as_secs(), 60);
+}
+
+#[tokio::test(start_paused = true)]
+async fn p17_an_upload_below_the_minimum_rate_is_408() {
+    let began = tokio::time::Instant::now();
+    assert_eq!(slowly(policy(), 5000).await, StatusCode::REQUEST_TIMEOUT);
+    assert_eq!(began.elapsed().as_secs(), 30);
+    // At 10 bytes per second the rate is kept until the client stops for the idle timeout.
+    let began = tokio::time::Instant::now();
+    assert_eq!(slowly(policy().min_rate(10), 100).await, StatusCode::REQUEST_TIMEOUT);
+    assert_eq!(began.elapsed().as_secs(), 120);
 }

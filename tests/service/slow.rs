@@ -82,7 +82,7 @@ async fn p10_an_upload_that_stops_is_answered_and_leaves_nothing() {
             }
             let answer = stop_after(&server, &[begin.as_bytes(), &whole[..cut]].concat()).await;
             assert!(answer.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{cut}: {answer}");
-            assert!(answer.ends_with("{\"error\":\"The upload came too slowly\"}"), "{answer}");
+            assert!(answer.ends_with("{\"error\":\"The upload was too slow\"}"), "{answer}");
             assert_eq!(count(&home, "ana").await, 0);
             for folder in ["blobs", "incoming"] {
                 assert!(files(&home.folder.path().join(folder)).is_empty(), "{cut}: {folder}");

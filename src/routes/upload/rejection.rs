@@ -24,9 +24,9 @@ pub enum UploadRejection {
     MissingOwner,
     /// The request was sent by a page of another origin: 403.
     CrossSite,
-    /// The content type is not `multipart/form-data` with a boundary: 415.
+    /// The content type is not `multipart/form-data`: 415.
     NotAForm,
-    /// The form is malformed or ends early: 400.
+    /// The form is malformed, has no boundary, or ends early: 400.
     Malformed(Arc<Error>),
     /// The form has no file: 422.
     NoFile,
@@ -64,7 +64,7 @@ impl UploadRejection {
             Self::MissingOwner => "Sign in to upload.".into(),
             Self::Failed(error) => return error.problem(),
             Self::CrossSite => "Uploads from pages of other sites are not allowed.".into(),
-            Self::NotAForm => "Send files as multipart/form-data with a boundary.".into(),
+            Self::NotAForm => "Send files as multipart/form-data.".into(),
             Self::Malformed(_) => "The form is malformed or incomplete.".into(),
             Self::NoFile => "The form has no file.".into(),
             Self::TooManyFiles(limit) => format!("The form has more than {limit} files."),

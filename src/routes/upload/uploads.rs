@@ -3,10 +3,14 @@
 use std::{
     fmt,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
-use axum::extract::{FromRequest, Request};
+use axum::{
+    extract::{FromRequest, Request},
+    http::{HeaderMap, header},
+};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 
@@ -86,13 +90,16 @@ impl UploadPolicy {
         };
         let (parts, body) = drain_on_drop(request).into_parts();
         origin::check(&self.origins, &parts).await?;
+        if !is_form(&parts.headers) {
+            return Err(UploadRejection::NotAForm);
+        }
         let permit =
             self.concurrency.acquire(&owner, self.max_concurrent, self.max_concurrent_per_owner)?;
         if content_length(&parts.headers).is_some_and(|length| length > self.max_body_bytes()) {
             return Err(UploadRejection::TooLarge(self.max_bytes));
         }
         let reader = reader(&parts.headers, self.limited_body(body))
-            .map_err(|_| UploadRejection::NotAForm)?;
+            .map_err(|error| UploadRejection::Malformed(Arc::new(error)))?;
         Ok(Uploads {
             reader,
             policy: self.clone(),
@@ -105,6 +112,12 @@ impl UploadPolicy {
             _permit: permit,
         })
     }
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = content_type.and_then(|text| text.split(';').next()).unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case("multipart/form-data")
 }
 
 /// Returns whether the part is the file input of a browser in which no file was chosen.

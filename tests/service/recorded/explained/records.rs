@@ -213,11 +213,11 @@ pub const ROWS: &[Explained] = explained! {
     "it was given one",
     |d| d.is("originalName", "null", "\"empty.bin\"");
 
-    "a name beyond ASCII is 500, one in `filename*` or without quotes 400",
+    "a name beyond ASCII is 500, one in `filename*`, without quotes or with `FILENAME` in capitals 400",
     "it is taken; of a name that cannot be read the file has none",
     "these are file names",
     |d| d.at("upload", &[80, 81]) && d.is("status", "500", "201")
-        || d.at("upload-types", &[48, 50, 51]) && d.is("status", "400", "201");
+        || d.at("upload-types", &[48, 50, 51, 57]) && d.is("status", "400", "201");
 
     "uploads without `app` or `userId` are stored, and in no list",
     "400",
