@@ -19,6 +19,7 @@ impl Identity {
     }
 
     /// Returns whether renditions can be made of it.
+    #[cfg(feature = "store")]
     pub(crate) fn is_picture(&self) -> bool {
         self.metadata.is_some()
     }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 /// The bytes of an image.
 #[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "images"), allow(dead_code, reason = "only a decoder reads them"))]
 pub(crate) enum ImageSource {
     Bytes(Bytes),
     #[cfg_attr(not(feature = "store"), allow(dead_code, reason = "only the store has files"))]

@@ -4,7 +4,7 @@ mod download;
 mod download_response;
 mod exif;
 mod file_name;
-#[cfg(feature = "images")]
+#[cfg(any(feature = "images", feature = "store"))]
 mod fitted;
 mod listing;
 mod mime;
@@ -15,7 +15,6 @@ mod rendition;
 mod search;
 mod transform;
 mod upload;
-#[cfg(any(feature = "store", feature = "remote"))]
 mod upload_file;
 mod upload_pump;
 mod urls;
@@ -23,7 +22,6 @@ mod variant;
 
 #[cfg(feature = "routes")]
 pub(crate) use self::download_response::{headers_of, is_http_date, make_safe};
-#[cfg(any(feature = "store", feature = "remote"))]
 pub(crate) use self::upload_file::{length as file_length, read as read_file};
 pub use crate::id::ContentHash;
 
