@@ -1,73 +1,61 @@
-//! From bytes to pixels: eight bits, sRGB, RGB or RGBA.
+//! Decoding to RGB or RGBA pixels in sRGB with 8 bits per sample.
 
-use image::{DynamicImage, GrayImage, ImageDecoder, RgbImage};
+use image::DynamicImage;
 
 #[cfg(any(feature = "heic", feature = "avif"))]
 use super::heif;
 use super::{
-    ImageLimits, color,
-    header::{Header, Kind, open, turned},
+    color,
+    format::Format,
+    gif,
+    header::{Header, oriented_size},
     input::{self, Input},
     jpeg::{self, DecodedJpeg, PixelFormat},
-    resize,
+    limits::ImageLimits,
+    png, resize, webp,
 };
-use crate::{
-    error::{Error, ErrorKind, Result},
-    media::Transform,
-};
+use crate::{error::Result, media::Transform};
 
-/// Decodes the first frame, at a size from which all of `fitted` can be made. The orientation is
-/// that of the file.
+/// Decodes the first frame at a size from which all of `transforms` can be made, before its orientation is
+/// applied.
 pub(super) fn decode(
     input: Input,
     header: &Header,
-    fitted: &[Transform],
+    transforms: &[Transform],
     limits: &ImageLimits,
 ) -> Result<DynamicImage> {
-    match header.kind {
-        Kind::Jpeg => {
-            let shown = header.shown();
-            let sizes = fitted.iter().map(|fitted| resize::whole(shown, fitted));
-            let needed = sizes.fold((1, 1), |most, size| (most.0.max(size.0), most.1.max(size.1)));
-            let needed = turned(needed, header.orientation);
-            from_jpeg(jpeg::decode(input, needed, limits.max_memory)?)
+    match header.format {
+        Format::Jpeg => {
+            let size = header.display_size();
+            let needed = transforms
+                .iter()
+                .map(|transform| resize::uncropped_size(size, transform))
+                .fold((1, 1), |max, size| (max.0.max(size.0), max.1.max(size.1)));
+            decode_jpeg(input, oriented_size(needed, header.orientation), limits)
         }
-        Kind::Other(format) => {
-            let deadline = input::deadline(&input);
-            let failed = |error| input::failed(deadline, error);
-            let mut decoder = open(input, format, limits)?;
-            let profile = decoder.icc_profile().map_err(failed)?;
-            Ok(color::to_srgb(pixels(decoder).map_err(failed)?, profile.as_deref()))
-        }
+        Format::Png => png::decode(input, limits),
+        Format::Gif => gif::decode(input, limits),
+        Format::WebP => webp::decode(input, limits),
         #[cfg(any(feature = "heic", feature = "avif"))]
-        Kind::Heif => {
-            let (pixels, profile) = heif::decode(input, limits)?;
-            Ok(color::to_srgb(pixels, profile.as_deref()))
-        }
+        Format::Heif => heif::decode(input, limits),
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "src/image is the only entry point to decoders (P1)")]
-fn pixels(decoder: impl ImageDecoder) -> image::ImageResult<DynamicImage> {
-    DynamicImage::from_decoder(decoder)
-}
-
-fn from_jpeg(decoded: DecodedJpeg) -> Result<DynamicImage> {
+fn decode_jpeg(input: Input, needed: (u32, u32), limits: &ImageLimits) -> Result<DynamicImage> {
+    let deadline = input::deadline(&input);
+    let decoded = jpeg::decode(input, needed, limits.max_memory)?;
     let DecodedJpeg { width, height, format, bytes, icc_profile } = decoded;
-    let profile = icc_profile.as_deref();
-    let image = match format {
-        PixelFormat::Rgb => RgbImage::from_raw(width, height, bytes).map(DynamicImage::from),
-        PixelFormat::Gray => GrayImage::from_raw(width, height, bytes).map(DynamicImage::from),
+    let profile = icc_profile.as_deref().and_then(color::parse_profile);
+    let size = (width, height);
+    match format {
         PixelFormat::Cmyk => {
-            let rgb = color::cmyk_to_srgb(&bytes, profile);
-            return RgbImage::from_raw(width, height, rgb)
-                .map(DynamicImage::from)
-                .ok_or_else(size_mismatch);
+            let rgb = color::cmyk_to_srgb(&bytes, profile.as_ref(), deadline)?;
+            color::image_from_bytes(size, 3, rgb)
         }
-    };
-    image.map(|image| color::to_srgb(image, profile)).ok_or_else(size_mismatch)
-}
-
-fn size_mismatch() -> Error {
-    Error::new(ErrorKind::Failed, "the decoded pixels do not have the size that the header says")
+        PixelFormat::Rgb | PixelFormat::Gray => {
+            let channels = if format == PixelFormat::Rgb { 3 } else { 1 };
+            let image = color::image_from_bytes(size, channels, bytes)?;
+            color::to_srgb(image, profile.as_ref(), deadline)
+        }
+    }
 }

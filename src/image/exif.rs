@@ -1,6 +1,4 @@
-//! What a camera wrote into a file, in the texts of the media protocol.
-
-use std::io::{BufRead, Seek};
+//! EXIF data, parsed into the texts of the media protocol.
 
 use exif::{In, Reader, Tag, Value};
 use image::metadata::Orientation;
@@ -8,41 +6,34 @@ use jiff::{civil::DateTime, fmt::strtime, tz::TimeZone};
 
 use crate::media::Exif;
 
-/// More than this of a text is not kept, in bytes: a record is no place for a novel.
+/// Longer texts are truncated, in bytes.
 const MAX_TEXT: usize = 255;
 
-/// Reads the orientation and what is known of the camera. What cannot be read is unknown: a picture
-/// is shown all the same.
-pub(super) fn read(input: &mut (impl BufRead + Seek)) -> (Orientation, Option<Exif>) {
+/// Parses EXIF data from its TIFF header on, or with the prefix `Exif\0\0` that libvips, sharp and Pillow
+/// write in WebP and PNG.
+///
+/// Invalid data and invalid fields count as missing.
+pub(super) fn parse(data: &[u8]) -> (Orientation, Option<Exif>) {
+    let data = data.strip_prefix(b"Exif\0\0").unwrap_or(data);
     let found = Reader::new()
         .continue_on_error(true)
-        .read_from_container(input)
+        .read_raw(data.to_vec())
         .or_else(|error| error.distill_partial_result(|_| {}));
     let Ok(found) = found else { return (Orientation::NoTransforms, None) };
-    let found = Tags(&found);
-    let orientation = found
+    let tags = Tags(&found);
+    let orientation = tags
         .number(Tag::Orientation)
         .and_then(|number| Orientation::from_exif(u8::try_from(number).ok()?))
         .unwrap_or(Orientation::NoTransforms);
-    let known = Some(found.known()).filter(|known| *known != Exif::default());
-    (orientation, known)
-}
-
-/// Parses EXIF data from its TIFF header on.
-#[cfg(any(feature = "heic", feature = "avif"))]
-pub(super) fn parse(bytes: Vec<u8>) -> Option<Exif> {
-    let found = Reader::new()
-        .continue_on_error(true)
-        .read_raw(bytes)
-        .or_else(|error| error.distill_partial_result(|_| {}));
-    Some(Tags(&found.ok()?).known()).filter(|known| *known != Exif::default())
+    let exif = Some(tags.exif()).filter(|exif| *exif != Exif::default());
+    (orientation, exif)
 }
 
 struct Tags<'a>(&'a exif::Exif);
 
 impl Tags<'_> {
-    fn known(&self) -> Exif {
-        let (gps_latitude, gps_longitude) = self.place().unzip();
+    fn exif(&self) -> Exif {
+        let (gps_latitude, gps_longitude) = self.location().unzip();
         Exif {
             camera_make: self.text(Tag::Make),
             camera_model: self.text(Tag::Model),
@@ -72,7 +63,7 @@ impl Tags<'_> {
         self.value(tag)?.get_uint(0)
     }
 
-    /// The text up to the first NUL, which ends it.
+    /// Returns a text up to its first NUL.
     fn text(&self, tag: Tag) -> Option<String> {
         let Value::Ascii(parts) = self.value(tag)? else { return None };
         let text = String::from_utf8_lossy(parts.first()?);
@@ -82,8 +73,11 @@ impl Tags<'_> {
     }
 
     fn rationals(&self, tag: Tag) -> Option<Vec<f64>> {
-        let Value::Rational(values) = self.value(tag)? else { return None };
-        Some(values.iter().map(|value| value.to_f64()).collect())
+        match self.value(tag)? {
+            Value::Rational(values) => Some(values.iter().map(|value| value.to_f64()).collect()),
+            Value::SRational(values) => Some(values.iter().map(|value| value.to_f64()).collect()),
+            _ => None,
+        }
     }
 
     fn positive(&self, tag: Tag) -> Option<f64> {
@@ -91,8 +85,8 @@ impl Tags<'_> {
         (value.is_finite() && value > 0.0).then_some(value)
     }
 
-    /// A date that exists, in UTC with milliseconds. Without an offset of its own it is taken for
-    /// UTC: what zone the camera was in cannot be known, and the server's has nothing to do with it.
+    /// Returns a valid date in UTC with milliseconds. Without an offset tag the date counts as UTC, because
+    /// the time zone of the camera is unknown.
     fn date(&self, date: Tag, offset: Tag, fraction: Tag) -> Option<String> {
         let text = self.text(date)?;
         let local = ["%Y:%m:%d %H:%M:%S", "%Y-%m-%d %H:%M:%S"]
@@ -109,28 +103,30 @@ impl Tags<'_> {
         Some(format!("{time:.3}"))
     }
 
-    /// Latitude and longitude in degrees: both, or neither.
-    fn place(&self) -> Option<(String, String)> {
-        let side = |tag, reference, negative, most| {
+    /// Returns latitude and longitude in degrees, if both are valid.
+    fn location(&self) -> Option<(String, String)> {
+        let coordinate = |tag, reference, negative_letter, max| {
             let [degrees, minutes, seconds] = self.rationals(tag)?[..] else { return None };
-            let value = degrees + minutes / 60.0 + seconds / 3600.0;
-            let negative = self.text(reference).is_some_and(|letter| letter == negative);
-            // No `-0`: the equator is neither south nor north.
-            let value = if negative && value != 0.0 { -value } else { value };
-            (value.abs() <= most).then(|| value.to_string())
+            // Some writers sign the numbers themselves (SRATIONAL), some of them besides the letter.
+            let is_signed = [degrees, minutes, seconds].iter().any(|part| *part < 0.0);
+            let value = degrees.abs() + minutes.abs() / 60.0 + seconds.abs() / 3600.0;
+            let has_letter = self.text(reference).is_some_and(|letter| letter == negative_letter);
+            // The equator is never `-0`.
+            let value = if (is_signed || has_letter) && value != 0.0 { -value } else { value };
+            (value <= max && value >= -max).then(|| value.to_string())
         };
-        let latitude = side(Tag::GPSLatitude, Tag::GPSLatitudeRef, "S", 90.0)?;
-        let longitude = side(Tag::GPSLongitude, Tag::GPSLongitudeRef, "W", 180.0)?;
+        let latitude = coordinate(Tag::GPSLatitude, Tag::GPSLatitudeRef, "S", 90.0)?;
+        let longitude = coordinate(Tag::GPSLongitude, Tag::GPSLongitudeRef, "W", 180.0)?;
         Some((latitude, longitude))
     }
 }
 
-/// A fraction below one second, else seconds.
+/// Formats an exposure time: a fraction below one second, else seconds.
 fn exposure(seconds: f64) -> String {
     if seconds < 1.0 { format!("1/{}", (1.0 / seconds).round()) } else { format!("{seconds}s") }
 }
 
-/// The first three digits behind the point of a second.
+/// Parses the first three digits of a fraction of a second.
 fn milliseconds(digits: &str) -> Option<i16> {
     let mut three: String = digits.chars().take_while(char::is_ascii_digit).take(3).collect();
     if three.is_empty() {

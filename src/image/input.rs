@@ -1,19 +1,17 @@
-//! Bytes for decoders, until the deadline.
+//! The input of decoders, which fails at the deadline.
 
 use std::{
     fs::File,
     io::{self, BufReader, Cursor, Read, Seek, SeekFrom},
 };
 
-use super::{ImageSource, deadline::Deadline};
+use super::{deadline::Deadline, source::ImageSource};
 use crate::error::{Error, ErrorKind, Result};
 
-/// Decoders ask for single bytes, and the clock is looked at once for so many of them.
+/// The bytes read between two checks of the deadline.
 const BUFFER: usize = 8 << 10;
 
-/// Something seekable to read from that fails once the deadline has passed.
-///
-/// No decoder can be interrupted otherwise, and each of them reads as it goes on.
+/// A seekable reader that fails once the deadline has passed, which stops decoders that read as they proceed.
 pub(super) type Input = BufReader<Timed>;
 
 pub(super) struct Timed {
@@ -28,26 +26,26 @@ pub(super) fn open(source: &ImageSource, deadline: Deadline) -> Result<Input> {
     let source: Box<dyn Source> = match source {
         ImageSource::Bytes(bytes) => Box::new(Cursor::new(bytes.clone())),
         ImageSource::File(path) => Box::new(File::open(path).map_err(|error| {
-            Error::new(ErrorKind::Unavailable, "the picture's file cannot be opened")
+            Error::new(ErrorKind::Unavailable, "the file of the image cannot be opened")
                 .with_source(error)
         })?),
     };
     Ok(BufReader::with_capacity(BUFFER, Timed { source, deadline }))
 }
 
-/// When reading has to end.
+/// Returns the deadline of reading.
 pub(super) fn deadline(input: &Input) -> Deadline {
     input.get_ref().deadline
 }
 
-/// The error for a decoder that gave up.
+/// Returns the error for a failed decoder: a timeout if the deadline has passed.
 pub(super) fn failed(
     deadline: Deadline,
     error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
 ) -> Error {
     match deadline.check() {
         Err(late) => late.with_source(error),
-        Ok(()) => Error::new(ErrorKind::Failed, "the picture cannot be read").with_source(error),
+        Ok(()) => Error::new(ErrorKind::Failed, "the image cannot be read").with_source(error),
     }
 }
 

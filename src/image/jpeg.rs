@@ -13,7 +13,9 @@ use mozjpeg::ColorSpaceExt as _;
 
 use super::{
     deadline::Deadline,
+    format::{MAX_ICC_PROFILE, RawHeader},
     input::{self, Input},
+    limits::ImageLimits,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -26,14 +28,11 @@ compile_error!(
 
 /// The divisors of both sides at which libjpeg can decode, besides 1.
 const DIVISORS: [u32; 3] = [MAX_DIVISOR, 4, 2];
-pub(super) const MAX_DIVISOR: u32 = 8;
+const MAX_DIVISOR: u32 = 8;
 
 /// A truncated file counts as an image if at least one row in four is decoded, or the whole first scan.
 /// Missing rows are gray, as in browsers.
 const MIN_DECODED_PART: usize = 4;
-
-/// Larger ICC profiles are ignored, in bytes. Profiles for printing take about 1 MB.
-const MAX_PROFILE: usize = 4 << 20;
 
 /// Bounds the scans of a progressive file: each scan visits all coefficients, and costs 10 bytes of file.
 const MAX_SCANS: u32 = 500;
@@ -41,9 +40,17 @@ const MAX_SCANS: u32 = 500;
 /// The bytes handed to libjpeg between two checks of the deadline and of [`MAX_SCANS`].
 const CHUNK: usize = 512;
 
+/// Reads the header, and checks that the smallest renditions are within the memory limit.
+pub(super) fn read_header(mut input: Input, limits: &ImageLimits) -> Result<RawHeader> {
+    let deadline = input::deadline(&input);
+    let header = FrameHeader::read(&mut input).map_err(|error| input::failed(deadline, error))?;
+    limits.check_memory(header.memory(MAX_DIVISOR))?;
+    Ok(RawHeader { size: header.size(), has_alpha: false, exif: header.exif })
+}
+
 /// The headers up to the first scan, which are enough to check the limits before decoding.
 #[derive(Debug)]
-pub(super) struct FrameHeader {
+struct FrameHeader {
     width: u16,
     height: u16,
     /// Horizontal and vertical sampling factors of each component.
@@ -53,16 +60,18 @@ pub(super) struct FrameHeader {
     /// The offset of the entropy-coded data of the first scan.
     scan_data_offset: u64,
     icc_profile: Option<Vec<u8>>,
+    exif: Option<Vec<u8>>,
 }
 
 impl FrameHeader {
     /// Reads all segments before the data of the first scan, and skips stray bytes between them.
-    pub(super) fn read(input: &mut (impl Read + Seek)) -> io::Result<Self> {
+    fn read(input: &mut (impl Read + Seek)) -> io::Result<Self> {
         if read::<2>(input)? != [0xFF, 0xD8] {
             return Err(invalid("the start-of-image marker is missing"));
         }
         let mut header: Option<Self> = None;
         let mut profile = ProfileSegments::default();
+        let mut exif = None;
         loop {
             let marker = next_marker(input)?;
             // TEM and RST have no length.
@@ -86,8 +95,10 @@ impl FrameHeader {
                     skip(input, length.saturating_sub(1))?;
                     header.scan_data_offset = input.stream_position()?;
                     header.icc_profile = profile.assemble();
+                    header.exif = exif;
                     return Ok(header);
                 }
+                0xE1 if exif.is_none() => exif = read_exif(input, length)?,
                 0xE2 => profile.read_segment(input, length)?,
                 _ => skip(input, length)?,
             }
@@ -113,16 +124,17 @@ impl FrameHeader {
         }
         let (width, height) = (u16::from_be_bytes([w1, w0]), u16::from_be_bytes([h1, h0]));
         let is_multi_scan = marker == 0xC2;
-        Ok(Self { width, height, sampling, is_multi_scan, scan_data_offset: 0, icc_profile: None })
+        let (icc_profile, exif) = (None, None);
+        Ok(Self { width, height, sampling, is_multi_scan, scan_data_offset: 0, icc_profile, exif })
     }
 
-    pub(super) fn size(&self) -> (u32, u32) {
+    fn size(&self) -> (u32, u32) {
         (self.width.into(), self.height.into())
     }
 
     /// Returns the bytes of memory that decoding at 1/`divisor` of each side takes: the pixels, a strip of
     /// rows of each component, and for an image of several scans all coefficients at full size.
-    pub(super) fn memory(&self, divisor: u32) -> u64 {
+    fn memory(&self, divisor: u32) -> u64 {
         const STRIP_ROWS: u64 = 64;
         let (h, v) = self.sampling.iter().fold((1, 1), |max, &(h, v)| (max.0.max(h), max.1.max(v)));
         let (width, height) = (u64::from(self.width), u64::from(self.height));
@@ -156,7 +168,7 @@ impl ProfileSegments {
         let name: [u8; 12] = read(input)?;
         let [number, count] = read(input)?;
         let length = length - 14;
-        let fits = self.bytes + usize::from(length) <= MAX_PROFILE;
+        let fits = self.bytes + usize::from(length) <= MAX_ICC_PROFILE;
         if name != *Self::NAME || number == 0 || number > count || !fits {
             return skip(input, length);
         }
@@ -367,6 +379,22 @@ impl BufRead for DecoderInput {
         }
         self.input.consume(amount);
     }
+}
+
+/// Reads the EXIF data of an APP1 segment; `None` if it holds other data, such as XMP.
+fn read_exif(input: &mut impl Read, length: u16) -> io::Result<Option<Vec<u8>>> {
+    const PREFIX: &[u8; 6] = b"Exif\0\0";
+    if usize::from(length) < PREFIX.len() {
+        return skip(input, length).map(|()| None);
+    }
+    let prefix: [u8; 6] = read(input)?;
+    let length = length - 6;
+    if prefix != *PREFIX {
+        return skip(input, length).map(|()| None);
+    }
+    let mut exif = vec![0; length.into()];
+    input.read_exact(&mut exif)?;
+    Ok(Some(exif))
 }
 
 fn divisor(size: (u32, u32), needed: (u32, u32)) -> u32 {

@@ -157,9 +157,13 @@ impl ImageLimits {
         Ok(())
     }
 
-    /// The least of the budget that a picture takes, so that there are no more than cores.
-    pub(super) fn share(&self) -> u32 {
-        let cores = available_parallelism().map_or(1, NonZeroUsize::get);
-        self.pixel_budget.div_ceil(u32::try_from(cores).unwrap_or(u32::MAX))
+    /// Returns the minimum cost of an image in pixels, with which no more images than cores fit into the
+    /// budget.
+    pub(super) fn min_cost(&self) -> u32 {
+        self.pixel_budget.div_ceil(u32::try_from(Self::cores()).unwrap_or(u32::MAX))
+    }
+
+    pub(super) fn cores() -> usize {
+        available_parallelism().map_or(1, NonZeroUsize::get)
     }
 }

@@ -20,6 +20,10 @@ mod encode;
 #[cfg(feature = "images")]
 mod exif;
 #[cfg(feature = "images")]
+mod format;
+#[cfg(feature = "images")]
+mod gif;
+#[cfg(feature = "images")]
 mod header;
 #[cfg(any(feature = "heic", feature = "avif"))]
 mod heif;
@@ -31,10 +35,14 @@ mod jpeg;
 #[cfg(feature = "images")]
 mod limits;
 #[cfg(feature = "images")]
+mod png;
+#[cfg(feature = "images")]
 mod processor;
 #[cfg(feature = "images")]
 mod resize;
 mod source;
+#[cfg(feature = "images")]
+mod webp;
 
 #[cfg(not(feature = "images"))]
 pub(crate) use self::disabled::ImageProcessor;

@@ -1,30 +1,27 @@
-//! The only entry point to decoders: admission, deadline, panic containment.
+//! The only entry point to decoders: admission, deadline and panic containment.
 
 use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 
 use super::{
-    ImageLimits, ImageSource, Rendered, deadline::Deadline, decode, encode, identity::Identity,
-    input, resize,
-};
-use super::{
-    admission::Admission,
-    header::{Header, Kind},
+    ImageSource, Rendered, admission::Admission, deadline::Deadline, decode, encode,
+    format::Format as SourceFormat, header::Header, identity::Identity, input, limits::ImageLimits,
+    resize,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
     media::{Exif, Fit, Format, Metadata, Rendition, Transform, media_type},
 };
 
-/// What the header of a picture says.
+/// The header of an image, as its record has it.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Probe {
+pub(crate) struct ImageInfo {
     pub(crate) metadata: Metadata,
     pub(crate) exif: Option<Exif>,
 }
 
-/// The one door through which pictures are read and made.
+/// Reads and processes untrusted images within [`ImageLimits`]. Clones share the limits.
 #[derive(Debug, Clone)]
 pub(crate) struct ImageProcessor {
     limits: Arc<ImageLimits>,
@@ -42,25 +39,31 @@ impl ImageProcessor {
         Self { admission: Admission::new(&limits), limits: Arc::new(limits) }
     }
 
-    /// Reads the header of a picture, and no pixel.
+    /// Reads the header of an image; `None` for other files and for formats that cannot be decoded.
     ///
-    /// `None` is for what is no picture that renditions can be made of. A picture whose header is
-    /// broken, or that is over the limits, is [`ErrorKind::Failed`].
-    pub(crate) async fn probe(&self, source: ImageSource) -> Result<Option<Probe>> {
-        let header = self.header(source).await?;
-        Ok(header.map(|header| Probe { metadata: header.metadata(), exif: header.exif }))
+    /// # Errors
+    ///
+    /// [`ErrorKind::Failed`] if the header is invalid or over the limits; [`ErrorKind::Unavailable`] if too
+    /// many images are waiting; [`ErrorKind::Timeout`] at the deadline.
+    pub(crate) async fn read_info(&self, source: ImageSource) -> Result<Option<ImageInfo>> {
+        let header = self.read_header(source).await?;
+        Ok(header.map(|header| ImageInfo { metadata: header.metadata(), exif: header.exif }))
     }
 
-    /// Finds out what bytes are: they decide, their header confirms it, and what the client says is a
-    /// hint where they say nothing (promise P4). `head` are the first of them.
+    /// Identifies a file by its magic bytes, confirmed by its header; the declared type is a hint for files
+    /// without magic bytes (promise P4). `head` is the beginning of the file.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`read_info`](Self::read_info), except that an invalid image is identified as broken.
     pub(crate) async fn identify(
         &self,
         source: ImageSource,
         head: &Bytes,
         hint: Option<&str>,
     ) -> Result<Identity> {
-        let probe = match self.probe(source).await {
-            // They begin like a picture and are none: nothing shall show them as one.
+        let info = match self.read_info(source).await {
+            // The bytes begin like an image, and must not be displayed as one.
             Err(error) if error.kind() == ErrorKind::Failed => {
                 return Ok(Identity {
                     mime_type: mime::APPLICATION_OCTET_STREAM.to_string(),
@@ -69,9 +72,9 @@ impl ImageProcessor {
                     is_broken: true,
                 });
             }
-            probe => probe?,
+            info => info?,
         };
-        let (metadata, exif) = probe.map(|Probe { metadata, exif }| (metadata, exif)).unzip();
+        let (metadata, exif) = info.map(|info| (info.metadata, info.exif)).unzip();
         let mime_type = media_type(head, hint);
         Ok(Identity { mime_type, metadata, exif: exif.flatten(), is_broken: false })
     }
@@ -80,60 +83,65 @@ impl ImageProcessor {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unsupported`] for what is no picture and for formats that are not written;
-    /// [`ErrorKind::Failed`] for a picture that is broken or over the limits;
-    /// [`ErrorKind::InvalidInput`] for the original, which is no rendition, and for a rendition that
-    /// is over the limits while smaller ones are not; [`ErrorKind::Unavailable`] when too many pixels wait already;
-    /// [`ErrorKind::Timeout`] at the deadline.
+    /// [`ErrorKind::Unsupported`] if the file is not an image, or the rendition's format cannot be encoded;
+    /// [`ErrorKind::Failed`] for an image that is broken or over the limits; [`ErrorKind::InvalidInput`] for
+    /// [`Rendition::Original`], and for a rendition over the limits while smaller ones are not;
+    /// [`ErrorKind::Unavailable`] if too many images are waiting; [`ErrorKind::Timeout`] at the deadline.
     ///
     /// # Cancellation safety
     ///
-    /// Work that has begun goes on to its end or deadline and holds its part of the budget so long.
+    /// If the future is dropped, work that has begun continues until its end or the deadline, and keeps its
+    /// part of the pixel budget.
     pub(crate) async fn render(
         &self,
         source: ImageSource,
         renditions: &[Rendition],
     ) -> Result<Vec<Rendered>> {
-        let transforms = renditions.iter().map(wanted).collect::<Result<Vec<_>>>()?;
-        let Some(header) = self.header(source.clone()).await? else {
-            return Err(Error::new(ErrorKind::Unsupported, "renditions are made of pictures only"));
+        let transforms = renditions.iter().map(supported_transform).collect::<Result<Vec<_>>>()?;
+        let Some(header) = self.read_header(source.clone()).await? else {
+            let message = "renditions are made of images only, and the file is not an image";
+            return Err(Error::new(ErrorKind::Unsupported, message));
         };
-        let fitted: Vec<_> =
-            transforms.iter().map(|transform| transform.fitted_to(header.shown())).collect();
-        let pixels = self.pixels(&header, &fitted)?;
-        let permit = self.admission.enter(pixels, self.limits.timeout).await?;
+        let size = header.display_size();
+        let transforms: Vec<_> =
+            transforms.iter().map(|transform| transform.fitted_to(size)).collect();
+        let pixels = self.count_pixels(&header, &transforms)?;
+        let permit = self.admission.admit_pixels(pixels, self.limits.timeout).await?;
         let limits = self.limits.clone();
         self.off_thread(move |deadline| {
-            let helper = permit.helper();
+            let second_thread = permit.try_second_thread();
             let input = input::open(&source, deadline)?;
-            let decoded = decode::decode(input, &header, &fitted, &limits)?;
-            let scaled = resize::scale(decoded, header.orientation, &fitted, header.shown())?;
-            deadline.check()?;
-            encode::encode_all(scaled, &fitted, helper.is_some())
+            let decoded = decode::decode(input, &header, &transforms, &limits)?;
+            let images = resize::resize_all(decoded, &header, &transforms, deadline)?;
+            encode::encode_all(images, &transforms, second_thread.is_some(), deadline)
         })
         .await
     }
 
-    async fn header(&self, source: ImageSource) -> Result<Option<Header>> {
+    async fn read_header(&self, source: ImageSource) -> Result<Option<Header>> {
+        let permit = self.admission.admit_header_read(self.limits.timeout).await?;
         let limits = self.limits.clone();
         self.off_thread(move |deadline| {
-            let input = input::open(&source, deadline)?;
-            let Some((kind, input)) = Kind::of(input)? else { return Ok(None) };
-            Header::read(kind, input, &limits).map(Some)
+            let _permit = permit;
+            let mut input = input::open(&source, deadline)?;
+            let Some(format) = SourceFormat::sniff(&mut input)? else { return Ok(None) };
+            Header::read(format, input, &limits).map(Some)
         })
         .await
     }
 
-    /// The pixels to be held in memory at once: the picture, and what is larger than it.
-    fn pixels(&self, header: &Header, fitted: &[Transform]) -> Result<u64> {
-        let mut pixels = u64::from(header.width) * u64::from(header.height);
-        for bars in fitted.iter().filter(|fitted| fitted.fit() == Fit::Contain) {
-            let canvas: u64 =
-                [bars.width(), bars.height()].into_iter().flatten().map(u64::from).product();
+    /// Counts the pixels in memory at once: the source image, and the canvas of each letterboxed rendition,
+    /// which can be larger than the source.
+    fn count_pixels(&self, header: &Header, transforms: &[Transform]) -> Result<u64> {
+        let mut pixels = u64::from(header.size.0) * u64::from(header.size.1);
+        for letterboxed in transforms.iter().filter(|transform| transform.fit() == Fit::Contain) {
+            let sides = [letterboxed.width(), letterboxed.height()];
+            let canvas: u64 = sides.into_iter().flatten().map(u64::from).product();
             if canvas > self.limits.max_pixels {
-                let most = self.limits.max_pixels;
-                let message =
-                    format!("bars would make it {canvas} pixels large, and {most} may be");
+                let message = format!(
+                    "the letterboxed rendition has {canvas} pixels, and the limit is {}",
+                    self.limits.max_pixels
+                );
                 return Err(Error::new(ErrorKind::InvalidInput, message));
             }
             pixels += canvas;
@@ -141,7 +149,7 @@ impl ImageProcessor {
         Ok(pixels)
     }
 
-    /// Does work that may take long or panic where neither hurts.
+    /// Runs CPU-bound work on a blocking thread until the deadline, and turns a panic into an error.
     async fn off_thread<T: Send + 'static>(
         &self,
         work: impl FnOnce(Deadline) -> Result<T> + Send + 'static,
@@ -152,22 +160,25 @@ impl ImageProcessor {
             Ok(Ok(result)) if !deadline.has_passed() => result,
             Ok(Err(panic)) => {
                 tracing::error!(error = &panic as &dyn std::error::Error, "a decoder panicked");
-                Err(Error::new(ErrorKind::Failed, "the picture cannot be read").with_source(panic))
+                Err(Error::new(ErrorKind::Failed, "the image cannot be read").with_source(panic))
             }
-            _ => Err(Error::timeout("the work on a picture", self.limits.timeout)),
+            _ => Err(Error::timeout("processing an image", self.limits.timeout)),
         }
     }
 }
 
-/// The transform behind a rendition that can be made here.
-fn wanted(rendition: &Rendition) -> Result<Transform> {
-    let transform = rendition
-        .transform()
-        .ok_or_else(|| Error::new(ErrorKind::InvalidInput, "the original is no rendition"))?;
+/// Returns the transform of a rendition whose format can be encoded.
+fn supported_transform(rendition: &Rendition) -> Result<Transform> {
+    let transform = rendition.transform().ok_or_else(|| {
+        Error::new(ErrorKind::InvalidInput, "the original is not a rendition to be made")
+    })?;
     match transform.format() {
         Format::WebP | Format::Jpeg | Format::Png => Ok(transform),
         Format::Avif if cfg!(feature = "avif") => Ok(transform),
-        Format::Avif => Err(Error::new(ErrorKind::Unsupported, "AVIF is not written here")),
+        Format::Avif => {
+            let message = "AVIF renditions need the feature `avif` of tower-media";
+            Err(Error::new(ErrorKind::Unsupported, message))
+        }
     }
 }
 

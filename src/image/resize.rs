@@ -1,4 +1,4 @@
-//! From decoded pixels to those of each rendition: resized, turned upright, with bars.
+//! Resizing decoded pixels to each rendition: scaled, cropped, turned upright, letterboxed.
 
 use std::cmp::Reverse;
 
@@ -6,9 +6,13 @@ use fast_image_resize::{
     FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer,
     images::{Image, ImageRef},
 };
-use image::{DynamicImage, RgbImage, Rgba, RgbaImage, imageops, metadata::Orientation};
+use image::{DynamicImage, RgbImage, Rgba, RgbaImage, imageops};
 
-use super::header::turned;
+use super::{
+    color::image_from_bytes,
+    deadline::Deadline,
+    header::{Header, oriented_size},
+};
 use crate::{
     error::{Error, ErrorKind, Result},
     media::{Fit, Transform, covering, inside},
@@ -16,65 +20,67 @@ use crate::{
 
 type Size = (u32, u32);
 
-/// How much larger than what is made of it a scaled picture has to be, to be a source as good as the
-/// original.
+/// A rendition is made of a larger one instead of the source image if that is at least this many times as
+/// large, which costs no visible quality.
 const SOURCE_FACTOR: u32 = 2;
 
-/// The size of the whole picture in a rendition, before it is cropped or gets bars.
-pub(super) fn whole(of: Size, fitted: &Transform) -> Size {
-    let asked = asked(of, fitted);
-    match fitted.fit() {
+/// Returns the size of the whole image in a rendition, before it is cropped or letterboxed.
+pub(super) fn uncropped_size(source: Size, transform: &Transform) -> Size {
+    let target = target_size(source, transform);
+    match transform.fit() {
         Fit::Cover => {
-            let by = covering(of, asked);
-            let side = |side: u32| (f64::from(side) * by).ceil() as u32;
-            (side(of.0), side(of.1))
+            let factor = covering(source, target);
+            let side = |side: u32| (f64::from(side) * factor).ceil() as u32;
+            (side(source.0), side(source.1))
         }
-        Fit::Contain => inside(of, asked),
-        _ => asked,
+        Fit::Contain => inside(source, target),
+        _ => target,
     }
 }
 
-fn asked(of: Size, fitted: &Transform) -> Size {
-    (fitted.width().unwrap_or(of.0), fitted.height().unwrap_or(of.1))
+fn target_size(source: Size, transform: &Transform) -> Size {
+    (transform.width().unwrap_or(source.0), transform.height().unwrap_or(source.1))
 }
 
-/// Makes the pixels of each of `fitted`, in their order. The largest is made first, for the smaller
-/// ones can be made of it.
-pub(super) fn scale(
-    picture: DynamicImage,
-    orientation: Orientation,
-    fitted: &[Transform],
-    shown: Size,
+/// Makes the pixels of each transform, in order. The largest is made first, as a source of smaller ones.
+pub(super) fn resize_all(
+    image: DynamicImage,
+    header: &Header,
+    transforms: &[Transform],
+    deadline: Deadline,
 ) -> Result<Vec<DynamicImage>> {
-    let mut order: Vec<usize> = (0..fitted.len()).collect();
+    let (display_size, orientation) = (header.display_size(), header.orientation);
+    let mut order: Vec<usize> = (0..transforms.len()).collect();
     order.sort_by_key(|index| {
-        let (width, height) = whole(shown, &fitted[*index]);
+        let (width, height) = uncropped_size(display_size, &transforms[*index]);
         Reverse(u64::from(width) * u64::from(height))
     });
     let mut resizer = Resizer::new();
-    let mut scaled: Vec<Option<DynamicImage>> = vec![None; fitted.len()];
-    for (place, index) in order.iter().copied().enumerate() {
-        let fitted_one = &fitted[index];
-        let whole = turned(whole(shown, fitted_one), orientation);
-        let sources = order[..place].iter().filter(|done| fitted[**done].fit() != Fit::Cover);
-        let source = sources
-            .filter_map(|done| scaled[*done].as_ref())
+    let mut resized: Vec<Option<DynamicImage>> = vec![None; transforms.len()];
+    for (position, index) in order.iter().copied().enumerate() {
+        deadline.check()?;
+        let transform = &transforms[index];
+        let uncropped = oriented_size(uncropped_size(display_size, transform), orientation);
+        let larger = order[..position].iter().filter(|done| transforms[**done].fit() != Fit::Cover);
+        let source = larger
+            .filter_map(|done| resized[*done].as_ref())
             .rfind(|source| {
-                source.width() >= whole.0 * SOURCE_FACTOR
-                    && source.height() >= whole.1 * SOURCE_FACTOR
+                source.width() >= uncropped.0 * SOURCE_FACTOR
+                    && source.height() >= uncropped.1 * SOURCE_FACTOR
             })
-            .unwrap_or(&picture);
-        let size = match fitted_one.fit() {
-            Fit::Contain => whole,
-            _ => turned(asked(shown, fitted_one), orientation),
+            .unwrap_or(&image);
+        let size = match transform.fit() {
+            Fit::Contain => uncropped,
+            _ => oriented_size(target_size(display_size, transform), orientation),
         };
-        scaled[index] = Some(resize(&mut resizer, source, size, fitted_one.fit() == Fit::Cover)?);
+        let crops = transform.fit() == Fit::Cover;
+        resized[index] = Some(resize(&mut resizer, source, size, crops)?);
     }
-    let upright = scaled.into_iter().flatten().zip(fitted).map(|(mut picture, fitted)| {
-        picture.apply_orientation(orientation);
-        match (fitted.fit(), fitted.width(), fitted.height()) {
-            (Fit::Contain, Some(width), Some(height)) => bars(&picture, width, height),
-            _ => picture,
+    let upright = resized.into_iter().flatten().zip(transforms).map(|(mut image, transform)| {
+        image.apply_orientation(orientation);
+        match (transform.fit(), transform.width(), transform.height()) {
+            (Fit::Contain, Some(width), Some(height)) => letterbox(&image, width, height),
+            _ => image,
         }
     });
     Ok(upright.collect())
@@ -84,35 +90,29 @@ fn resize(
     resizer: &mut Resizer,
     source: &DynamicImage,
     size: Size,
-    crop: bool,
+    crops: bool,
 ) -> Result<DynamicImage> {
     if (source.width(), source.height()) == size {
         return Ok(source.clone());
     }
-    let alpha = source.color().has_alpha();
-    let pixel = if alpha { PixelType::U8x4 } else { PixelType::U8x3 };
+    let has_alpha = source.color().has_alpha();
+    let (pixel, channels) = if has_alpha { (PixelType::U8x4, 4) } else { (PixelType::U8x3, 3) };
     let mut options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3));
-    if crop {
+    if crops {
         options = options.fit_into_destination(Some((0.5, 0.5)));
     }
     let from = ImageRef::new(source.width(), source.height(), source.as_bytes(), pixel)
-        .map_err(unscaled)?;
+        .map_err(resize_error)?;
     let mut to = Image::new(size.0, size.1, pixel);
-    resizer.resize(&from, &mut to, &options).map_err(unscaled)?;
-    let bytes = to.into_vec();
-    let picture = if alpha {
-        RgbaImage::from_raw(size.0, size.1, bytes).map(DynamicImage::from)
-    } else {
-        RgbImage::from_raw(size.0, size.1, bytes).map(DynamicImage::from)
-    };
-    picture.ok_or_else(|| unscaled("a resized picture has another size than asked"))
+    resizer.resize(&from, &mut to, &options).map_err(resize_error)?;
+    image_from_bytes(size, channels, to.into_vec())
 }
 
-/// Puts a picture in the middle of opaque black, as the media protocol has it.
-fn bars(picture: &DynamicImage, width: u32, height: u32) -> DynamicImage {
-    let middle = |outer: u32, inner: u32| i64::from((outer - inner) / 2);
-    let (x, y) = (middle(width, picture.width()), middle(height, picture.height()));
-    match picture {
+/// Centres an image on opaque black, as the media protocol specifies.
+fn letterbox(image: &DynamicImage, width: u32, height: u32) -> DynamicImage {
+    let centre = |outer: u32, inner: u32| i64::from((outer - inner) / 2);
+    let (x, y) = (centre(width, image.width()), centre(height, image.height()));
+    match image {
         DynamicImage::ImageRgba8(pixels) => {
             let mut canvas = RgbaImage::from_pixel(width, height, Rgba([0, 0, 0, 255]));
             imageops::replace(&mut canvas, pixels, x, y);
@@ -120,12 +120,12 @@ fn bars(picture: &DynamicImage, width: u32, height: u32) -> DynamicImage {
         }
         _ => {
             let mut canvas = RgbImage::new(width, height);
-            imageops::replace(&mut canvas, &picture.to_rgb8(), x, y);
+            imageops::replace(&mut canvas, &image.to_rgb8(), x, y);
             canvas.into()
         }
     }
 }
 
-fn unscaled(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::new(ErrorKind::Internal, "a picture could not be resized").with_source(error)
+fn resize_error(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::new(ErrorKind::Internal, "resizing the image failed").with_source(error)
 }

@@ -27,8 +27,8 @@ impl Images {
     ///
     /// [`ErrorKind::Failed`](crate::ErrorKind::Failed) for a broken header or one over the limits.
     pub async fn read(&self, bytes: impl Into<Bytes>) -> Result<Option<(Metadata, Option<Exif>)>> {
-        let probe = self.0.probe(ImageSource::Bytes(bytes.into())).await?;
-        Ok(probe.map(|probe| (probe.metadata, probe.exif)))
+        let info = self.0.read_info(ImageSource::Bytes(bytes.into())).await?;
+        Ok(info.map(|info| (info.metadata, info.exif)))
     }
 
     /// Makes all renditions from one decode, in their order.

@@ -8,6 +8,8 @@ use std::{
     io::{BufRead, Read, Seek, SeekFrom},
 };
 
+use crate::image::format::MAX_EXIF;
+
 pub(super) type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
 /// Bounds the `meta` box, in bytes. That of the largest photographs takes 100 KB, with the ICC profile.
@@ -420,7 +422,6 @@ impl Meta {
 
     /// Reads the EXIF data of the primary image, from its TIFF header on.
     pub(super) fn exif(&self, input: &mut (impl BufRead + Seek)) -> Result<Option<Vec<u8>>> {
-        const MAX_EXIF: u64 = 1 << 20;
         let described = self.exif.iter().find(|(of, _)| *of == self.primary).map(|(_, id)| *id);
         let any = || self.items.iter().find(|(_, item)| item.kind == *b"Exif").map(|(id, _)| *id);
         let Some(id) = described.or_else(any) else { return Ok(None) };

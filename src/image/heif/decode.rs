@@ -7,7 +7,7 @@
 
 use std::io::{BufRead, Seek};
 
-use image::{DynamicImage, RgbImage, RgbaImage};
+use image::DynamicImage;
 use moxcms::{
     CicpColorPrimaries, CicpProfile, ColorProfile, MatrixCoefficients, TransferCharacteristics,
 };
@@ -21,9 +21,11 @@ use super::{
     paint::{Canvas, Channel, Placement, Planes},
 };
 use crate::{
-    error::{Error, ErrorKind, Result},
+    error::Result,
     image::{
+        color,
         deadline::Deadline,
+        format::RawHeader,
         input::{self, Input},
         limits::ImageLimits,
     },
@@ -78,28 +80,18 @@ impl Codec {
     }
 }
 
-/// Reads the size as displayed, and whether the image has alpha; checks the memory limit.
-pub(in crate::image) fn read_header(
-    mut input: Input,
-    limits: &ImageLimits,
-) -> Result<((u32, u32), bool)> {
+/// Reads the header, with the size as displayed, and checks the memory limit.
+pub(in crate::image) fn read_header(mut input: Input, limits: &ImageLimits) -> Result<RawHeader> {
     let deadline = input::deadline(&input);
     let failed = |error| input::failed(deadline, error);
     let header = Header::read(&mut input).map_err(failed)?;
     limits.check_memory(header.memory(&mut input).map_err(failed)?)?;
-    Ok((header.size, header.has_alpha))
+    let exif = header.meta.exif(&mut input).unwrap_or_default();
+    Ok(RawHeader { size: header.size, has_alpha: header.has_alpha, exif })
 }
 
-/// Reads the EXIF data of the primary image, from its TIFF header on.
-pub(in crate::image) fn exif(input: &mut Input) -> Option<Vec<u8>> {
-    Meta::read(input).ok()?.exif(input).ok()?
-}
-
-/// Decodes the image as displayed, and returns it with its ICC profile.
-pub(in crate::image) fn decode(
-    mut input: Input,
-    limits: &ImageLimits,
-) -> Result<(DynamicImage, Option<Vec<u8>>)> {
+/// Decodes the image as displayed, and converts it to sRGB.
+pub(in crate::image) fn decode(mut input: Input, limits: &ImageLimits) -> Result<DynamicImage> {
     let deadline = input::deadline(&input);
     let failed = |error| input::failed(deadline, error);
     let header = Header::read(&mut input).map_err(failed)?;
@@ -111,15 +103,8 @@ pub(in crate::image) fn decode(
     painter.draw_primary().map_err(failed)?;
     deadline.check()?;
     let Painter { canvas, stream_nclx, .. } = painter;
-    let (width, height) = size;
-    let image = if has_alpha {
-        RgbaImage::from_raw(width, height, canvas.pixels).map(DynamicImage::from)
-    } else {
-        RgbImage::from_raw(width, height, canvas.pixels).map(DynamicImage::from)
-    };
-    let size_mismatch =
-        || Error::new(ErrorKind::Failed, "the tiles do not have the size that the header says");
-    Ok((image.ok_or_else(size_mismatch)?, header.icc_profile(stream_nclx)))
+    let image = color::image_from_bytes(size, channels, canvas.pixels)?;
+    color::to_srgb(image, header.color_profile(stream_nclx).as_ref(), deadline)
 }
 
 /// The container, and the primary image as displayed.
@@ -156,13 +141,13 @@ impl Header {
         Ok(if is_only_image { decoding.max(drawing) } else { decoding.saturating_add(canvas) })
     }
 
-    /// Returns the ICC profile of the file, or one made of its `nclx` color information.
-    fn icc_profile(&self, stream_nclx: Option<Nclx>) -> Option<Vec<u8>> {
+    /// Returns the ICC profile of the file, or a profile of its `nclx` color information.
+    fn color_profile(&self, stream_nclx: Option<Nclx>) -> Option<ColorProfile> {
         let mut id = self.meta.primary;
         let mut nclx = None;
         for _ in 0..MAX_DEPTH {
             if let Some(profile) = self.meta.icc_profile(id) {
-                return Some(profile.to_vec());
+                return color::parse_profile(profile);
             }
             nclx = nclx.or(self.meta.nclx(id));
             let Some(source) = self.meta.sources(id).first() else { break };
@@ -180,13 +165,12 @@ impl Header {
         if !matches!(nclx.transfer, 1 | 2 | 6 | 13 | 14 | 15) {
             return None;
         }
-        let profile = ColorProfile::new_from_cicp(CicpProfile {
+        Some(ColorProfile::new_from_cicp(CicpProfile {
             color_primaries: primaries,
             transfer_characteristics: TransferCharacteristics::Srgb,
             matrix_coefficients: MatrixCoefficients::Bt709,
             full_range: true,
-        });
-        profile.encode().ok()
+        }))
     }
 }
 

@@ -8,4 +8,4 @@ mod decode;
 mod hevc;
 mod paint;
 
-pub(super) use self::decode::{decode, exif, read_header};
+pub(super) use self::decode::{decode, read_header};
