@@ -50,7 +50,8 @@ const MAX_FIELD_BYTES: usize = 256 << 10;
 /// ) -> Result<Json<Vec<Media>>, UploadRejection> {
 ///     let mut stored = Vec::new();
 ///     while let Some(upload) = uploads.next().await? {
-///         stored.push(media.upload(upload.file_name(format!("album-{album}"))).await?);
+///         let upload = upload.file_name(format!("album-{album}"));
+///         stored.push(media.upload(uploads.owner(), upload).await?);
 ///     }
 ///     Ok(Json(stored))
 /// }
