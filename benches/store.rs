@@ -1,10 +1,9 @@
-//! What the embedded store costs, beside plain files.
+//! Cost of the store, compared with plain files.
 //!
-//! - `owned`: the ownership question about 1, 16 and 256 ids, for owners with 10², 10⁴ and 10⁶ media
+//! - `owned`: the ownership query with 1, 16 and 256 ids, for owners with 10², 10⁴ and 10⁶ media
 //!   (`OWNERS=1000000` for the last, which takes minutes to fill);
-//! - `upload`: 200 KB each, 1 and 8 at once, durable, beside the same bytes written and synced by
-//!   `tokio::fs`;
-//! - `deliver`: a stored rendition, and an original, beside the plain file read.
+//! - `upload`: durable uploads of 200 KB, 1 and 8 at once, compared with `tokio::fs` writing and syncing;
+//! - `deliver`: a cached rendition and an original, compared with reading the plain file.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a bench")]
 
@@ -30,13 +29,13 @@ use tower_media::{
     backend::MediaBackend, media::Transform,
 };
 
-const PICTURE: usize = 200 << 10;
+const UPLOAD_SIZE: usize = 200 << 10;
 
 fn upload(bytes: impl Into<Bytes>) -> Upload {
     Upload::new(bytes).scope("me")
 }
 
-/// Bytes that were not there before.
+/// Bytes that differ on each call.
 fn fresh(size: usize) -> Bytes {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let mut bytes = vec![0x5a; size];
@@ -44,7 +43,7 @@ fn fresh(size: usize) -> Bytes {
     bytes.into()
 }
 
-/// An owner with so many media.
+/// Uploads `count` media and returns their ids.
 async fn fill(store: &Store, owner: &Owner, count: usize) -> Vec<MediaId> {
     let ids = stream::iter(0..count)
         .map(|_| async { store.upload(owner, upload(fresh(16))).await.map(|media| media.id) })
@@ -83,7 +82,7 @@ fn owned(criterion: &mut Criterion) {
     }
 }
 
-/// Does `work` so many times, so many at once.
+/// Runs `work` a number of times, `at_once` concurrently.
 async fn lanes<F>(times: u64, at_once: u64, work: impl Fn() -> F) -> Duration
 where
     F: Future<Output = ()> + Send + 'static,
@@ -102,14 +101,14 @@ async fn write_and_sync(folder: Arc<Path>) {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let name = COUNT.fetch_add(1, Ordering::Relaxed).to_string();
     let mut file = tokio::fs::File::create(folder.join(name)).await.unwrap();
-    file.write_all(&fresh(PICTURE)).await.unwrap();
+    file.write_all(&fresh(UPLOAD_SIZE)).await.unwrap();
     file.sync_all().await.unwrap();
 }
 
 fn uploads(criterion: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
     let mut group = criterion.benchmark_group("upload");
-    group.throughput(Throughput::Bytes(PICTURE as u64)).sample_size(20);
+    group.throughput(Throughput::Bytes(UPLOAD_SIZE as u64)).sample_size(20);
     for at_once in [1, 8] {
         let folder = TempDir::new().unwrap();
         let plain: Arc<Path> = folder.path().into();
@@ -121,14 +120,14 @@ fn uploads(criterion: &mut Criterion) {
         });
         let folder = TempDir::new().unwrap();
         let store = runtime.block_on(Store::open(folder.path())).unwrap();
-        group.bench_function(BenchmarkId::new("embedded", at_once), |bencher| {
+        group.bench_function(BenchmarkId::new("store", at_once), |bencher| {
             bencher.to_async(&runtime).iter_custom(|times| {
                 let store = store.clone();
                 lanes(times, at_once, move || {
                     let store = store.clone();
                     async move {
                         let ana = Owner::new("ana").unwrap();
-                        store.upload(&ana, upload(fresh(PICTURE))).await.unwrap();
+                        store.upload(&ana, upload(fresh(UPLOAD_SIZE))).await.unwrap();
                     }
                 })
             });
@@ -158,11 +157,11 @@ fn deliver(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("tokio::fs", name), |bencher| {
             bencher.to_async(&runtime).iter(|| async {
                 let mut file = tokio::fs::File::open(&plain).await.unwrap();
-                let mut piece = vec![0; 128 << 10];
-                while file.read(&mut piece).await.unwrap() > 0 {}
+                let mut chunk = vec![0; 128 << 10];
+                while file.read(&mut chunk).await.unwrap() > 0 {}
             });
         });
-        group.bench_function(BenchmarkId::new("embedded", name), |bencher| {
+        group.bench_function(BenchmarkId::new("store", name), |bencher| {
             bencher.to_async(&runtime).iter(|| async {
                 let got = store.download(&media.id, &what.into()).await.unwrap();
                 got.into_stream().try_for_each(|_| async { Ok(()) }).await.unwrap();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    blobs::{BlobSource, blob_key},
+    blobs::{BlobSource, blob_key, is_disk_full},
     db::{MediaRow, NewMedia},
     inner::Inner,
     quota::Reservation,
@@ -37,13 +37,7 @@ impl Inner {
             None => 0,
         };
         let mut reservation = self.quota.begin(owner, used);
-        let incoming = self.folder.incoming();
-        let spool = Spool {
-            incoming: &incoming,
-            max_bytes: self.settings.max_bytes,
-            idle_timeout: self.settings.idle_timeout,
-        };
-        let spooled = spool.read(parts.body, &mut reservation).await?;
+        let spooled = Spool { inner: self }.read(parts.body, &mut reservation).await?;
         let hint = parts.content_type.as_deref();
         let source = image_source(&spooled.source);
         let identity = self.images.identify(source, &spooled.head, hint).await?;
@@ -75,15 +69,15 @@ impl Inner {
     ) -> Result<MediaRow> {
         let inner = self.clone();
         let committed = self.tasks.spawn(async move {
-            let hash = media.hash;
             // Excludes garbage collection, and uploads of the same bytes.
-            let _lock = inner.db.lock(hash).await?;
-            // If the process dies from here on, garbage collection finds the blob without a row.
-            inner.db.mark_pending(hash).await?;
-            // Existing bytes are written as well: the time reveals nothing of other owners (promise P15),
-            // and lost bytes are restored.
-            inner.blobs.put(&blob_key(hash), source).await?;
-            let row = inner.db.insert(media, inner.quota.limit()).await?;
+            let _lock = inner.db.lock(media.hash).await?;
+            let row = match inner.write(&source, &media).await {
+                // Renditions can be made again, so they make room for uploads (promise R10).
+                Err(error) if is_disk_full(&error) && inner.free(media.size).await? => {
+                    inner.write(&source, &media).await?
+                }
+                written => written?,
+            };
             drop(reservation);
             if row.status == MediaStatus::Processing {
                 inner.variants_pending.notify_one();
@@ -93,6 +87,17 @@ impl Inner {
         committed.await.map_err(|panic| {
             Error::new(ErrorKind::Internal, "the upload could not be stored").with_source(panic)
         })?
+    }
+}
+
+impl Inner {
+    async fn write(&self, source: &BlobSource, media: &NewMedia) -> Result<MediaRow> {
+        // If the process dies from here on, garbage collection finds the blob without a row.
+        self.db.mark_pending(media.hash).await?;
+        // Existing bytes are written as well: the time reveals nothing of other owners (promise P15), and
+        // lost bytes are restored.
+        self.blobs.put(&blob_key(media.hash), source).await?;
+        self.db.insert(media.clone(), self.quota.limit()).await
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     id::{ContentHash, MediaId},
     image::{ImageSource, Rendered},
-    media::{Download, DownloadOptions, MediaStatus, Rendition, Transform, Variant},
+    media::{Download, DownloadOptions, MediaStatus, MediaUrls, Rendition, Transform, Variant},
 };
 
 /// Number of renditions that are evicted per database query.
@@ -94,16 +94,31 @@ impl Inner {
         let (source, _file) = self.source(row).await?;
         let renditions: Vec<_> = wanted.iter().copied().map(Rendition::from).collect();
         let rendered = self.images.render(source, &renditions).await?;
-        for (wanted, rendered) in wanted.iter().zip(&rendered) {
+        if let Err(error) = self.cache_all(row, wanted, &rendered).await {
+            // Rendering has succeeded, so the caller gets the result (promise R10).
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a rendition is delivered but cannot be cached"
+            );
+        }
+        Ok(rendered.into())
+    }
+
+    async fn cache_all(
+        &self,
+        row: &MediaRow,
+        wanted: &[Transform],
+        rendered: &[Rendered],
+    ) -> Result<()> {
+        for (wanted, rendered) in wanted.iter().zip(rendered) {
             self.cache(&row.id, &wanted.key(), rendered).await?;
         }
-        self.evict().await?;
-        Ok(rendered.into())
+        self.evict(self.settings.max_rendition_bytes).await
     }
 
     async fn cache(&self, id: &MediaId, key: &str, rendered: &Rendered) -> Result<()> {
         let source = BlobSource::Memory(rendered.bytes.clone());
-        self.blobs.put(&rendition_key(id, key), source).await?;
+        self.blobs.put(&rendition_key(id, key), &source).await?;
         let row = RenditionRow {
             key: key.to_owned(),
             size: rendered.bytes.len() as u64,
@@ -126,18 +141,28 @@ impl Inner {
         self.db.forget_renditions(id, None).await
     }
 
-    /// Deletes the least recently used renditions until the rest fit.
-    async fn evict(&self) -> Result<()> {
-        while self.db.rendition_bytes().await? > self.settings.max_rendition_bytes {
+    /// Deletes the least recently used renditions, at least `bytes` of them or all. Returns whether any was
+    /// deleted.
+    pub(super) async fn free(&self, bytes: u64) -> Result<bool> {
+        let cached = self.db.rendition_bytes().await?;
+        self.evict(cached.saturating_sub(bytes)).await?;
+        Ok(cached > 0)
+    }
+
+    /// Deletes the least recently used renditions until the rest are at most `max_bytes`.
+    async fn evict(&self, max_bytes: u64) -> Result<()> {
+        while self.db.rendition_bytes().await? > max_bytes {
             let oldest = self.db.least_recently_used(EVICTION_BATCH).await?;
             if oldest.is_empty() {
                 return Ok(());
             }
-            for (id, RenditionRow { key, .. }) in oldest {
-                // In this order: a record without a file is a cache miss, but only `verify` finds a file
-                // without a record.
-                self.blobs.delete(&rendition_key(&id, &key)).await?;
-                self.db.forget_renditions(&id, Some(&key)).await?;
+            // Files first: a record without a file is a cache miss, but only `verify` finds a file without a
+            // record. All of them, because on a full disk the records cannot be changed before.
+            for (id, RenditionRow { key, .. }) in &oldest {
+                self.blobs.delete(&rendition_key(id, key)).await?;
+            }
+            for (id, RenditionRow { key, .. }) in &oldest {
+                self.db.forget_renditions(id, Some(key)).await?;
             }
         }
         Ok(())
@@ -167,15 +192,22 @@ fn normalize(row: &MediaRow, transform: Transform) -> Transform {
     size.map_or(transform, |size| transform.fitted_to(size))
 }
 
-/// The variants of this image.
-pub(super) fn variants(row: &MediaRow) -> [Transform; 3] {
-    Variant::ALL.map(|variant| normalize(row, variant.transform()))
+/// The variants of this image that its URLs name.
+pub(super) fn variants(row: &MediaRow) -> Vec<Transform> {
+    let urls = MediaUrls::all("", &row.id).that_exist(row.metadata.as_ref());
+    let is_named = |variant: &Variant| match variant {
+        Variant::Thumbnail => urls.thumbnail.is_some(),
+        Variant::Medium => urls.medium.is_some(),
+        Variant::Large => urls.large.is_some(),
+    };
+    let named = Variant::ALL.into_iter().filter(is_named);
+    named.map(|variant| normalize(row, variant.transform())).collect()
 }
 
 /// A request for one variant renders all of them, because the others usually follow and decoding dominates.
 fn with_variants(row: &MediaRow, transform: Transform) -> Vec<Transform> {
     let variants = variants(row);
-    if variants.contains(&transform) { variants.to_vec() } else { vec![transform] }
+    if variants.contains(&transform) { variants } else { vec![transform] }
 }
 
 pub(super) fn missing_blob(row: &MediaRow) -> Error {

@@ -1,8 +1,8 @@
 //! Spools an upload body: counts, hashes and limits it while it is written to memory or to a temporary file.
 
 use std::{
-    io,
-    path::{Path, PathBuf},
+    io::{self, Seek as _, SeekFrom, Write as _},
+    path::Path,
     time::Duration,
 };
 
@@ -12,7 +12,8 @@ use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 
 use super::{
-    blobs::{BlobSource, new_temp_file, not_written},
+    blobs::{BlobSource, is_disk_full, new_temp_file, not_written},
+    inner::Inner,
     quota::Reservation,
 };
 use crate::{
@@ -43,9 +44,7 @@ pub(super) struct Spooled {
 /// Receives one upload within its limits.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Spool<'a> {
-    pub(super) incoming: &'a Path,
-    pub(super) max_bytes: u64,
-    pub(super) idle_timeout: Duration,
+    pub(super) inner: &'a Inner,
 }
 
 impl Spool<'_> {
@@ -75,7 +74,7 @@ impl Spool<'_> {
         chunks: ByteStream,
         reservation: &mut Reservation,
     ) -> Result<Spooled> {
-        let mut chunks = with_idle_timeout(self.idle_timeout, chunks, timed_out);
+        let mut chunks = with_idle_timeout(self.inner.settings.idle_timeout, chunks, timed_out);
         let mut buffer = BytesMut::new();
         let mut file = None;
         let mut size = 0;
@@ -91,7 +90,7 @@ impl Spool<'_> {
         match file {
             None => in_memory(buffer.freeze()).await,
             Some(file) => {
-                let SpoolFile { file, hasher, head } =
+                let SpoolFile { file, hasher, head, .. } =
                     self.write(Some(file), buffer.freeze()).await?;
                 let hash = ContentHash::from_bytes(hasher.finalize().into());
                 Ok(Spooled { source: BlobSource::File(file.into_temp_path()), size, hash, head })
@@ -100,22 +99,31 @@ impl Spool<'_> {
     }
 
     fn check_size(&self, size: u64) -> Result<()> {
-        if size > self.max_bytes { Err(too_large(self.max_bytes)) } else { Ok(()) }
+        let max_bytes = self.inner.settings.max_bytes;
+        if size > max_bytes { Err(too_large(max_bytes)) } else { Ok(()) }
     }
 
     async fn write(self, file: Option<SpoolFile>, chunk: Bytes) -> Result<SpoolFile> {
-        let incoming: PathBuf = self.incoming.to_owned();
-        blocking(move || {
-            let mut file = match file {
-                Some(file) => file,
-                None => SpoolFile::create(&incoming, &chunk)?,
-            };
-            file.hasher.update(&chunk);
-            io::Write::write_all(&mut file.file, &chunk)?;
-            Ok(file)
-        })
-        .await?
-        .map_err(not_written)
+        let mut file = match file {
+            Some(file) => file,
+            None => {
+                let incoming = self.inner.folder.incoming();
+                let head = chunk.slice(..chunk.len().min(HEAD));
+                blocking(move || SpoolFile::create(&incoming, &head)).await?.map_err(not_written)?
+            }
+        };
+        let size = chunk.len() as u64;
+        let written;
+        (file, written) = file.append(chunk.clone()).await?;
+        match written {
+            // Renditions can be made again, so they make room for uploads (promise R10).
+            Err(error) if is_disk_full(&error) && self.inner.free(size).await? => {
+                let written;
+                (file, written) = file.append(chunk).await?;
+                written.map(|()| file)
+            }
+            written => written.map(|()| file),
+        }
     }
 }
 
@@ -126,16 +134,35 @@ fn timed_out(idle_timeout: Duration) -> Error {
 
 struct SpoolFile {
     file: NamedTempFile,
+    length: u64,
     hasher: Sha256,
     head: Bytes,
 }
 
 impl SpoolFile {
-    fn create(incoming: &Path, first: &Bytes) -> io::Result<Self> {
+    fn create(incoming: &Path, head: &[u8]) -> io::Result<Self> {
         let file = new_temp_file(incoming)?;
         // A copy, because a slice would keep the whole first chunk in memory.
-        let head = Bytes::copy_from_slice(&first[..first.len().min(HEAD)]);
-        Ok(Self { file, hasher: Sha256::new(), head })
+        let head = Bytes::copy_from_slice(head);
+        Ok(Self { file, length: 0, hasher: Sha256::new(), head })
+    }
+
+    /// Appends a chunk completely, or not at all.
+    async fn append(mut self, chunk: Bytes) -> Result<(Self, Result<()>)> {
+        blocking(move || {
+            let written = self.file.write_all(&chunk).and_then(|()| {
+                self.hasher.update(&chunk);
+                self.length += chunk.len() as u64;
+                Ok(())
+            });
+            let written = written.map_err(|error| {
+                let undone = self.file.as_file().set_len(self.length);
+                let undone = undone.and_then(|()| self.file.seek(SeekFrom::Start(self.length)));
+                not_written(undone.err().unwrap_or(error))
+            });
+            (self, written)
+        })
+        .await
     }
 }
 

@@ -68,16 +68,81 @@ async fn r04_the_error_keeps_its_source() {
 async fn r04_an_unwritable_folder_is_reported_and_recovers() {
     let home = TestStore::new().await;
     let ana = owner("ana");
-    let (incoming, aside) = (home.folder.path().join("incoming"), home.folder.path().join("aside"));
-    fs::rename(&incoming, &aside).unwrap();
+    // A deleted folder is created again (promise R9), but not in the place of a file.
+    let incoming = home.folder.path().join("incoming");
+    fs::remove_dir(&incoming).unwrap();
+    fs::write(&incoming, "a file").unwrap();
     for size in [10, 600_000] {
         let failed = home.store.upload(&ana, upload(vec![1; size])).await.unwrap_err();
         assert_eq!(failed.kind(), ErrorKind::Unavailable, "{failed:?}");
     }
     assert_eq!(home.store.stats(&ana).await.unwrap().count, 0);
-    fs::rename(&aside, &incoming).unwrap();
+    fs::remove_file(&incoming).unwrap();
     keep(&home.store, vec![1; 600_000], &ana).await;
     assert!(home.store.verify().await.unwrap().is_sound());
+}
+
+#[tokio::test]
+async fn r09_a_deleted_incoming_folder_is_created_again() {
+    let home = TestStore::new().await;
+    for size in [10, 600_000] {
+        fs::remove_dir(home.folder.path().join("incoming")).unwrap();
+        keep(&home.store, vec![1; size], &owner("ana")).await;
+    }
+    assert!(home.store.verify().await.unwrap().is_sound());
+}
+
+#[tokio::test]
+async fn r10_renditions_are_evicted_before_an_upload_is_refused() {
+    let objects = FaultyStore::default();
+    let home = over(&objects).await;
+    let ana = owner("ana");
+    let photo = keep(&home.store, picture("plain-1000x700.jpg"), &ana).await;
+    read(&home.store, &photo.id, tower_media::media::Variant::Medium).await.unwrap();
+    read(&home.store, &photo.id, Rendition::png(900)).await.unwrap();
+    let used = objects.used();
+    objects.set(Fault::Full { capacity: used });
+    keep(&home.store, vec![1; 10_000], &ana).await;
+    let refused = home.store.upload(&ana, upload(vec![2; 50_000_000])).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unavailable);
+
+    // Without space, a rendition is delivered but not cached.
+    objects.set(Fault::Full { capacity: 0 });
+    for _ in 0..2 {
+        read(&home.store, &photo.id, Rendition::png(10)).await.unwrap();
+    }
+    objects.set(Fault::None);
+    let found = home.store.verify().await.unwrap();
+    assert!(found.is_sound() && found.strays == 0, "{found:?}");
+}
+
+/// Mounts a tmpfs of 4 MiB, fills it with renditions, and uploads.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+#[ignore = "needs root and tmpfs"]
+async fn r10_a_full_tmpfs_evicts_renditions_and_delivers_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let mount = |command: &str, arguments: &[&str]| {
+        let path = folder.path();
+        let status = std::process::Command::new(command).args(arguments).arg(path).status();
+        assert!(status.unwrap().success(), "{command}");
+    };
+    mount("mount", &["-t", "tmpfs", "-o", "size=4m", "tmpfs"]);
+    let store = builder().open(folder.path()).await.unwrap();
+    let ana = owner("ana");
+    let photo = keep(&store, picture("plain-1000x700.jpg"), &ana).await;
+    for width in 600..640 {
+        read(&store, &photo.id, Rendition::png(width)).await.unwrap();
+    }
+    let cached = crate::support::files(&folder.path().join("renditions")).len();
+    assert!(cached < 40, "the disk is not full");
+    for byte in 0..2 {
+        keep(&store, vec![byte; 1_000_000], &ana).await;
+    }
+    assert!(store.verify().await.unwrap().is_sound());
+    store.close().await.unwrap();
+    drop(store);
+    mount("umount", &[]);
 }
 
 #[tokio::test]

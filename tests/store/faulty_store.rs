@@ -19,6 +19,8 @@ pub enum Fault {
     Errs,
     /// Does not answer.
     Hangs,
+    /// Refuses to store more than this number of bytes.
+    Full { capacity: u64 },
     /// Blocks access to renditions until the fault is lifted.
     HoldsRenditions,
 }
@@ -49,7 +51,25 @@ impl FaultyStore {
                 let over = fault.wait_for(|fault| *fault != Fault::HoldsRenditions).await;
                 over.map(drop).map_err(|_| broken())
             }
-            Fault::HoldsRenditions => Ok(()),
+            Fault::HoldsRenditions | Fault::Full { .. } => Ok(()),
+        }
+    }
+
+    /// The number of bytes of all objects.
+    #[allow(dead_code, reason = "used by one of several tests")]
+    pub fn used(&self) -> u64 {
+        let objects = self.objects.list(None).map(|found| found.map_or(0, |found| found.size));
+        let sum = objects.fold(0, |sum, size| async move { sum + size });
+        futures_util::FutureExt::now_or_never(sum).expect("objects in memory")
+    }
+
+    fn reserve(&self, bytes: u64) -> Result<()> {
+        match self.fault() {
+            Fault::Full { capacity } if self.used() + bytes > capacity => Err(Error::Generic {
+                store: "faulty",
+                source: std::io::Error::from(std::io::ErrorKind::StorageFull).into(),
+            }),
+            _ => Ok(()),
         }
     }
 }
@@ -73,6 +93,7 @@ impl ObjectStore for FaultyStore {
         options: PutOptions,
     ) -> Result<PutResult> {
         self.pass(key).await?;
+        self.reserve(body.content_length() as u64)?;
         self.objects.put_opts(key, body, options).await
     }
 
@@ -82,6 +103,7 @@ impl ObjectStore for FaultyStore {
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
         self.pass(key).await?;
+        self.reserve(10 << 20)?;
         self.objects.put_multipart_opts(key, options).await
     }
 
@@ -95,7 +117,9 @@ impl ObjectStore for FaultyStore {
         keys: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
         match self.fault() {
-            Fault::None | Fault::HoldsRenditions => self.objects.delete_stream(keys),
+            Fault::None | Fault::HoldsRenditions | Fault::Full { .. } => {
+                self.objects.delete_stream(keys)
+            }
             Fault::Errs => stream::iter([Err(broken())]).boxed(),
             Fault::Hangs => stream::pending().boxed(),
         }

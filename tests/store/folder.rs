@@ -79,3 +79,96 @@ async fn p09_a_symbolic_link_is_not_followed() {
     let refused = read(&home.store, &kept.id, Rendition::png(10)).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Integrity);
 }
+
+#[tokio::test]
+async fn r09_a_deleted_lock_file_does_not_admit_a_second_process() {
+    let home = TestStore::new().await;
+    fs::remove_file(home.folder.path().join("lock")).unwrap();
+    let refused = Store::open(home.folder.path()).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unavailable);
+    assert!(refused.to_string().contains("in use by another process"), "{refused}");
+}
+
+#[tokio::test]
+async fn r09_a_folder_that_cannot_take_blobs_is_refused_at_start() {
+    for name in ["blobs", "renditions"] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(name), "a file in the place of a folder").unwrap();
+        let refused = Store::open(folder.path()).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Unavailable);
+        let text = refused.to_string();
+        assert!(text.contains(name) && text.contains("is not writable"), "{text}");
+    }
+}
+
+/// `blobs` on another file system, which `/dev/shm` usually is.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn r09_blobs_on_another_file_system_are_refused() {
+    use std::os::{linux::fs::MetadataExt as _, unix::fs::symlink};
+    let folder = tempfile::tempdir().unwrap();
+    let Ok(other) = tempfile::tempdir_in("/dev/shm") else {
+        eprintln!("skipped: no second file system");
+        return;
+    };
+    let device = |path: &std::path::Path| path.metadata().unwrap().st_dev();
+    if device(folder.path()) == device(other.path()) {
+        eprintln!("skipped: /dev/shm is the file system of the temporary folder");
+        return;
+    }
+    symlink(other.path(), folder.path().join("blobs")).unwrap();
+    let refused = Store::open(folder.path()).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unavailable);
+    assert!(refused.to_string().contains("another file system"), "{refused}");
+}
+
+/// The child process that runs under a umask.
+#[cfg(unix)]
+#[tokio::test]
+#[ignore = "needs a parent that sets the umask"]
+async fn writer_under_umask() {
+    let Ok(folder) = std::env::var("TOWER_MEDIA_UMASK_FOLDER") else { return };
+    let store = Store::open(&folder).await.unwrap();
+    let ana = owner("ana");
+    keep(&store, vec![1; 600_000], &ana).await;
+    let photo = keep(&store, picture("quad-noexif.jpg"), &ana).await;
+    read(&store, &photo.id, Rendition::png(10)).await.unwrap();
+    modes(std::path::Path::new(&folder));
+    println!("umask: checked");
+}
+
+/// Asserts that nothing in the folder is accessible to other users.
+#[cfg(unix)]
+fn modes(path: &std::path::Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let metadata = path.symlink_metadata().unwrap();
+    let expected = if metadata.is_dir() { 0o700 } else { 0o600 };
+    let mode = metadata.permissions().mode() & 0o777;
+    assert_eq!(mode, expected, "{}: {mode:o}", path.display());
+    if metadata.is_dir() {
+        for entry in fs::read_dir(path).unwrap() {
+            modes(&entry.unwrap().path());
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn p20_files_are_private_under_any_umask() {
+    for umask in ["000", "022"] {
+        let parent = tempfile::tempdir().unwrap();
+        let output = std::process::Command::new("sh")
+            .args(["-c", &format!("umask {umask}; exec \"$0\" \"$@\"")])
+            .arg(std::env::current_exe().unwrap())
+            .args(["folder::writer_under_umask", "--exact", "--ignored", "--nocapture"])
+            .env("TOWER_MEDIA_UMASK_FOLDER", parent.path().join("media"))
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            text.contains("umask: checked"),
+            "umask {umask}: {text}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}

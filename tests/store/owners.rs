@@ -45,7 +45,7 @@ async fn p15_renditions_are_not_shared_between_owners() {
         let id = media.id.to_string();
         home.files("renditions").iter().filter(|path| path.to_str().unwrap().contains(&id)).count()
     };
-    assert_eq!((of(&hers), of(&his)), (3, 0));
+    assert_eq!((of(&hers), of(&his)), (2, 0));
 }
 
 #[tokio::test]

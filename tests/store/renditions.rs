@@ -20,7 +20,7 @@ async fn a_rendition_is_made_once_and_then_cached() {
     let first = asked[0].as_ref().unwrap().clone();
     assert!(asked.into_iter().all(|answer| answer.unwrap() == first));
     let made = home.files("renditions");
-    assert_eq!(made.len(), 3, "all variants come from one decode");
+    assert_eq!(made.len(), 2, "thumbnail and medium come from one decode");
 
     // The cache answers: the original is not needed.
     fs::remove_dir_all(home.folder.path().join("blobs")).unwrap();
@@ -140,7 +140,8 @@ async fn variants_made_ahead_exist_once_the_image_is_ready() {
     assert!(
         ready.urls.thumbnail.is_some() && ready.urls.medium.is_some() && ready.urls.large.is_none()
     );
-    assert_eq!(home.files("renditions").len(), 3);
+    // Only the variants that the URLs name are made.
+    assert_eq!(home.files("renditions").len(), 2);
     let failed = home.store.wait_until_ready(&broken.id, deadline).await.unwrap_err();
     assert_eq!(failed.kind(), ErrorKind::Failed);
 }
@@ -160,5 +161,23 @@ async fn pending_variants_are_made_after_a_restart() {
     for media in kept {
         let ready = store.wait_until_ready(&media.id, Duration::from_secs(60)).await.unwrap();
         assert!(ready.urls.thumbnail.is_some());
+    }
+}
+
+#[tokio::test]
+async fn variants_are_made_only_if_a_url_names_them() {
+    for when in [MakeVariants::Ahead, MakeVariants::OnRequest] {
+        let home = TestStore::with(builder().variants(when)).await;
+        for (name, count) in
+            [("one-pixel.png", 1), ("plain-1000x700.jpg", 2), ("plain-2400x1600.jpg", 3)]
+        {
+            let kept = keep(&home.store, picture(name), &owner("ana")).await;
+            let ready = home.store.wait_until_ready(&kept.id, Duration::from_secs(60)).await;
+            let urls = ready.unwrap().urls;
+            read(&home.store, &kept.id, Variant::Thumbnail).await.unwrap();
+            let named = [urls.thumbnail, urls.medium, urls.large].into_iter().flatten().count();
+            let folder = format!("renditions/{}", kept.id);
+            assert_eq!((home.files(&folder).len(), named), (count, count), "{name}: {when:?}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Blobs by key: in a local folder, or in an object store.
 
 use std::{
-    fmt,
+    fmt, io,
     ops::Range,
     path::{self, PathBuf},
     sync::Arc,
@@ -92,7 +92,7 @@ impl Blobs {
     }
 
     /// Stores bytes under the key, replacing what was there. They are durable once this returns.
-    pub(crate) async fn put(&self, key: &Path, source: BlobSource) -> Result<()> {
+    pub(crate) async fn put(&self, key: &Path, source: &BlobSource) -> Result<()> {
         match &self.local {
             Some(local) => {
                 let destination = local.path_to_filesystem(key).map_err(failed)?;
@@ -100,9 +100,10 @@ impl Blobs {
                 persist::persist(source, incoming, destination).await
             }
             None => match source {
-                BlobSource::Memory(bytes) => {
-                    self.with_timeout(self.store.put(key, bytes.into()), failed).await.map(drop)
-                }
+                BlobSource::Memory(bytes) => self
+                    .with_timeout(self.store.put(key, bytes.clone().into()), failed)
+                    .await
+                    .map(drop),
                 BlobSource::File(path) => self.put_file(key, path.to_path_buf()).await,
             },
         }
@@ -208,6 +209,17 @@ fn failed(error: object_store::Error) -> Error {
         _ => ErrorKind::Unavailable,
     };
     Error::new(kind, "the object store failed").with_source(error)
+}
+
+/// Returns whether the cause of an error is a full disk, of the files or of the database.
+pub(crate) fn is_disk_full(error: &Error) -> bool {
+    let first = std::error::Error::source(error);
+    std::iter::successors(first, |error| error.source()).any(|error| {
+        let io = error.downcast_ref::<io::Error>();
+        let sql = error.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
+        io.is_some_and(|error| error.kind() == io::ErrorKind::StorageFull)
+            || sql.is_some_and(|error| error.code().as_deref() == Some("13"))
+    })
 }
 
 pub(crate) fn damaged() -> Error {

@@ -5,8 +5,8 @@ mod persist;
 
 pub(super) use self::{
     blob_store::{
-        Blobs, all_blobs_prefix, all_renditions_prefix, blob_key, damaged, parse_blob_key,
-        parse_rendition_key, rendition_key, renditions_prefix,
+        Blobs, all_blobs_prefix, all_renditions_prefix, blob_key, damaged, is_disk_full,
+        parse_blob_key, parse_rendition_key, rendition_key, renditions_prefix,
     },
-    persist::{BlobRead, BlobSource, new_temp_file, not_written},
+    persist::{BlobRead, BlobSource, create_private_dir, new_temp_file, not_written},
 };

@@ -42,29 +42,37 @@ pub(in crate::store) struct BlobRead {
 
 /// Moves a blob to its destination. Once this returns, both the file and its name are durable.
 pub(super) async fn persist(
-    source: BlobSource,
+    source: &BlobSource,
     incoming: PathBuf,
     destination: PathBuf,
 ) -> Result<()> {
-    blocking(move || persist_blocking(source, &incoming, &destination)).await?.map_err(not_written)
-}
-
-fn persist_blocking(source: BlobSource, incoming: &Path, destination: &Path) -> io::Result<()> {
-    let file = match source {
-        BlobSource::File(file) => file,
+    let persisted = match source {
+        BlobSource::File(file) => {
+            let file = file.to_path_buf();
+            blocking(move || persist_file(&file, &destination)).await?
+        }
         BlobSource::Memory(bytes) => {
-            let mut file = new_temp_file(incoming)?;
-            file.write_all(&bytes)?;
-            file.into_temp_path()
+            let bytes = bytes.clone();
+            blocking(move || {
+                let mut file = new_temp_file(&incoming)?;
+                file.write_all(&bytes)?;
+                persist_file(&file.into_temp_path(), &destination)
+            })
+            .await?
         }
     };
-    File::open(&file)?.sync_all()?;
+    persisted.map_err(not_written)
+}
+
+/// Moves a temporary file. Its `TempPath` then finds nothing to delete.
+fn persist_file(file: &Path, destination: &Path) -> io::Result<()> {
+    File::open(file)?.sync_all()?;
     let folder = destination.parent().expect("a key has a folder");
     let is_new = !folder.exists();
     if is_new {
-        fs::create_dir_all(folder)?;
+        create_private_dir(folder)?;
     }
-    file.persist(destination).map_err(|error| error.error)?;
+    fs::rename(file, destination)?;
     sync_folder(folder)?;
     if is_new {
         // At most two levels are new: the folder and its parent.
@@ -75,9 +83,25 @@ fn persist_blocking(source: BlobSource, incoming: &Path, destination: &Path) -> 
     Ok(())
 }
 
-/// Creates a temporary file in the folder of incoming uploads.
+/// Creates a temporary file in the folder of incoming uploads, which is created again if it was deleted
+/// (promise R9). Its mode is 0600 (promise P20).
 pub(in crate::store) fn new_temp_file(incoming: &Path) -> io::Result<NamedTempFile> {
-    NamedTempFile::new_in(incoming)
+    match NamedTempFile::new_in(incoming) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            create_private_dir(incoming)?;
+            NamedTempFile::new_in(incoming)
+        }
+        created => created,
+    }
+}
+
+/// Creates a folder and its missing parents with mode 0700 (promise P20).
+pub(in crate::store) fn create_private_dir(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }
 
 #[cfg(unix)]

@@ -44,6 +44,8 @@ pub(crate) struct OwnerRow {
     pub(crate) number: i64,
     pub(crate) arrivals: i64,
     pub(crate) stats: MediaStats,
+    /// Number of media that are ready.
+    pub(crate) ready: u64,
 }
 
 /// A page of rows, and the token of the next page.

@@ -37,13 +37,13 @@ impl BlobQueries for SqliteDatabase {
     fn orphans(&self, before: SystemTime, limit: usize) -> BoxFuture<'_, Result<Vec<ContentHash>>> {
         Box::pin(async move {
             let statement = query(ORPHANS).bind(to_millis(before)).bind(limit as i64);
-            each(&self.readers.all(statement).await?, Columns::hash)
+            each(&self.queries.all(statement).await?, Columns::hash)
         })
     }
 
     fn is_orphan(&self, hash: ContentHash) -> BoxFuture<'_, Result<bool>> {
         Box::pin(async move {
-            let row = self.readers.one(query(IS_REFERENCED).bind(hash_bytes(hash))).await?;
+            let row = self.queries.one(query(IS_REFERENCED).bind(hash_bytes(hash))).await?;
             Ok(!Columns(&row).get::<bool>("referenced")?)
         })
     }
@@ -58,7 +58,7 @@ impl BlobQueries for SqliteDatabase {
         hashes: &'a [ContentHash],
     ) -> BoxFuture<'a, Result<Vec<ContentHash>>> {
         Box::pin(async move {
-            let row = self.readers.one(query(EXISTING).bind(json_list(hashes))).await?;
+            let row = self.queries.one(query(EXISTING).bind(json_list(hashes))).await?;
             selected(&row, hashes)
         })
     }
@@ -72,7 +72,7 @@ impl BlobQueries for SqliteDatabase {
             // The empty blob sorts before every hash.
             let after = after.map(hash_bytes).unwrap_or_default();
             let statement = query(REFERENCED).bind(after).bind(limit as i64);
-            each(&self.readers.all(statement).await?, Columns::blob)
+            each(&self.queries.all(statement).await?, Columns::blob)
         })
     }
 }

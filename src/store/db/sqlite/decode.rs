@@ -137,7 +137,12 @@ impl<'r> Columns<'r> {
     /// A row of `owners`.
     pub(super) fn owner_row(&self) -> Result<OwnerRow> {
         let stats = MediaStats::new(self.unsigned("count")?, self.unsigned("bytes")?);
-        Ok(OwnerRow { number: self.get("number")?, arrivals: self.get("arrivals")?, stats })
+        Ok(OwnerRow {
+            number: self.get("number")?,
+            arrivals: self.get("arrivals")?,
+            stats,
+            ready: self.unsigned("ready")?,
+        })
     }
 
     pub(super) fn blob(&self) -> Result<BlobRow> {

@@ -15,13 +15,19 @@ use crate::{
 /// How long a connection waits for a lock of another process.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Deadline of a query that is not an index lookup, including its wait for a connection.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// A [`Database`] in one SQLite file with a write-ahead log.
 ///
 /// Only one process at a time may have it open, because content locks are local to the process.
 #[derive(Debug)]
 pub(crate) struct SqliteDatabase {
     options: SqliteConnectOptions,
-    pub(super) readers: ReadPool,
+    /// Serves the ownership query, single rows and delivery, all of them index lookups (promise R11).
+    pub(super) checks: ReadPool,
+    /// Serves every other query, within a deadline.
+    pub(super) queries: ReadPool,
     pub(super) writer: Writer,
     locks: ContentLocks,
 }
@@ -46,7 +52,8 @@ impl SqliteDatabase {
     pub(crate) async fn open_with(options: SqliteConnectOptions) -> Result<Self> {
         migrate::prepare(&options).await?;
         Ok(Self {
-            readers: ReadPool::new(options.clone()),
+            checks: ReadPool::new(options.clone(), None),
+            queries: ReadPool::new(options.clone(), Some(QUERY_TIMEOUT)),
             writer: Writer::spawn(options.clone()),
             locks: ContentLocks::default(),
             options,
@@ -66,7 +73,8 @@ impl Database for SqliteDatabase {
     fn close(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
             self.writer.close().await?;
-            self.readers.close().await
+            self.checks.close().await?;
+            self.queries.close().await
         })
     }
 }

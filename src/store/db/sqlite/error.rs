@@ -38,12 +38,13 @@ impl From<DbError> for Error {
 
 /// Maps a failure of SQLite by its primary result code.
 pub(super) fn database(source: sqlx::Error) -> Error {
-    use ErrorKind::{Integrity, Internal, Unavailable};
+    use ErrorKind::{Integrity, Internal, Timeout, Unavailable};
     let (kind, message) = match &source {
         sqlx::Error::Database(error) => match primary_code(error.code().as_deref()) {
             Some(5 | 6) => (Unavailable, "the database is locked by another process"),
             Some(7) => (Unavailable, "the database ran out of memory"),
             Some(8) => (Unavailable, "the database file is read-only"),
+            Some(9) => (Timeout, "the database query exceeded its deadline"),
             Some(10) => (Unavailable, "the database file cannot be read or written"),
             Some(11 | 26) => return damaged(source),
             Some(13) => (Unavailable, "the disk of the database is full"),
@@ -81,6 +82,11 @@ pub(super) fn migration(source: MigrateError) -> Error {
 
 pub(super) fn closed() -> Error {
     Error::new(ErrorKind::Unavailable, "the database is closed")
+}
+
+/// Too many queries wait for a connection.
+pub(super) fn busy() -> Error {
+    Error::new(ErrorKind::Unavailable, "too many database queries are waiting; retry later")
 }
 
 /// The file is a database of another program.

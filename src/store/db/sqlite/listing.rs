@@ -23,7 +23,7 @@ pub(super) const FIND_BY_HASH: &str =
     "SELECT * FROM records WHERE hash = ?1 ORDER BY owner LIMIT 1";
 
 pub(super) const OWNER: &str =
-    "SELECT number, arrivals, count, bytes FROM owners WHERE tenant = ?1 AND subject = ?2";
+    "SELECT number, arrivals, count, bytes, ready FROM owners WHERE tenant = ?1 AND subject = ?2";
 
 pub(super) const NEWEST: &str = "
     SELECT * FROM records WHERE owner = ?1 AND arrival < ?2 ORDER BY arrival DESC LIMIT ?3
@@ -48,14 +48,14 @@ impl ListQueries for SqliteDatabase {
     fn get<'a>(&'a self, id: &'a MediaId) -> BoxFuture<'a, Result<Option<MediaRow>>> {
         Box::pin(async move {
             let statement = query(GET).bind(id.as_str().to_owned());
-            optional(&self.readers.optional(statement).await?, Columns::media)
+            optional(&self.checks.optional(statement).await?, Columns::media)
         })
     }
 
     fn find_by_hash(&self, hash: ContentHash) -> BoxFuture<'_, Result<Option<MediaRow>>> {
         Box::pin(async move {
             let statement = query(FIND_BY_HASH).bind(hash_bytes(hash));
-            optional(&self.readers.optional(statement).await?, Columns::media)
+            optional(&self.checks.optional(statement).await?, Columns::media)
         })
     }
 
@@ -72,7 +72,12 @@ impl ListQueries for SqliteDatabase {
         owner: &'a Owner,
         options: &'a SearchOptions,
     ) -> BoxFuture<'a, Result<Matches>> {
-        Box::pin(search(&self.readers, owner, options))
+        Box::pin(async move {
+            match self.owner(owner).await? {
+                Some(owner) => search(&self.queries, &owner, options).await,
+                None => Ok(Matches { rows: Vec::new(), total: 0 }),
+            }
+        })
     }
 
     fn stats<'a>(&'a self, owner: &'a Owner) -> BoxFuture<'a, Result<MediaStats>> {
@@ -106,7 +111,7 @@ impl SqliteDatabase {
             Some(scopes) => statement.bind(scopes),
             None => statement,
         };
-        let rows = self.readers.all(statement).await?;
+        let rows = self.queries.all(statement).await?;
         let page = &rows[..limit.min(rows.len())];
         let next = match page.last() {
             Some(last) if rows.len() > limit => {
@@ -120,7 +125,7 @@ impl SqliteDatabase {
     async fn owner(&self, owner: &Owner) -> Result<Option<OwnerRow>> {
         let statement =
             query(OWNER).bind(tenant(owner).to_owned()).bind(owner.subject().to_owned());
-        optional(&self.readers.optional(statement).await?, Columns::owner_row)
+        optional(&self.queries.optional(statement).await?, Columns::owner_row)
     }
 }
 

@@ -102,9 +102,11 @@ pub(super) async fn check(options: &SqliteConnectOptions) -> Result<()> {
         (
             "owner totals",
             "SELECT 'count' FROM owners LEFT JOIN
-                 (SELECT owner, count(*) AS count, sum(size) AS bytes FROM media GROUP BY owner) AS real
+                 (SELECT owner, count(*) AS count, sum(size) AS bytes, sum(status = 'ready') AS ready
+                  FROM media GROUP BY owner) AS real
                  ON real.owner = owners.number
-             WHERE owners.count <> coalesce(real.count, 0) OR owners.bytes <> coalesce(real.bytes, 0)",
+             WHERE owners.count <> coalesce(real.count, 0) OR owners.bytes <> coalesce(real.bytes, 0)
+                 OR owners.ready <> coalesce(real.ready, 0)",
         ),
         (
             "rendition total",

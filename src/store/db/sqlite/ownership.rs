@@ -72,7 +72,7 @@ impl OwnershipQueries for SqliteDatabase {
                     Some(scopes) => statement.bind(scopes.clone()),
                     None => statement,
                 };
-                let row = self.readers.one(statement).await?;
+                let row = self.checks.one(statement).await?;
                 owned.append(&mut selected(&row, ids)?);
             }
             Ok(owned)
@@ -93,7 +93,7 @@ impl OwnershipQueries for SqliteDatabase {
                     .bind(owner.subject().to_owned())
                     .bind(json_list(ids))
                     .bind(scopes.clone());
-                for row in self.readers.all(statement).await? {
+                for row in self.queries.all(statement).await? {
                     statuses.push(parse_status(Columns(&row).get("status")?)?);
                 }
             }

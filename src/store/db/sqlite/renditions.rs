@@ -39,7 +39,7 @@ impl RenditionQueries for SqliteDatabase {
     ) -> BoxFuture<'a, Result<Option<RenditionRow>>> {
         Box::pin(async move {
             let statement = query(FIND).bind(id.as_str().to_owned()).bind(key.to_owned());
-            optional(&self.readers.optional(statement).await?, Columns::rendition)
+            optional(&self.checks.optional(statement).await?, Columns::rendition)
         })
     }
 
@@ -67,7 +67,7 @@ impl RenditionQueries for SqliteDatabase {
 
     fn rendition_bytes(&self) -> BoxFuture<'_, Result<u64>> {
         Box::pin(async move {
-            let row = self.readers.one(query("SELECT rendition_bytes FROM totals")).await?;
+            let row = self.queries.one(query("SELECT rendition_bytes FROM totals")).await?;
             Columns(&row).unsigned("rendition_bytes")
         })
     }
@@ -77,7 +77,7 @@ impl RenditionQueries for SqliteDatabase {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<(MediaId, RenditionRow)>>> {
         Box::pin(async move {
-            let rows = self.readers.all(query(LEAST_RECENTLY_USED).bind(limit as i64)).await?;
+            let rows = self.queries.all(query(LEAST_RECENTLY_USED).bind(limit as i64)).await?;
             each(&rows, |row| Ok((row.id("media")?, row.rendition()?)))
         })
     }
@@ -94,7 +94,7 @@ impl RenditionQueries for SqliteDatabase {
     fn removed(&self, before: SystemTime, limit: usize) -> BoxFuture<'_, Result<Vec<MediaId>>> {
         Box::pin(async move {
             let statement = query(REMOVED).bind(to_millis(before)).bind(limit as i64);
-            each(&self.readers.all(statement).await?, |row| row.id("media"))
+            each(&self.queries.all(statement).await?, |row| row.id("media"))
         })
     }
 }

@@ -44,7 +44,7 @@ impl UploadQueries for SqliteDatabase {
 
     fn processing(&self, limit: usize) -> BoxFuture<'_, Result<Vec<MediaId>>> {
         Box::pin(async move {
-            let rows = self.readers.all(query(PROCESSING).bind(limit as i64)).await?;
+            let rows = self.queries.all(query(PROCESSING).bind(limit as i64)).await?;
             each(&rows, |row| row.id("id"))
         })
     }
@@ -117,7 +117,7 @@ impl Insert {
         let rows = query(
             "INSERT INTO owners (tenant, subject) VALUES (?1, ?2)
              ON CONFLICT (tenant, subject) DO UPDATE SET subject = excluded.subject
-             RETURNING number, arrivals, count, bytes",
+             RETURNING number, arrivals, count, bytes, ready",
         )
         .bind(tenant(&self.media.owner).to_owned())
         .bind(self.media.owner.subject().to_owned())

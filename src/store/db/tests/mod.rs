@@ -10,6 +10,7 @@ mod ownership;
 mod removal;
 mod renditions;
 mod search;
+mod starvation;
 mod uploads;
 
 use std::{

@@ -181,7 +181,7 @@ proptest! {
 
     #[test]
     fn any_sequence_of_writes_matches_the_model(changes in vec(change(), 0..60)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         runtime.block_on(async {
             let (db, mut model) = (TestDb::new().await, Model::default());
             for (n, change) in changes.into_iter().enumerate() {

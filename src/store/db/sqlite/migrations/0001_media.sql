@@ -2,19 +2,20 @@
 PRAGMA application_id = 0x746d6564;
 PRAGMA user_version = 1;
 
--- Times are milliseconds since 1970 in UTC. Texts are compared byte by byte, as SQLite does unless told
--- otherwise.
+-- Times are milliseconds since 1970 in UTC. Texts are compared byte by byte, as SQLite does by default.
 
 CREATE TABLE owners (
     number   INTEGER PRIMARY KEY,
-    -- '' for none, which no tenant can be. Never joined with the subject into one text.
+    -- '' for an owner without tenant. Never joined with the subject into one text.
     tenant   TEXT    NOT NULL,
     subject  TEXT    NOT NULL,
-    -- How many media ever came: the last one's arrival. Page tokens are made of it.
+    -- The number of media ever uploaded, which is the arrival of the last one. Page tokens are arrivals.
     arrivals INTEGER NOT NULL DEFAULT 0,
-    -- What there is now; kept by the triggers below.
+    -- Current totals, kept by the triggers below.
     count    INTEGER NOT NULL DEFAULT 0,
     bytes    INTEGER NOT NULL DEFAULT 0,
+    -- The media that are ready: the total of a search without filters.
+    ready    INTEGER NOT NULL DEFAULT 0,
     UNIQUE (tenant, subject)
 ) STRICT;
 
@@ -36,14 +37,14 @@ CREATE TABLE media (
     exif       TEXT,
     created_at INTEGER NOT NULL,
     UNIQUE (owner, arrival),
-    -- One row per owner and content; by the hash alone it tells whether anybody has the content.
+    -- One row per owner and content; its first column finds references to a blob.
     UNIQUE (hash, owner)
 ) STRICT;
 
 CREATE INDEX media_processing ON media (number) WHERE status = 'processing';
 
--- Where media count. With the owner in it, one look at one page tells who owns an id and where: that is the
--- question asked most.
+-- Scopes of media. The ownership query, which is the most frequent one, reads owner and scopes of an id from one
+-- page of this table.
 CREATE TABLE refs (
     media   TEXT    NOT NULL REFERENCES media (id) ON DELETE CASCADE,
     scope   TEXT    NOT NULL,
@@ -54,7 +55,7 @@ CREATE TABLE refs (
 
 CREATE INDEX refs_newest ON refs (owner, scope, arrival);
 
--- Contents that nobody has: bytes that are being placed, or that the last holder left.
+-- Blobs without a media row: pending uploads, and blobs whose last row was deleted.
 CREATE TABLE orphans (
     hash  BLOB    PRIMARY KEY,
     since INTEGER NOT NULL
@@ -62,7 +63,7 @@ CREATE TABLE orphans (
 
 CREATE INDEX orphans_since ON orphans (since);
 
--- One row per stored file. It goes with the file, so it can outlive its media: see `removed`.
+-- One row per stored file. It is deleted with the file, so it can outlive its media: see `removed`.
 CREATE TABLE renditions (
     media     TEXT    NOT NULL,
     key       TEXT    NOT NULL,
@@ -77,7 +78,7 @@ CREATE TABLE renditions (
 
 CREATE INDEX renditions_used ON renditions (used_at);
 
--- Media that are gone and whose renditions are not.
+-- Deleted media whose renditions are not deleted yet.
 CREATE TABLE removed (
     media TEXT    PRIMARY KEY,
     since INTEGER NOT NULL
@@ -92,12 +93,19 @@ CREATE TABLE totals (
 INSERT INTO totals VALUES (0);
 
 CREATE TRIGGER media_came AFTER INSERT ON media BEGIN
-    UPDATE owners SET arrivals = new.arrival, count = count + 1, bytes = bytes + new.size
+    UPDATE owners SET arrivals = new.arrival, count = count + 1, bytes = bytes + new.size,
+        ready = ready + (new.status = 'ready')
+    WHERE number = new.owner;
+END;
+
+CREATE TRIGGER media_changed AFTER UPDATE OF status ON media BEGIN
+    UPDATE owners SET ready = ready + (new.status = 'ready') - (old.status = 'ready')
     WHERE number = new.owner;
 END;
 
 CREATE TRIGGER media_went AFTER DELETE ON media BEGIN
-    UPDATE owners SET count = count - 1, bytes = bytes - old.size WHERE number = old.owner;
+    UPDATE owners SET count = count - 1, bytes = bytes - old.size, ready = ready - (old.status = 'ready')
+    WHERE number = old.owner;
 END;
 
 CREATE TRIGGER rendition_came AFTER INSERT ON renditions BEGIN
