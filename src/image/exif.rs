@@ -1,6 +1,6 @@
 //! EXIF data, parsed into the texts of the media protocol.
 
-use exif::{In, Reader, Tag, Value};
+use exif::{Context, In, Reader, Tag, Value};
 use image::metadata::Orientation;
 use jiff::{civil::DateTime, fmt::strtime, tz::TimeZone};
 
@@ -56,7 +56,14 @@ impl Tags<'_> {
     }
 
     fn value(&self, tag: Tag) -> Option<&Value> {
-        self.0.get_field(tag, In::PRIMARY).map(|field| &field.value)
+        let misplaced = || {
+            // Pillow writes tags of the Exif IFD into the primary IFD if they are set there.
+            let tag =
+                (tag.context() == Context::Exif).then_some(Tag(Context::Tiff, tag.number()))?;
+            self.0.get_field(tag, In::PRIMARY)
+        };
+        let field = self.0.get_field(tag, In::PRIMARY).or_else(misplaced);
+        field.map(|field| &field.value)
     }
 
     fn number(&self, tag: Tag) -> Option<u32> {

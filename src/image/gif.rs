@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU64;
 
-use gif::{ColorOutput, DecodeOptions, DecodingError, MemoryLimit};
+use gif::{ColorOutput, DecodingError, MemoryLimit};
 use image::DynamicImage;
 
 use super::{
@@ -36,7 +36,6 @@ pub(super) fn decode(input: Input, limits: &ImageLimits) -> Result<DynamicImage>
 }
 
 /// A file opened at the data of its first frame.
-#[expect(clippy::disallowed_types, reason = "src/image is the only entry point to decoders (P1)")]
 struct Gif {
     decoder: gif::Decoder<Input>,
     canvas: (u32, u32),
@@ -45,8 +44,12 @@ struct Gif {
 }
 
 impl Gif {
+    #[expect(
+        clippy::disallowed_types,
+        reason = "src/image is the only entry point to decoders (P1)"
+    )]
     fn open(input: Input) -> Result<Self, DecodingError> {
-        let mut options = DecodeOptions::new();
+        let mut options = gif::DecodeOptions::new();
         options.set_color_output(ColorOutput::RGBA);
         options.allow_unknown_blocks(true);
         let limit = NonZeroU64::new(MAX_ICC_PROFILE as u64).unwrap_or(NonZeroU64::MIN);

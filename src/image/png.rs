@@ -138,14 +138,13 @@ fn profile(info: &png::Info<'_>) -> Option<ColorProfile> {
             // HDR exceeds sRGB: its values are kept, as for HEIF.
             return None;
         }
-        let mut profile = ColorProfile::new_srgb();
-        let is_known = profile.update_rgb_colorimetry_from_cicp(CicpProfile {
+        let profile = ColorProfile::new_from_cicp(CicpProfile {
             color_primaries: primaries,
             transfer_characteristics: transfer,
             matrix_coefficients: MatrixCoefficients::Identity,
             full_range: cicp.is_video_full_range_image,
         });
-        return is_known.then_some(profile);
+        return profile.red_trc.is_some().then_some(profile);
     }
     if let Some(profile) = info.icc_profile.as_deref().and_then(color::parse_profile) {
         return Some(profile);

@@ -5,6 +5,7 @@
 mod colours;
 mod every_picture;
 mod exif;
+mod field;
 #[cfg(any(feature = "heic", feature = "avif"))]
 mod field_heif;
 mod field_jpeg;
