@@ -25,9 +25,6 @@ use crate::{
     ownership::{Claim, OwnedMedia, Ownership, verify},
 };
 
-#[cfg(doc)]
-use crate::error::ErrorKind;
-
 /// Handle that uploads, downloads, lists and deletes media, builds its URLs, and verifies ownership.
 ///
 /// Cloning is cheap, and clones share one backend. A handler takes it as an argument if

@@ -150,10 +150,9 @@ impl SpoolFile {
     /// Appends a chunk completely, or not at all.
     async fn append(mut self, chunk: Bytes) -> Result<(Self, Result<()>)> {
         blocking(move || {
-            let written = self.file.write_all(&chunk).and_then(|()| {
+            let written = self.file.write_all(&chunk).map(|()| {
                 self.hasher.update(&chunk);
                 self.length += chunk.len() as u64;
-                Ok(())
             });
             let written = written.map_err(|error| {
                 let undone = self.file.as_file().set_len(self.length);

@@ -104,7 +104,7 @@ impl<'a, B: MediaBackend> Cases<'a, B> {
 /// The answer has exactly the owned ids of the query, for every number of ids. Ids that are not owned
 /// are not an error.
 pub(super) async fn ownership_answer_is_exact<B: MediaBackend>(check: &Checker<'_, B>) {
-    let cases = Cases::new(&check);
+    let cases = Cases::new(check);
     // Two thirds are owned, so that a single list page does not contain them all.
     let case = |n: usize| if n.is_multiple_of(3) { Case::ALL[n / 3 % 7] } else { Case::Owned };
     let count = SIZES[SIZES.len() - 1];
@@ -152,7 +152,7 @@ pub(super) async fn ownership_in_any_scope_counts<B: MediaBackend>(check: &Check
 
 /// A repeated id in the query has the same answer as a single one.
 pub(super) async fn repeated_ids_change_nothing<B: MediaBackend>(check: &Checker<'_, B>) {
-    let cases = Cases::new(&check);
+    let cases = Cases::new(check);
     let owned = [cases.make(Case::Owned).await, cases.make(Case::OwnedTwice).await];
     let others = [cases.make(Case::OtherOwner).await, cases.make(Case::Unknown).await];
     for times in [2, 300] {
@@ -198,7 +198,7 @@ pub(super) async fn ids_are_compared_by_bytes<B: MediaBackend>(check: &Checker<'
 /// An explanation has the true status of each id, in the order of the query. A backend may answer
 /// `Unsupported`.
 pub(super) async fn explanation_is_true<B: MediaBackend>(check: &Checker<'_, B>) {
-    let cases = Cases::new(&check);
+    let cases = Cases::new(check);
     let asked = scopes([ASKED]);
     let mut ids = Vec::new();
     for case in Case::ALL {

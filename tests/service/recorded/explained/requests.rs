@@ -9,11 +9,6 @@ pub const ROWS: &[Explained] = explained! {
     |d| d.at("lost-object", &[7]) && d.is("status", "404", "200")
         || d.at("outage", &[2]) && d.is("status", "201", "503");
 
-    "a file that could not be decoded is not processed again when it is uploaded again",
-    "it is",
-    "the limits may be others by now",
-    |d| d.at("transitions", &[13]) && d.is("status", "\"failed\"", "\"processing\"");
-
     "a variant that is lost is 404",
     "it is made anew",
     "the original is there",
