@@ -1,4 +1,4 @@
-//! What of a backend's promises can be kept over the recorded protocol.
+//! The conformance checks over the protocol of the original service.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use tower_media::{Remote, testkit::conformance};
 
 use super::service::Service;
 
-/// The checks that `remote` does not pass, with what they say.
+/// The checks that `remote` fails, with their messages.
 macro_rules! failing {
     ($remote:expr; $($check:ident)*) => {{
         let mut failing = Vec::new();
@@ -46,23 +46,23 @@ async fn failing(service: &Service) -> Vec<(&'static str, String)> {
 }
 
 #[tokio::test]
-async fn the_recorded_protocol_keeps_all_promises_but_these() {
-    for service in [Service::start().await, Service::knowing_owned().await] {
+async fn remote_passes_conformance_except_for_these_checks() {
+    for service in [Service::start().await, Service::with_owned_route().await] {
         let failing = failing(&service).await;
         let names: BTreeSet<&str> = failing.iter().map(|(name, _)| *name).collect();
         let expected = BTreeSet::from([
-            // Equal bytes are one record for all, with one id, name and date.
+            // Equal bytes of all owners are one record with one id, name and date.
             "equal_bytes_of_two_owners_stay_apart",
-            // A removal takes them from everybody.
+            // A deletion affects all owners.
             "removal_by_another_owner_is_nothing",
             "removal_leaves_what_others_have",
             "removal_for_any_owner_takes_one_record",
             "content_is_found_while_somebody_has_it",
-            // Both, and there are no tenants.
+            // Both of these, and the protocol has no tenants.
             "owners_never_collide",
-            // Pages begin at an offset, which moves when something before it goes.
+            // Pages start at an offset, which shifts when an earlier record is deleted.
             "pages_hold_while_media_come_and_go",
-            // A picture that cannot be decoded is a 500, like a service that is broken.
+            // A broken image is 500, like a broken service.
             "rendition_is_never_the_original",
         ]);
         assert_eq!(names, expected, "{failing:#?}");
