@@ -134,7 +134,7 @@ fn services() -> [Service; 2] {
     std::thread::spawn(move || {
         let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            started.send([Service::start().await, Service::knowing_owned().await]).unwrap();
+            started.send([Service::start().await, Service::with_owned_route().await]).unwrap();
             std::future::pending::<()>().await
         })
     });

@@ -1,4 +1,4 @@
-//! `examples/remote.rs` does what it says, against a service.
+//! `examples/remote.rs` runs against a fake service.
 
 #[allow(dead_code, reason = "its `main` is for the command line")]
 #[path = "../../examples/remote.rs"]

@@ -1,4 +1,4 @@
-//! G16: what a service is asked is counted, under bounded labels.
+//! G16: calls of the service are counted, with bounded labels.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -14,13 +14,13 @@ use super::{
 };
 
 #[test]
-fn g16_questions_answers_from_memory_and_bytes_are_counted() {
+fn g16_queries_cache_hits_and_bytes_are_counted() {
     let recorder = DebuggingRecorder::new();
     let snapshots = recorder.snapshotter();
     metrics::with_local_recorder(&recorder, || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let service = Service::knowing_owned().await;
+            let service = Service::with_owned_route().await;
             let remote = Remote::builder(&service.url)
                 .max_staleness(Duration::from_secs(3_600))
                 .build()
@@ -42,7 +42,7 @@ fn g16_questions_answers_from_memory_and_bytes_are_counted() {
     for (key, _, _, value) in snapshots.snapshot().into_vec() {
         let labels = key.key().labels().map(|label| label.value().to_owned());
         let name = [key.key().name().to_owned()].into_iter().chain(labels).collect::<Vec<_>>();
-        let DebugValue::Counter(count) = value else { panic!("{name:?} is no counter") };
+        let DebugValue::Counter(count) = value else { panic!("{name:?} is not a counter") };
         counted.insert(name.join(" "), count);
     }
     let counted: Vec<_> = counted.iter().map(|(name, count)| (name.as_str(), *count)).collect();

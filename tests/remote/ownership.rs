@@ -1,4 +1,4 @@
-//! Who owns what, asked of a service that only knows how to list, or of one that knows the question.
+//! Ownership queries to a service with lists only, and to one with `/owned`.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -29,12 +29,12 @@ pub fn scope(name: &str) -> Scopes {
     Scopes::of([name]).unwrap()
 }
 
-/// A backend that remembers nothing and does not wait before it gives up.
-fn forgetful(service: &Service) -> RemoteBuilder {
+/// A backend without cache and retries.
+fn uncached(service: &Service) -> RemoteBuilder {
     Remote::builder(&service.url).max_staleness(Duration::ZERO).retries(0)
 }
 
-async fn ask(
+async fn query(
     remote: &Remote,
     owner: &Owner,
     scopes: &Scopes,
@@ -50,7 +50,7 @@ async fn owned(
     scopes: &Scopes,
     ids: &[MediaId],
 ) -> HashSet<MediaId> {
-    ask(remote, owner, scopes, ids).await.unwrap()
+    query(remote, owner, scopes, ids).await.unwrap()
 }
 
 fn set(ids: &[MediaId]) -> HashSet<MediaId> {
@@ -58,9 +58,9 @@ fn set(ids: &[MediaId]) -> HashSet<MediaId> {
 }
 
 #[tokio::test]
-async fn g04_answers_are_exact_for_owners_of_any_size() {
-    for service in [Service::start().await, Service::knowing_owned().await] {
-        let remote = forgetful(&service).build().unwrap();
+async fn g04_answers_are_exact_for_any_number_of_rows() {
+    for service in [Service::start().await, Service::with_owned_route().await] {
+        let remote = uncached(&service).build().unwrap();
         let foreign = service.give("bob", "me", 2);
         for count in [0, 1, 49, 50, 51, 499, 500, 501, 4_999, 5_000, 5_001] {
             let ana = owner(&format!("ana-{count}"));
@@ -68,7 +68,7 @@ async fn g04_answers_are_exact_for_owners_of_any_size() {
             let other = service.give(ana.subject(), "other", 1);
             let absent = [MediaId::random(), foreign[0].clone(), other[0].clone()];
             assert!(owned(&remote, &ana, &scope("me"), &absent).await.is_empty(), "{count}");
-            // Three ids in the middle of all, and one that is not owned.
+            // Up to three ids from the whole range.
             let some: Vec<_> = mine.iter().step_by(count / 3 + 1).cloned().collect();
             assert_eq!(owned(&remote, &ana, &scope("me"), &some).await, set(&some), "{count}");
             let mixed = [&some[..], &absent].concat();
@@ -82,9 +82,9 @@ async fn g04_answers_are_exact_for_owners_of_any_size() {
 }
 
 #[tokio::test]
-async fn g04_fifty_thousand_rows_hide_nothing() {
+async fn g04_ids_are_found_among_50_000_rows() {
     let service = Service::start().await;
-    let remote = forgetful(&service).build().unwrap();
+    let remote = uncached(&service).build().unwrap();
     let mine = service.give("ana", "me", 50_000);
     let some = [mine[0].clone(), mine[25_000].clone(), mine[49_999].clone()];
     let mixed = [&some[..], &[MediaId::random()]].concat();
@@ -92,9 +92,9 @@ async fn g04_fifty_thousand_rows_hide_nothing() {
 }
 
 #[tokio::test]
-async fn g04_uploads_of_one_picture_hide_no_other() {
+async fn g04_repeated_rows_hide_no_other_media() {
     let service = Service::start().await;
-    let remote = forgetful(&service).build().unwrap();
+    let remote = uncached(&service).build().unwrap();
     let mine = service.give("ana", "me", 3);
     for _ in 0..600 {
         service.give_again("ana", "me", &mine[0]);
@@ -107,9 +107,9 @@ async fn g04_uploads_of_one_picture_hide_no_other() {
 #[tokio::test]
 async fn g04_media_that_is_not_ready_is_owned() {
     let service = Service::start().await;
-    let remote = forgetful(&service).build().unwrap();
+    let remote = uncached(&service).build().unwrap();
     let ready = service.give("ana", "me", 2);
-    service.process_nothing();
+    service.stop_processing();
     let mine = [ready, service.give("ana", "me", 3)].concat();
     let mixed = [&mine[..], &[MediaId::random()]].concat();
     assert_eq!(owned(&remote, &owner("ana"), &scope("me"), &mixed).await, set(&mine));
@@ -117,8 +117,8 @@ async fn g04_media_that_is_not_ready_is_owned() {
 
 #[tokio::test]
 async fn g04_all_scopes_are_asked() {
-    for service in [Service::start().await, Service::knowing_owned().await] {
-        let remote = forgetful(&service).build().unwrap();
+    for service in [Service::start().await, Service::with_owned_route().await] {
+        let remote = uncached(&service).build().unwrap();
         let names = ["a", "b", "c", "d", "e", "f", "g"];
         let mine: Vec<_> = names.iter().flat_map(|name| service.give("ana", name, 2)).collect();
         service.give_again("ana", "b", &mine[0]);
@@ -137,9 +137,9 @@ async fn g04_all_scopes_are_asked() {
 }
 
 #[tokio::test]
-async fn g04_names_that_a_query_could_take_apart_stay_whole() {
-    for service in [Service::start().await, Service::knowing_owned().await] {
-        let remote = forgetful(&service).build().unwrap();
+async fn g04_owners_and_scopes_are_escaped_in_queries() {
+    for service in [Service::start().await, Service::with_owned_route().await] {
+        let remote = uncached(&service).build().unwrap();
         let names =
             ["a", "a&app=b", "a=b", "a#b", "a%20b", "a b", "a+b", "a?b", "\u{e4}", "a;b", "a/b"];
         let mut ids = Vec::new();
@@ -158,19 +158,19 @@ async fn g04_names_that_a_query_could_take_apart_stay_whole() {
 }
 
 #[tokio::test]
-async fn g04_a_server_that_lists_no_more_than_it_likes_leads_to_no_denial() {
+async fn g04_capped_lists_are_an_outage_not_a_denial() {
     for (cap, count) in [(50, 80), (500, 501), (500, 700), (700, 900), (1_000, 6_000)] {
         let service = Service::start().await;
         service.cap_lists(cap);
-        let remote = forgetful(&service).build().unwrap();
+        let remote = uncached(&service).build().unwrap();
         let mine = service.give("ana", "me", count);
-        let error = ask(&remote, &owner("ana"), &scope("me"), &mine).await.unwrap_err();
+        let error = query(&remote, &owner("ana"), &scope("me"), &mine).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{cap} of {count}");
         let absent = [MediaId::random()];
-        let error = ask(&remote, &owner("ana"), &scope("me"), &absent).await.unwrap_err();
+        let error = query(&remote, &owner("ana"), &scope("me"), &absent).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{cap} of {count}");
 
-        // Who has fewer is answered as ever, and so is who has just as many.
+        // Owners with at most as many rows as the cap get exact answers.
         for count in [1, cap - 1, cap] {
             let who = owner(&format!("few-{count}"));
             let few = service.give(who.subject(), "me", count);
@@ -182,43 +182,43 @@ async fn g04_a_server_that_lists_no_more_than_it_likes_leads_to_no_denial() {
 }
 
 #[tokio::test]
-async fn g04_what_is_processed_does_not_hide_that_a_list_is_cut() {
+async fn g04_processing_media_do_not_hide_a_capped_list() {
     let service = Service::start().await;
     service.cap_lists(500);
-    let remote = forgetful(&service).build().unwrap();
+    let remote = uncached(&service).build().unwrap();
     let ready = service.give("ana", "me", 400);
-    service.process_nothing();
+    service.stop_processing();
     service.give("ana", "me", 200);
-    let error = ask(&remote, &owner("ana"), &scope("me"), &ready).await;
+    let error = query(&remote, &owner("ana"), &scope("me"), &ready).await;
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Unavailable);
 }
 
 #[tokio::test]
-async fn g04_owned_in_one_scope_though_another_has_too_many_rows() {
+async fn g04_too_many_rows_in_one_scope_do_not_affect_another() {
     let service = Service::start().await;
-    let remote = forgetful(&service).max_rows(100).build().unwrap();
+    let remote = uncached(&service).max_rows(100).build().unwrap();
     service.give("ana", "many", 101);
     let mine = service.give("ana", "few", 1);
     let both = Scopes::of(["many", "few"]).unwrap();
     assert_eq!(owned(&remote, &owner("ana"), &both, &mine).await, set(&mine));
     let absent = [MediaId::random()];
-    let error = ask(&remote, &owner("ana"), &both, &absent).await.unwrap_err();
+    let error = query(&remote, &owner("ana"), &both, &absent).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
 }
 
 #[tokio::test]
-async fn g06_more_rows_than_may_be_read_is_an_outage_and_is_logged() {
+async fn g06_more_than_max_rows_is_a_logged_outage() {
     let log = Log::of("warn");
     let service = Service::start().await;
     for max in [1, 100, 500, 700] {
-        let remote = forgetful(&service).max_rows(max).build().unwrap();
+        let remote = uncached(&service).max_rows(max).build().unwrap();
         let (exact, over) = (format!("exact-{max}"), format!("over-{max}"));
         let mine = service.give(&exact, "me", max);
         service.give(&over, "me", max + 1);
         let mixed = [&mine[..], &[MediaId::random()]].concat();
         assert_eq!(owned(&remote, &owner(&exact), &scope("me"), &mixed).await, set(&mine), "{max}");
         assert_eq!(log.take(), "");
-        let error = ask(&remote, &owner(&over), &scope("me"), &mixed).await.unwrap_err();
+        let error = query(&remote, &owner(&over), &scope("me"), &mixed).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{max}");
         let logged = log.take();
         assert!(
@@ -237,7 +237,7 @@ async fn handler(VerifiedMedia(Json(body), owned): VerifiedMedia<Json<Referring>
     body.ids.iter().map(|id| owned[id].to_string()).collect::<Vec<_>>().join(",")
 }
 
-/// A guarded route over this backend, asked by an owner.
+/// Sends ids to a guarded route over this backend.
 async fn through_guard(remote: &Remote, owner: &Owner, ids: &[MediaId]) -> (StatusCode, String) {
     let media = MediaState::new(remote.clone());
     let guard = VerifyMediaLayer::<Json<Referring>>::new(media.clone()).scopes(["me"]);
@@ -254,9 +254,9 @@ async fn through_guard(remote: &Remote, owner: &Owner, ids: &[MediaId]) -> (Stat
 }
 
 #[tokio::test]
-async fn g05_absent_foreign_lost_and_wrong_scope_are_one_answer() {
-    for service in [Service::start().await, Service::knowing_owned().await] {
-        let remote = forgetful(&service).build().unwrap();
+async fn g05_absent_foreign_lost_and_wrong_scope_look_alike() {
+    for service in [Service::start().await, Service::with_owned_route().await] {
+        let remote = uncached(&service).build().unwrap();
         let mine = service.give("ana", "me", 2);
         let lost = mine[1].clone();
         service.lose(&lost);
@@ -278,10 +278,10 @@ async fn g05_absent_foreign_lost_and_wrong_scope_are_one_answer() {
 }
 
 #[tokio::test]
-async fn g01_what_the_service_cannot_say_is_no_denial() {
+async fn g01_undecided_ownership_is_an_outage_not_a_denial() {
     let service = Service::start().await;
     service.cap_lists(500);
-    let remote = forgetful(&service).build().unwrap();
+    let remote = uncached(&service).build().unwrap();
     let mine = service.give("ana", "me", 501);
     let (status, _) = through_guard(&remote, &owner("ana"), &mine[..1]).await;
     assert!(matches!(status, StatusCode::OK | StatusCode::SERVICE_UNAVAILABLE));
@@ -289,8 +289,8 @@ async fn g01_what_the_service_cannot_say_is_no_denial() {
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
 
     service.answer_owned(Owned::Surplus);
-    let remote = forgetful(&service).build().unwrap();
-    let error = ask(&remote, &owner("ana"), &scope("me"), &mine[..1]).await.unwrap_err();
+    let remote = uncached(&service).build().unwrap();
+    let error = query(&remote, &owner("ana"), &scope("me"), &mine[..1]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unexpected);
     let (status, _) = through_guard(&remote, &owner("ana"), &mine[..1]).await;
     assert_eq!(status, StatusCode::BAD_GATEWAY);
@@ -301,41 +301,41 @@ async fn g01_what_the_service_cannot_say_is_no_denial() {
 }
 
 #[tokio::test]
-async fn g09_an_owner_in_a_tenant_is_refused_and_never_taken_for_its_namesake() {
+async fn g09_an_owner_in_a_tenant_is_unsupported() {
     let service = Service::start().await;
-    let remote = forgetful(&service).build().unwrap();
+    let remote = uncached(&service).build().unwrap();
     let mine = service.give("ana", "me", 1);
     let namesake = owner("ana").with_tenant("acme").unwrap();
-    let error = ask(&remote, &namesake, &scope("me"), &mine).await.unwrap_err();
+    let error = query(&remote, &namesake, &scope("me"), &mine).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
-    // It is wired up wrongly, and asking again will not help.
+    // A wiring error, which a retry does not fix.
     let (status, _) = through_guard(&remote, &namesake, &mine).await;
     assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(service.count("list") + service.count("owned"), 0);
 }
 
 #[tokio::test]
-async fn g06_a_service_that_knows_the_question_is_asked_for_500_ids_at_a_time() {
-    let service = Service::knowing_owned().await;
-    let remote = forgetful(&service).build().unwrap();
+async fn g06_owned_queries_have_at_most_500_ids() {
+    let service = Service::with_owned_route().await;
+    let remote = uncached(&service).build().unwrap();
     let mine = service.give("ana", "me", 1_001);
     for (count, chunks) in
         [(1, vec![1]), (500, vec![500]), (501, vec![500, 1]), (1_001, vec![500, 500, 1])]
     {
-        let before = service.asked_owned().len();
+        let before = service.owned_queries().len();
         let found = owned(&remote, &owner("ana"), &scope("me"), &mine[..count]).await;
         assert_eq!(found, set(&mine[..count]));
-        assert_eq!(service.asked_owned()[before..], chunks);
+        assert_eq!(service.owned_queries()[before..], chunks);
     }
     assert_eq!(service.count("list") + service.count("list/all"), 0);
 }
 
 #[tokio::test]
-async fn g06_that_a_service_does_not_know_the_question_is_remembered_for_a_minute() {
+async fn g06_missing_owned_route_is_not_retried_for_a_minute() {
     for answer in [Owned::Unknown, Owned::OtherMethods] {
         let service = Service::start().await;
         service.answer_owned(answer);
-        let remote = forgetful(&service).build().unwrap();
+        let remote = uncached(&service).build().unwrap();
         let mine = service.give("ana", "me", 3);
         for _ in 0..3 {
             assert_eq!(owned(&remote, &owner("ana"), &scope("me"), &mine).await, set(&mine));
@@ -345,20 +345,20 @@ async fn g06_that_a_service_does_not_know_the_question_is_remembered_for_a_minut
         service.answer_owned(Owned::Known);
         assert_eq!(owned(&remote, &owner("ana"), &scope("me"), &mine).await, set(&mine));
         assert_eq!((service.count("owned"), service.count("list")), (1, 4));
-        minute_later().await;
+        advance_a_minute().await;
         assert_eq!(owned(&remote, &owner("ana"), &scope("me"), &mine).await, set(&mine));
         assert_eq!((service.count("owned"), service.count("list")), (2, 4));
     }
 }
 
-/// Nothing is under way meanwhile, so no socket feels it.
-async fn minute_later() {
+/// Advances the paused clock while no request is in flight.
+async fn advance_a_minute() {
     tokio::time::pause();
     tokio::time::advance(Duration::from_secs(61)).await;
     tokio::time::resume();
 }
 
-/// What there is of one id in a random world.
+/// The state of one id in the model.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Place {
     Absent,
@@ -381,7 +381,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) })]
 
     #[test]
-    fn g04_the_verdict_is_that_of_the_model(
+    fn g04_verdicts_match_the_model(
         places in vec(place(), 0..40),
         apps in proptest::sample::subsequence(vec![0, 1, 2], 0..=3),
         cap in prop_oneof![3 => Just(None), 1 => (1..20_usize).prop_map(Some)],
@@ -390,18 +390,18 @@ proptest! {
     ) {
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = runtime.enable_all().build().unwrap();
-        runtime.block_on(judge(&places, &apps, cap, knows, max_rows))?;
+        runtime.block_on(verify_verdict(&places, &apps, cap, knows, max_rows))?;
     }
 }
 
-async fn judge(
+async fn verify_verdict(
     places: &[Place],
     apps: &[usize],
     cap: Option<usize>,
     knows: bool,
     max_rows: usize,
 ) -> Result<(), TestCaseError> {
-    let service = if knows { Service::knowing_owned().await } else { Service::start().await };
+    let service = if knows { Service::with_owned_route().await } else { Service::start().await };
     if let Some(cap) = cap {
         service.cap_lists(cap);
     }
@@ -436,8 +436,8 @@ async fn judge(
         .filter(|(_, place)| is_owned(place))
         .map(|(id, _)| id.clone())
         .collect();
-    let remote = forgetful(&service).max_rows(max_rows).build().unwrap();
-    match ask(&remote, &owner("ana"), &scopes, &ids).await {
+    let remote = uncached(&service).max_rows(max_rows).build().unwrap();
+    match query(&remote, &owner("ana"), &scopes, &ids).await {
         Ok(owned) => prop_assert_eq!(owned, expected),
         Err(error) => {
             prop_assert_eq!(error.kind(), ErrorKind::Unavailable);

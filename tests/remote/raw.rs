@@ -1,4 +1,4 @@
-//! A server on a real socket that does to HTTP whatever a test tells it to.
+//! An HTTP server on a socket that runs a script per request, valid HTTP or not.
 
 use std::{
     net::SocketAddr,
@@ -16,12 +16,12 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-/// What the server does with one request, given the connection and the request's first line.
+/// The handling of one request, given the connection and the request's first line.
 #[derive(Clone)]
 pub struct Script(Arc<dyn Fn(Conn, String) -> BoxFuture<'static, Conn> + Send + Sync>);
 
 impl Script {
-    /// Begins when the request's head is there.
+    /// Runs once the request's head has arrived.
     pub fn new<F>(run: impl Fn(Conn, String) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Conn> + Send + 'static,
@@ -29,7 +29,7 @@ impl Script {
         Self(Arc::new(move |conn, line| run(conn, line).boxed()))
     }
 
-    /// Begins when all of the request is there.
+    /// Runs once the whole request has arrived.
     pub fn after_body<F>(run: impl Fn(Conn) -> F + Clone + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Conn> + Send + 'static,
@@ -55,7 +55,7 @@ impl Script {
         })
     }
 
-    /// Does as `first` does with the first request, and as `then` does with the others.
+    /// Handles the first request with `first`, and the others with `then`.
     pub fn once(first: Script, then: Script) -> Self {
         let asked = AtomicBool::new(false);
         Self(Arc::new(move |conn, line| {
@@ -64,7 +64,7 @@ impl Script {
         }))
     }
 
-    /// Calls `note` at each request, and does as `then` does.
+    /// Calls `note` at each request, then runs `then`.
     pub fn noting(then: Script, note: impl Fn() + Send + Sync + 'static) -> Self {
         Self(Arc::new(move |conn, line| {
             note();
@@ -76,7 +76,7 @@ impl Script {
         self.0(conn, line).await
     }
 
-    /// Does as `other` does with requests whose first line begins with `start`.
+    /// Handles requests whose first line starts with `start` with `other`.
     pub fn with(self, start: &'static str, other: Script) -> Self {
         Self(Arc::new(move |conn, line| {
             let script = if line.starts_with(start) { &other } else { &self };
@@ -103,14 +103,14 @@ struct Shared {
 }
 
 impl Raw {
-    /// Starts a server that follows `script`.
+    /// Starts a server that runs `script`.
     pub fn start(script: Script) -> Self {
         let mut server = Self::deaf(script);
         server.listen();
         server
     }
 
-    /// Holds a port whose connections are refused until [`listen`](Self::listen).
+    /// Reserves a port that refuses connections until [`listen`](Self::listen).
     pub fn deaf(script: Script) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -133,7 +133,7 @@ impl Raw {
         }
     }
 
-    /// Follows another script from the next request on.
+    /// Runs another script from the next request on.
     pub fn set(&self, script: Script) {
         *self.shared.script.lock().unwrap() = script;
     }
@@ -146,7 +146,7 @@ impl Raw {
         self.shared.connections.load(Relaxed)
     }
 
-    /// How many requests came whose first line begins with `start`.
+    /// The number of requests whose first line starts with `start`.
     pub fn requests(&self, start: &str) -> usize {
         self.shared.heads.lock().unwrap().iter().filter(|head| head.starts_with(start)).count()
     }
@@ -156,12 +156,12 @@ impl Raw {
         self.shared.heads.lock().unwrap().concat()
     }
 
-    /// How many bytes have been read from clients.
+    /// The number of bytes read from clients.
     pub fn read(&self) -> u64 {
         self.shared.read.load(Relaxed)
     }
 
-    /// How many bytes clients, or the machine on the way to them, have taken.
+    /// The number of bytes written to sockets.
     pub fn written(&self) -> u64 {
         self.shared.written.load(Relaxed)
     }
@@ -213,7 +213,7 @@ impl Drop for PanicFlag {
     }
 }
 
-/// A connection, in the middle of a request.
+/// A connection during a request.
 pub struct Conn {
     stream: TcpStream,
     buffer: BytesMut,
@@ -222,11 +222,11 @@ pub struct Conn {
     shared: Arc<Shared>,
 }
 
-/// What is left of a request's body.
+/// The unread rest of a request's body.
 enum Left {
     Nothing,
     Length(u64),
-    /// The end of what has come so far, to see the end of all.
+    /// The last bytes read, to detect the last chunk.
     Chunked(Vec<u8>),
 }
 
@@ -260,8 +260,8 @@ impl Conn {
         count > 0
     }
 
-    /// Reads the next bytes of the body, chunk sizes included. `None` at its end, or where the client
-    /// broke off, which closes the connection.
+    /// Reads the next bytes of the body, chunk sizes included. Returns `None` at its end, or if the client
+    /// disconnected, which closes the connection.
     pub async fn more(&mut self) -> Option<Bytes> {
         if matches!(self.left, Left::Nothing | Left::Length(0)) {
             return None;
@@ -289,13 +289,13 @@ impl Conn {
         }
     }
 
-    /// Reads the body to its end and returns whether it is whole.
+    /// Reads the body to its end. Returns false if it is truncated.
     pub async fn body(&mut self) -> bool {
         while self.more().await.is_some() {}
         self.open
     }
 
-    /// Sends bytes and returns whether somebody takes them. Nobody does once the client has gone.
+    /// Sends bytes. Returns false if the client has disconnected.
     pub async fn send(&mut self, bytes: &[u8]) -> bool {
         let sent = self.stream.write_all(bytes).await.is_ok();
         self.open &= sent;
@@ -305,7 +305,7 @@ impl Conn {
         sent
     }
 
-    /// Closes the connection in good order.
+    /// Closes the connection regularly.
     pub fn close(mut self) -> Self {
         self.open = false;
         self

@@ -1,4 +1,4 @@
-//! Every recorded exchange that a client of ours makes, made, and what comes of it.
+//! Replays every recorded exchange that this client makes, and checks its result.
 
 mod call;
 mod expected;
@@ -31,7 +31,7 @@ macro_rules! replay {
     )*};
 }
 
-// The numbers are those of the recordings as they were handed in: no line was lost on the way.
+// The numbers of lines in the original recordings, so that no line is lost.
 replay! {
     config "config" 14;
     delete "delete" 18;
@@ -58,7 +58,7 @@ replay! {
     upload_types "upload-types" 57;
 }
 
-/// Makes every call that a recording has a request for. The others are the ones known not to be made.
+/// Makes every call of a recording. The other requests must be those in `not_sent`.
 async fn replay(topic: &str, lines: usize) {
     let exchanges = recording(topic);
     assert_eq!(exchanges.len(), lines);
@@ -77,7 +77,7 @@ async fn replay(topic: &str, lines: usize) {
     assert_eq!(others, not_sent(topic), "{topic}");
 }
 
-/// A client that asks once and remembers nothing.
+/// A client without retries and cache.
 fn patient(service: &Service) -> tower_media::remote::RemoteBuilder {
     Remote::builder(&service.url).retries(0).max_staleness(Duration::ZERO)
 }
@@ -92,7 +92,7 @@ struct Line<'a> {
 impl Line<'_> {
     async fn make(&self, call: Call) {
         self.service.serve([self.exchange.clone()]);
-        let Some(answer) = self.exchange.answers.first() else { panic!("{self} has no answer") };
+        let Some(answer) = self.exchange.answers.first() else { panic!("{self}: no response") };
         let hasty;
         let remote = if answer.silent {
             hasty = patient(self.service).request_timeout(Duration::from_millis(100));
@@ -109,7 +109,7 @@ impl Line<'_> {
             Call::ByHash(hash) => match remote.find_by_hash(hash).await {
                 Ok(None) => assert_eq!(answer.status, 404, "{self}"),
                 found => {
-                    assert_ne!(answer.status, 404, "{self}: that there is none is no error");
+                    assert_ne!(answer.status, 404, "{self}: an unknown hash is not an error");
                     self.is_record(answer, found.map(Option::unwrap), None);
                 }
             },
@@ -119,7 +119,7 @@ impl Line<'_> {
                 }
                 _ => self.is_body(remote, &id, options, answer).await,
             },
-            Call::Remove(id) => asked = self.is_removed(remote, &id, answer).await,
+            Call::Delete(id) => asked = self.is_deleted(remote, &id, answer).await,
             Call::Owned(owner, scopes, limit) => {
                 asked = self.is_owned(&owner, &scopes, limit, answer).await;
             }
@@ -143,7 +143,7 @@ impl Line<'_> {
                     upload = upload.skip_processing();
                 }
                 let mut answer = answer.clone();
-                // It is told by another hash, for other bytes were sent than recorded.
+                // The bytes are not recorded, so other bytes with another hash are sent.
                 let hash = tower_media::media::ContentHash::of(&vec![b'u'; length]).to_string();
                 let file = self.exchange.request.form.iter().flatten();
                 for part in file.filter(|part| !part.sha256.is_empty()) {
@@ -189,13 +189,12 @@ impl Line<'_> {
         let bytes = answer.bytes();
         let length = (!answer.chunked).then_some(bytes.len() as u64);
         assert_eq!(download.length(), length, "{self}");
-        // The recorded service takes every range for the whole.
+        // The original service ignores ranges.
         assert_eq!(download.part(), None, "{self}");
         assert!(download.into_bytes(bytes.len()).await.unwrap() == bytes, "{self}");
     }
 
-    /// A variant is asked for where the record names it, and nowhere else: the service would send the
-    /// original.
+    /// A variant is requested only if the record names it, because the service would send the original.
     async fn is_variant(
         &self,
         remote: &Remote,
@@ -221,7 +220,7 @@ impl Line<'_> {
         vec![0, 1]
     }
 
-    /// The record as it was at the time of this line.
+    /// The record at the time of this line.
     fn record_of(&self, id: &MediaId) -> Exchange {
         let mut before = recording(self.topic);
         let after = before.split_off(self.exchange.seq);
@@ -230,11 +229,11 @@ impl Line<'_> {
         let all = before.into_iter().chain(after).chain(elsewhere);
         let mut known = all
             .filter(|exchange| matches!(call(&exchange.request), Some(Call::Get(of)) if of == *id));
-        known.next().unwrap_or_else(|| panic!("{self}: nothing is known of {id:?}"))
+        known.next().unwrap_or_else(|| panic!("{self}: no record of {id:?}"))
     }
 
-    /// The recorded removals were made by nobody in particular; ours are made by an owner.
-    async fn is_removed(&self, remote: &Remote, id: &MediaId, answer: &Answer) -> Vec<usize> {
+    /// The recorded deletions have no owner; ours check the ownership first.
+    async fn is_deleted(&self, remote: &Remote, id: &MediaId, answer: &Answer) -> Vec<usize> {
         let owner = Owner::new("owner").unwrap();
         let mut list = recorded("delete", 12);
         list.request.query = Some("userId=owner&limit=500".to_owned());
@@ -242,14 +241,14 @@ impl Line<'_> {
         list.answers =
             vec![Answer::json(200, format!(r#"[{{"id":"{id}","status":"ready"}}]"#)), nothing];
         self.service.serve([self.exchange.clone(), list]);
-        let removed = remote.delete(&owner, id).await.unwrap();
-        assert_eq!(removed, answer.status == 200, "{self}");
-        assert!(!remote.delete(&owner, id).await.unwrap(), "{self}: it is not the owner's");
+        let deleted = remote.delete(&owner, id).await.unwrap();
+        assert_eq!(deleted, answer.status == 200, "{self}");
+        assert!(!remote.delete(&owner, id).await.unwrap(), "{self}: not owned");
         vec![1, 2]
     }
 
-    /// All that is in a list is owned, in whatever state it is. What is not is only refused where the
-    /// service counts no more than was in the list: here one more, if the list was full.
+    /// Every row of a list is owned, whatever its status. Other ids are not owned only if the service's
+    /// count equals that of the list; here it is one more if the list was full.
     async fn is_owned(
         &self,
         owner: &Owner,
@@ -279,8 +278,8 @@ impl Line<'_> {
     }
 }
 
-/// How many the service counts, beside what is ready in a list, each once. In the recordings the two
-/// questions were not asked together, so the count is made up.
+/// The service's count: the distinct ready rows of a list, plus `more`. The recordings do not contain
+/// both requests at one moment, so the count is made up.
 fn count(owner: &Owner, scopes: &Scopes, listed: &Answer, more: usize) -> Exchange {
     let rows: Vec<serde_json::Value> =
         serde_json::from_str(listed.text.as_deref().unwrap_or_default()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The media service as recorded, its bugs included, with records in memory.
+//! A fake of the original media service, its bugs included, with records in memory.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -20,22 +20,22 @@ use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::watch, task::AbortHandle};
 use tower_media::{MediaId, media::ContentHash};
 
-/// What the service makes of `POST /owned`, which the recorded one does not know.
+/// The response to `POST /owned`, a route that the original service does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Owned {
-    /// 404, as the recorded service.
+    /// 404, like the original service.
     #[default]
     Unknown,
-    /// 405, as one whose `/{id}` takes the word for an id.
+    /// 405, like a service whose route `/{id}` matches.
     OtherMethods,
     Known,
-    /// Answers with an id that was not asked about.
+    /// Reports an id that is not in the query.
     Surplus,
     /// 503
     Down,
 }
 
-/// A service on a port of its own. It ends when this is dropped.
+/// A service on a port of its own, until it is dropped.
 pub struct Service {
     pub url: String,
     shared: Arc<Shared>,
@@ -59,7 +59,7 @@ struct Store {
     made: u64,
     owned: Owned,
     cap: Option<usize>,
-    /// The ids of each question to `/owned`.
+    /// The number of ids in each query to `/owned`.
     asked: Vec<usize>,
 }
 
@@ -125,8 +125,8 @@ impl Service {
         Self { url, shared, server: server.abort_handle() }
     }
 
-    /// Starts one that knows `/owned`.
-    pub async fn knowing_owned() -> Self {
+    /// Starts a service with `/owned`.
+    pub async fn with_owned_route() -> Self {
         let service = Self::start().await;
         service.answer_owned(Owned::Known);
         service
@@ -140,17 +140,17 @@ impl Service {
         self.store().owned = owned;
     }
 
-    /// Lists no more rows than this, whatever is asked, and does not say so.
+    /// Caps all lists silently.
     pub fn cap_lists(&self, rows: usize) {
         self.store().cap = Some(rows);
     }
 
-    /// Leaves what is uploaded from now on in processing.
-    pub fn process_nothing(&self) {
+    /// Leaves later uploads in the status `processing`.
+    pub fn stop_processing(&self) {
         self.shared.processing.store(true, Ordering::Relaxed);
     }
 
-    /// Makes media as if uploaded by a user for an app.
+    /// Creates media as if uploaded by a user for an app.
     pub fn give(&self, user: &str, app: &str, count: usize) -> Vec<MediaId> {
         static GIVEN: AtomicUsize = AtomicUsize::new(0);
         let mut store = self.store();
@@ -171,13 +171,13 @@ impl Service {
         self.store().refer(user, app, id.as_str());
     }
 
-    /// Takes a record away behind everybody's back.
+    /// Deletes a record without a request.
     pub fn lose(&self, id: &MediaId) {
         self.store().remove(id.as_str());
     }
 
-    /// How many ids each question to `/owned` had.
-    pub fn asked_owned(&self) -> Vec<usize> {
+    /// The number of ids in each query to `/owned`.
+    pub fn owned_queries(&self) -> Vec<usize> {
         self.store().asked.clone()
     }
 
@@ -185,14 +185,14 @@ impl Service {
         self.shared.counts.borrow().get(route).copied().unwrap_or_default()
     }
 
-    /// Waits until a route has been called that often, its answers held included.
+    /// Waits until a route has been called that often, held responses included.
     pub async fn called(&self, route: &'static str, times: usize) {
         let mut counts = self.shared.counts.subscribe();
         counts.wait_for(|counts| counts.get(route) >= Some(&times)).await.unwrap();
     }
 
-    /// Holds the answers to the next calls of a route until all that is held is released. What they say
-    /// is what was true when they were called.
+    /// Holds the responses to the next calls of a route until `release`. Their content is that of the
+    /// time of the call.
     pub fn hold(&self, route: &'static str, calls: usize) {
         self.shared.to_hold.lock().unwrap().insert(route, calls);
     }
@@ -204,7 +204,7 @@ impl Service {
 }
 
 impl Shared {
-    /// Counts a call and answers it from the store.
+    /// Counts a call and responds from the store.
     async fn answer(
         &self,
         route: &'static str,
@@ -228,7 +228,7 @@ impl Shared {
 }
 
 impl Store {
-    /// Stores bytes under a new id, unless they are there already.
+    /// Stores bytes under a new id, unless they are stored already.
     fn put(
         &mut self,
         name: Option<&str>,
@@ -269,7 +269,7 @@ impl Store {
         user.owned.entry(id.to_owned()).or_default().insert(app.to_owned());
     }
 
-    /// Removes a record and the references of everybody.
+    /// Deletes a record and all references to it.
     fn remove(&mut self, id: &str) -> bool {
         let Some(record) = self.records.remove(id) else { return false };
         self.by_hash.remove(&record.hash);
@@ -322,7 +322,7 @@ impl Store {
     }
 }
 
-/// Reads an id as PostgreSQL does: in any case, with dashes after any four digits.
+/// Parses a UUID like PostgreSQL: in any case, with dashes after any four digits.
 fn uuid(text: &str) -> Option<String> {
     let digits: String = text.to_lowercase().chars().filter(|c| *c != '-').collect();
     let valid = digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -336,7 +336,7 @@ fn number(text: Option<&String>) -> Option<i64> {
     text.get(..end)?.parse().ok()
 }
 
-/// An order that nobody can rely on.
+/// An undefined order.
 fn shuffle<T>(rows: &mut [T]) {
     static SEED: AtomicUsize = AtomicUsize::new(0x2545_f491);
     let mut seed = SEED.fetch_add(0x9e37_79b9, Ordering::Relaxed) | 1;
@@ -471,7 +471,7 @@ async fn file(State(shared): Media, Path(id): Path<String>) -> Response {
     shared.answer("file", |store| original(store, &id)).await
 }
 
-/// No variants are made here, and for those that do not exist the service sends the original.
+/// This fake creates no variants, and the service sends the original for missing ones.
 async fn variant(State(shared): Media, Path((id, _)): Path<(String, String)>) -> Response {
     shared.answer("variant", |store| original(store, &id)).await
 }

@@ -1,4 +1,4 @@
-//! What checks have in common over a real service: questions, memory, and the changes that end it.
+//! Single-flight, the cache and its invalidation, over a service on a socket.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ use super::{
     service::Service,
 };
 
-/// A service that has been found not to know `/owned`, with media for ana and bob.
+/// A service known to lack `/owned`, with media for ana and bob.
 struct World {
     service: Service,
     remote: Remote,
@@ -35,19 +35,19 @@ impl World {
         world
     }
 
-    async fn remembering() -> Self {
+    async fn with_cache() -> Self {
         Self::new(Duration::from_secs(3_600)).await
     }
 
-    fn check_in(&self, owner: &Owner, scopes: Scopes, ids: &[MediaId], fresh: bool) -> Check {
+    fn check_in(&self, owner: &Owner, scopes: Scopes, ids: &[MediaId], bypass: bool) -> Check {
         let (remote, owner, ids) = (self.remote.clone(), owner.clone(), ids.to_vec());
         tokio::spawn(async move {
-            remote.owned(&OwnershipQuestion::new(&owner, &scopes, &ids).bypass_cache(fresh)).await
+            remote.owned(&OwnershipQuestion::new(&owner, &scopes, &ids).bypass_cache(bypass)).await
         })
     }
 
-    fn check(&self, owner: &Owner, ids: &[MediaId], fresh: bool) -> Check {
-        self.check_in(owner, scope("me"), ids, fresh)
+    fn check(&self, owner: &Owner, ids: &[MediaId], bypass: bool) -> Check {
+        self.check_in(owner, scope("me"), ids, bypass)
     }
 
     async fn owns(&self, owner: &Owner, id: &MediaId) -> bool {
@@ -66,8 +66,8 @@ async fn settle() {
 }
 
 #[tokio::test]
-async fn g12_checks_at_the_same_time_share_one_question() {
-    let world = World::remembering().await;
+async fn g12_concurrent_checks_share_one_query() {
+    let world = World::with_cache().await;
     let before = world.lists();
     world.service.hold("list", 1);
     let checks: Vec<_> =
@@ -84,8 +84,8 @@ async fn g12_checks_at_the_same_time_share_one_question() {
 }
 
 #[tokio::test]
-async fn g12_owners_and_scopes_ask_for_themselves() {
-    let world = World::remembering().await;
+async fn g12_owners_and_scopes_have_queries_of_their_own() {
+    let world = World::with_cache().await;
     let before = world.lists();
     world.service.hold("list", 4);
     let ids = [&world.mine[..1], &world.bobs[..1]].concat();
@@ -103,22 +103,22 @@ async fn g12_owners_and_scopes_ask_for_themselves() {
 }
 
 #[tokio::test]
-async fn g12_memory_answers_until_it_is_refused() {
-    let world = World::remembering().await;
+async fn g12_cached_answers_hold_until_contradicted() {
+    let world = World::with_cache().await;
     let ana = owner("ana");
     assert!(world.owns(&ana, &world.mine[0]).await);
     let before = world.lists();
     world.service.lose(&world.mine[0]);
-    assert!(world.owns(&ana, &world.mine[0]).await, "remembered");
-    assert!(world.owns(&ana, &world.mine[1]).await, "of the same list");
+    assert!(world.owns(&ana, &world.mine[0]).await, "cached");
+    assert!(world.owns(&ana, &world.mine[1]).await, "cached from the same list");
     assert_eq!(world.lists(), before);
     let fresh = world.check(&ana, &world.mine[..1], true).await.unwrap().unwrap();
     assert!(fresh.is_empty());
-    assert!(!world.owns(&ana, &world.mine[0]).await, "found out");
+    assert!(!world.owns(&ana, &world.mine[0]).await, "the contradiction is cached");
 }
 
 #[tokio::test]
-async fn g12_zero_asks_each_time() {
+async fn g12_zero_staleness_queries_each_time() {
     let world = World::new(Duration::ZERO).await;
     let before = world.lists();
     for _ in 0..3 {
@@ -128,39 +128,43 @@ async fn g12_zero_asks_each_time() {
 }
 
 #[tokio::test]
-async fn g12_after_a_removal_the_next_check_refuses_everybody() {
-    let world = World::remembering().await;
+async fn g12_deleted_media_are_not_owned_by_anyone() {
+    let world = World::with_cache().await;
     let (ana, bob) = (owner("ana"), owner("bob"));
     let shared = &world.mine[0];
     world.service.give_again("bob", "me", shared);
     assert!(world.owns(&ana, shared).await && world.owns(&bob, shared).await);
     assert!(world.remote.delete(&ana, shared).await.unwrap());
     assert!(!world.owns(&ana, shared).await);
-    assert!(!world.owns(&bob, shared).await, "the service removes it from everybody");
+    assert!(!world.owns(&bob, shared).await, "a deletion affects all owners");
     assert!(world.owns(&bob, &world.bobs[0]).await);
 }
 
 #[tokio::test]
-async fn g12_a_list_from_before_a_removal_is_not_used_after_it() {
-    let world = World::remembering().await;
+async fn g12_a_list_from_before_a_deletion_is_not_used_after_it() {
+    let world = World::with_cache().await;
     let ana = owner("ana");
     let before = world.lists();
     world.service.hold("list", 1);
     let early = world.check(&ana, &world.mine[..1], false);
     world.service.called("list", before + 1).await;
-    // Its own question is not held.
+    // The query of the deletion is not held.
     assert!(world.remote.delete(&ana, &world.mine[0]).await.unwrap());
     let late = world.check(&ana, &world.mine[..1], false);
     settle().await;
     world.service.release();
-    assert_eq!(early.await.unwrap().unwrap(), world.mine[..1], "it was so when that began");
+    assert_eq!(
+        early.await.unwrap().unwrap(),
+        world.mine[..1],
+        "it was owned when the check started"
+    );
     assert!(late.await.unwrap().unwrap().is_empty());
-    assert!(!world.owns(&ana, &world.mine[0]).await, "the early answer is not remembered");
+    assert!(!world.owns(&ana, &world.mine[0]).await, "the early answer is not cached");
 }
 
 #[tokio::test]
-async fn g12_an_upload_is_owned_at_once_though_a_list_is_under_way() {
-    let world = World::remembering().await;
+async fn g12_an_upload_is_owned_despite_a_list_in_flight() {
+    let world = World::with_cache().await;
     let ana = owner("ana");
     let before = world.lists();
     world.service.hold("list", 1);
@@ -176,8 +180,8 @@ async fn g12_an_upload_is_owned_at_once_though_a_list_is_under_way() {
 }
 
 #[tokio::test]
-async fn g12_who_gives_up_takes_nobody_along() {
-    let world = Arc::new(World::remembering().await);
+async fn g12_cancelled_leader_does_not_cancel_followers() {
+    let world = Arc::new(World::with_cache().await);
     let ana = owner("ana");
     let before = world.lists();
     world.service.hold("list", 1);

@@ -1,5 +1,5 @@
-//! R6 and R7: a service that is down, slow, broken or hostile is an outage, never a denial and never a
-//! pass; it costs bounded time and memory, and its end is noticed.
+//! R6 and R7: a service that is down, slow, broken or hostile is an outage, never a verdict. It costs
+//! bounded time and memory, and the next request after it succeeds.
 
 mod builder;
 mod checks;
@@ -22,7 +22,7 @@ use super::raw::{Raw, Script};
 
 const ID: &str = "01f1903a-390d-41fe-8146-d3b7c842ed42";
 
-/// A client that gives up soon and remembers nothing.
+/// A client with short timeouts, without retries and cache.
 fn hasty(server: &Raw) -> RemoteBuilder {
     Remote::builder(server.url())
         .request_timeout(Duration::from_millis(500))
@@ -31,7 +31,7 @@ fn hasty(server: &Raw) -> RemoteBuilder {
         .max_staleness(Duration::ZERO)
 }
 
-/// A client that gives up long after the test has.
+/// A client whose timeouts are longer than the test's.
 fn patient(server: &Raw) -> RemoteBuilder {
     let never = Duration::from_secs(3600);
     hasty(server).request_timeout(never).idle_timeout(never)
@@ -53,9 +53,9 @@ async fn verify_id(media: &MediaState, id: &str) -> Result<OwnedMedia> {
     within(media.verify(&ana(), Scopes::any(), [UnverifiedId::parse(id).unwrap()])).await
 }
 
-/// Fails the test instead of waiting for ever.
+/// Fails the test if `future` hangs.
 async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(25), future).await.expect("it comes to an end")
+    tokio::time::timeout(Duration::from_secs(25), future).await.expect("the future ends")
 }
 
 fn http(status: &str, headers: &str, body: &str) -> String {
@@ -70,7 +70,7 @@ fn status(status: &str) -> Script {
     Script::says(http(status, "", ""))
 }
 
-/// A service in good order, with one piece of media, whose content is `content`.
+/// A working service with one media item whose bytes are `content`.
 fn good() -> Script {
     Script::says(json("{}"))
         .with("POST /api/v1/media/owned ", Script::says(json(&format!(r#"{{"owned":["{ID}"]}}"#))))

@@ -1,4 +1,4 @@
-//! The recorded exchanges, and a service on a socket that answers with them.
+//! The recorded exchanges, and a server that replays them.
 
 use std::{
     collections::BTreeMap,
@@ -22,13 +22,13 @@ use futures_util::stream;
 use serde::Deserialize;
 use tower_media::media::ContentHash;
 
-/// One line of a recording, trimmed to what is read here.
+/// One line of a recording, as far as the tests read it.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Exchange {
     pub seq: usize,
     pub name: String,
     pub request: Asked,
-    /// Several where requests were sent at the same moment; none where no test sends the request.
+    /// Several for simultaneous requests; empty if no test sends the request.
     pub answers: Vec<Answer>,
 }
 
@@ -37,14 +37,14 @@ pub struct Asked {
     pub method: String,
     pub path: String,
     pub query: Option<String>,
-    /// Names of headers that are not in every request.
+    /// The names of headers beyond the usual ones.
     #[serde(default)]
     pub headers: Vec<String>,
     pub range: Option<String>,
     pub form: Option<Vec<Part>>,
     #[serde(default)]
     pub chunked: bool,
-    /// Whether there was a body that is no form, or a broken one.
+    /// Whether the body was not a form, or a broken one.
     #[serde(default)]
     pub raw: bool,
 }
@@ -71,11 +71,11 @@ pub struct Answer {
     pub content_type: Option<String>,
     pub chunked: bool,
     pub text: Option<String>,
-    /// Length of a body that is no text.
+    /// The length of a body that is not text.
     pub length: usize,
-    /// The connection was closed without an answer.
+    /// The connection was closed without a response.
     pub closed: bool,
-    /// There never was an answer.
+    /// No response arrived.
     pub silent: bool,
 }
 
@@ -85,7 +85,7 @@ impl Answer {
         Self { status, content_type, text, ..Self::default() }
     }
 
-    /// The bytes that stand for the recorded ones: bodies of pictures were measured, not kept.
+    /// Stands for the recorded bytes, because only the lengths of image bodies were recorded.
     pub fn bytes(&self) -> Bytes {
         match &self.text {
             Some(text) => Bytes::from(text.clone()),
@@ -95,7 +95,7 @@ impl Answer {
 
     async fn send(self, body: Bytes) -> Response {
         if self.closed {
-            // A handler that unwinds is how hyper closes a connection without an answer.
+            // An unwinding handler makes hyper close the connection without a response.
             std::panic::resume_unwind(Box::new(()));
         }
         if self.silent {
@@ -138,8 +138,8 @@ pub fn picture(name: &str) -> Bytes {
     fs::read(fixtures().join("images").join(name)).unwrap().into()
 }
 
-/// What a request says: compared instead of its bytes, for order and escaping of a query mean nothing
-/// and a parameter that is left out has a value too.
+/// The meaning of a request, compared instead of its bytes: without the order and the escaping of its
+/// query, and with defaults for absent parameters.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Meaning {
     method: String,
@@ -150,7 +150,7 @@ pub struct Meaning {
     range: Option<String>,
 }
 
-/// What the service takes a parameter for that is not given.
+/// The service's defaults for absent parameters.
 const DEFAULTS: [(&str, &[(&str, &str)]); 3] = [
     ("/transform", &[("format", "webp"), ("fit", "inside"), ("q", "85")]),
     (
@@ -160,7 +160,7 @@ const DEFAULTS: [(&str, &[(&str, &str)]); 3] = [
             ("sortOrder", "desc"),
             ("limit", "50"),
             ("offset", "0"),
-            // The recorded service does not know it.
+            // The original service ignores it.
             ("after", ""),
         ],
     ),
@@ -230,14 +230,14 @@ impl Meaning {
     }
 }
 
-/// A path with its percent sequences resolved.
+/// Percent-decodes a path.
 pub fn unescaped(path: &str) -> String {
-    // A form would read `+` as a blank.
+    // A form would decode `+` as a space.
     let form = format!("={}", path.replace('+', "%2B").replace('&', "%26"));
     form_urlencoded::parse(form.as_bytes()).next().map_or_else(String::new, |(_, path)| path.into())
 }
 
-/// A service that answers with the exchanges it has been given, and notes what else it is asked.
+/// A service that replays exchanges and records all other requests.
 #[derive(Clone)]
 pub struct Service {
     pub url: String,
@@ -252,7 +252,7 @@ struct Shared {
 }
 
 impl Service {
-    /// Begins to serve nothing, on a port of the system's choice, until the test's runtime ends.
+    /// Starts without exchanges, on a free port, until the test's runtime ends.
     pub async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -268,19 +268,19 @@ impl Service {
         service
     }
 
-    /// Serves these from now on, and no others. Asked several times, an exchange gives its answers one
-    /// after the other, and then the last again.
+    /// Serves only these from now on. Repeated requests get the answers of an exchange in order, and then
+    /// the last one again.
     pub fn serve(&self, exchanges: impl IntoIterator<Item = Exchange>) {
         let exchanges = exchanges.into_iter().map(|exchange| (exchange, 0)).collect();
         *self.shared.lock().unwrap() = Shared { exchanges, ..Shared::default() };
     }
 
-    /// How often each of the exchanges was asked for.
+    /// The number of requests for each exchange.
     pub fn asked(&self) -> Vec<usize> {
         self.shared.lock().unwrap().exchanges.iter().map(|(_, asked)| *asked).collect()
     }
 
-    /// What was asked and is in none of the exchanges.
+    /// The requests that match no exchange.
     pub fn strays(&self) -> Vec<String> {
         self.shared.lock().unwrap().strays.clone()
     }
@@ -318,14 +318,14 @@ async fn answer(State(service): State<Service>, request: Request) -> Response {
         Meaning::of_request(&parts.method, &parts.uri, content_type, &body).await;
     meaning.range = parts.headers.get(RANGE).map(|value| value.to_str().unwrap().to_owned());
     service.shared.lock().unwrap().bodies.push(body);
-    // The recorded service has no such route, and says so like this.
+    // The response of the original service, which has no such route.
     let owned = meaning.method == "POST" && meaning.path.ends_with("/media/owned");
     let found = if owned { None } else { service.find(&meaning) };
     let Some((exchange, answer)) = found else {
         return Response::builder().status(404).body(Body::from("404 Not Found")).unwrap();
     };
     let mut body = answer.bytes();
-    // What was uploaded was not kept either: for the service it is the same file under another hash.
+    // Uploaded bytes were not recorded, so the response names the hash of the bytes that were sent.
     let files = exchange.request.form.iter().flatten().filter(|part| !part.sha256.is_empty());
     for part in files {
         let text = String::from_utf8(body.to_vec()).unwrap();

@@ -1,4 +1,4 @@
-//! Which call of this crate makes a recorded request.
+//! Maps recorded requests to calls of this crate.
 
 use std::{collections::BTreeMap, time::SystemTime};
 
@@ -18,8 +18,8 @@ pub enum Call {
     Get(MediaId),
     ByHash(ContentHash),
     Download(MediaId, DownloadOptions),
-    Remove(MediaId),
-    /// Who owns what, as far as a list of at most so many rows tells.
+    Delete(MediaId),
+    /// An ownership query through a list with this limit.
     Owned(Owner, Scopes, usize),
     SearchOptions(Owner, SearchOptions),
     Upload {
@@ -32,7 +32,7 @@ pub enum Call {
     },
 }
 
-/// The call that makes this request, if one does.
+/// The call that makes this request, if any.
 pub fn call(asked: &Asked) -> Option<Call> {
     if !asked.headers.is_empty() || asked.raw {
         return None;
@@ -65,12 +65,12 @@ pub fn call(asked: &Asked) -> Option<Call> {
             let variant = Variant::ALL.into_iter().find(|variant| variant.as_str() == *name)?;
             Some(Call::Download(media_id(id)?, variant.into()))
         }
-        ("DELETE", [id]) => Some(Call::Remove(media_id(id)?)),
+        ("DELETE", [id]) => Some(Call::Delete(media_id(id)?)),
         _ => None,
     }
 }
 
-/// The parameters, unless one is given twice.
+/// The parameters, unless one is repeated.
 fn query(asked: &Asked) -> Option<BTreeMap<String, String>> {
     let mut query = BTreeMap::new();
     for (name, value) in form_urlencoded::parse(asked.query.as_deref().unwrap_or("").as_bytes()) {
@@ -81,7 +81,7 @@ fn query(asked: &Asked) -> Option<BTreeMap<String, String>> {
     Some(query)
 }
 
-/// An id that is asked about: a UUID in another spelling than the service's is none of its ids.
+/// An id that is sent. UUIDs in another spelling are not.
 fn media_id(text: &str) -> Option<MediaId> {
     let uuid = uuid::Uuid::parse_str(text);
     let canonical = uuid.is_ok_and(|uuid| uuid.to_string() == text);
@@ -92,7 +92,7 @@ fn media_id(text: &str) -> Option<MediaId> {
     }
 }
 
-/// A number as we write it.
+/// A number in our spelling.
 fn number<T: std::str::FromStr + ToString>(text: &str) -> Option<T> {
     text.parse().ok().filter(|number: &T| number.to_string() == text)
 }
@@ -111,7 +111,7 @@ fn owned(query: &BTreeMap<String, String>) -> Option<Call> {
         match name.as_str() {
             "userId" => owner = Some(Owner::new(value).ok()?),
             "app" => scopes = Scopes::of([value.as_str()]).ok()?,
-            // We begin with at most 500 and go on only behind a full list.
+            // The first limit is at most 500.
             "limit" => limit = number(value).filter(|limit| (1..=500).contains(limit))?,
             _ => return None,
         }
@@ -203,14 +203,14 @@ fn upload(asked: &Asked) -> Option<Call> {
         owner: Owner::new(text("userId")?).ok()?,
         scope: Scope::new(text("app")?).ok()?,
         file_name,
-        // What is too large for the service need not be sent in full to be told so.
+        // An upload that is too large need not be sent in full to be rejected.
         length: file.length.min(1 << 16),
         streamed: asked.chunked,
         skips_processing,
     })
 }
 
-/// Whether a file name is sent as it is.
+/// Whether a file name is sent unchanged.
 fn is_sent(name: &str) -> bool {
     name.len() <= 255
         && name.bytes().all(|b| matches!(b, b' '..=b'~') && !br#"/\"%"#.contains(&b))

@@ -1,4 +1,4 @@
-//! What a recorded answer comes to.
+//! The expected result of a recorded response.
 
 use serde_json::{Value, json};
 use tower_media::{Error, ErrorKind, MediaId, Result, media::SearchPage};
@@ -9,7 +9,7 @@ pub fn kind<T>(result: &Result<T>) -> Option<ErrorKind> {
     result.as_ref().err().map(Error::kind)
 }
 
-/// What an answer fails with, if it is a failure.
+/// The error kind of a response, if it is a failure.
 pub fn failure(answer: &Answer, id: Option<&MediaId>) -> Option<ErrorKind> {
     if answer.closed {
         return Some(ErrorKind::Unavailable);
@@ -21,17 +21,17 @@ pub fn failure(answer: &Answer, id: Option<&MediaId>) -> Option<ErrorKind> {
     match answer.status {
         200 | 201 => None,
         404 => Some(ErrorKind::NotFound),
-        // What is no picture has no renditions.
+        // Files that are not images have no renditions.
         400 => Some(ErrorKind::Unsupported),
         413 => Some(ErrorKind::TooLarge),
-        // The service looks up what is no UUID, and breaks.
+        // The service fails on ids that are not UUIDs.
         500 if !id.is_none_or(is_uuid) => Some(ErrorKind::NotFound),
         500 => Some(ErrorKind::Unavailable),
         status => panic!("no expectation for {status}"),
     }
 }
 
-/// What an upload fails with: the service gives reasons for some.
+/// The error kind of an upload, which depends on the reason in the body.
 pub fn upload_failure(answer: &Answer) -> Option<ErrorKind> {
     let says = |reason: &str| answer.text.as_ref().is_some_and(|text| text.contains(reason));
     match answer.status {
@@ -46,21 +46,21 @@ fn json(answer: &Answer) -> Value {
     serde_json::from_str(answer.text.as_ref().unwrap()).unwrap()
 }
 
-/// The record in an answer, as ours says it.
+/// The record in a response, in this crate's JSON.
 pub fn record(answer: &Answer) -> Value {
     ours(json(answer))
 }
 
 fn ours(mut record: Value) -> Value {
     let fields = record.as_object_mut().unwrap();
-    // A name that is none is left out, like all that is unknown.
+    // An absent name is left out, like other absent fields.
     if fields["originalName"].is_null() {
         fields.remove("originalName");
     }
     if fields["status"] == "uploading" {
         fields["status"] = "processing".into();
     }
-    // The one side without the other, as rows of an older version have it, is no size.
+    // Old rows have one dimension only, which is ignored.
     let known = |side| fields.get("metadata").is_some_and(|metadata| metadata.get(side).is_some());
     if !known("width") || !known("height") {
         fields.remove("metadata");
@@ -82,7 +82,7 @@ pub fn list(answer: &Answer) -> Value {
     list
 }
 
-/// The id in each row of a list, repeats included.
+/// The id of each row of a list, repetitions included.
 pub fn owned_ids(answer: &Answer) -> Vec<String> {
     let rows = json(answer);
     rows.as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect()

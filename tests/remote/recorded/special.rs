@@ -1,4 +1,4 @@
-//! What takes more than one exchange, or one that is a little different from the recorded one.
+//! Tests with several exchanges, or with a modified one.
 
 use std::time::{Duration, SystemTime};
 
@@ -38,7 +38,7 @@ fn with_file_name(mut exchange: Exchange, name: &str) -> Exchange {
 }
 
 #[tokio::test]
-async fn r03_loser_of_simultaneous_uploads_tries_again() {
+async fn r03_lost_race_of_equal_uploads_is_retried() {
     for seq in [2, 4] {
         let mut race = recorded("race", seq);
         race.answers.sort_by_key(|answer| std::cmp::Reverse(answer.status));
@@ -56,7 +56,7 @@ async fn r03_loser_of_simultaneous_uploads_tries_again() {
 }
 
 #[tokio::test]
-async fn r03_streamed_upload_is_not_tried_again() {
+async fn r03_streamed_upload_is_not_retried() {
     let mut race = recorded("race", 2);
     race.answers.retain(|answer| answer.status == 500);
     let service = Service::with([race]).await;
@@ -69,7 +69,7 @@ async fn r03_streamed_upload_is_not_tried_again() {
 }
 
 #[tokio::test]
-async fn a_file_name_goes_out_in_ascii_and_keeps_its_ending() {
+async fn file_name_is_sent_as_ascii_with_its_extension() {
     for (seq, given, sent) in [
         (80, "größe-日本-🐢.txt", "gr__e-__-_.txt"),
         (81, "größe.txt", "gr__e.txt"),
@@ -83,7 +83,7 @@ async fn a_file_name_goes_out_in_ascii_and_keeps_its_ending() {
         exchange.answers = recorded("upload", 57).answers;
         let (service, remote) = serving([exchange]).await;
         let upload = Upload::new("text").scope("test");
-        // The answer is that to another file, which the hash tells.
+        // The response is that to another file, so the hash differs.
         let media = remote.upload(&owner("user-types"), upload.file_name(given)).await;
         assert_eq!(kind(&media), Some(ErrorKind::Integrity), "{given}");
         assert_eq!((service.asked(), service.strays()), (vec![1], vec![]), "{given}");
@@ -91,7 +91,7 @@ async fn a_file_name_goes_out_in_ascii_and_keeps_its_ending() {
 }
 
 #[tokio::test]
-async fn an_upload_is_a_form_with_its_fields_before_its_file() {
+async fn upload_form_has_its_fields_before_its_file() {
     let (service, remote) = serving([recorded("upload", 1)]).await;
     let upload = Upload::new(picture("exif-gps.jpg")).file_name("exif-gps.jpg");
     let upload = upload.content_type("text/html").scope("test");
@@ -117,8 +117,8 @@ async fn an_upload_is_a_form_with_its_fields_before_its_file() {
 }
 
 #[tokio::test]
-async fn heic_comes_back_as_jpeg_under_another_hash() {
-    // Known by its bytes, whatever its name, and by its name.
+async fn converted_heic_may_have_another_hash() {
+    // Detected by its bytes, or by its name.
     for (bytes, name) in [(picture("quad.heic"), "photo"), ("cut".into(), "IMG_0001.HEIC")] {
         let (service, remote) = serving([with_file_name(recorded("upload", 177), name)]).await;
         let upload = Upload::new(bytes).scope("test");
@@ -133,7 +133,7 @@ async fn heic_comes_back_as_jpeg_under_another_hash() {
 }
 
 #[tokio::test]
-async fn broken_heic_is_not_sent_again() {
+async fn broken_heic_is_not_retried() {
     let service = Service::with([recorded("upload", 183)]).await;
     let remote = Remote::new(&service.url).unwrap();
     let upload = Upload::new("broken").scope("test");
@@ -143,20 +143,20 @@ async fn broken_heic_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn processing_is_waited_for() {
+async fn wait_until_ready_polls_until_processed() {
     let mut get = recorded("upload", 2);
     get.answers.extend(recorded("upload", 3).answers);
     let media = id_in(&get);
     let (service, remote) = serving([get]).await;
     let state = MediaState::new(remote);
     let media = state.wait_until_ready(&media, Duration::from_secs(10)).await.unwrap();
-    let metadata = media.metadata.expect("a processed picture has metadata");
+    let metadata = media.metadata.expect("a processed image has metadata");
     assert!(media.exif.is_some() && metadata.width > 0 && metadata.format.is_some());
     assert_eq!(service.asked(), [2]);
 }
 
 #[tokio::test]
-async fn failed_processing_ends_the_wait() {
+async fn wait_until_ready_ends_at_failed_processing() {
     let get = recorded("upload", 164);
     let media = id_in(&get);
     let (_service, remote) = serving([get]).await;
@@ -165,7 +165,7 @@ async fn failed_processing_ends_the_wait() {
 }
 
 #[tokio::test]
-async fn p05_original_in_the_place_of_a_variant_is_not_found() {
+async fn p05_original_in_place_of_a_variant_is_not_found() {
     // The record names the variant, yet a JPEG comes.
     let file = recorded("file", 27);
     let mut record = recorded("setup-delivery", 40);
@@ -179,7 +179,7 @@ async fn p05_original_in_the_place_of_a_variant_is_not_found() {
 }
 
 #[tokio::test]
-async fn p05_transform_of_another_type_than_asked_is_refused() {
+async fn p05_transform_of_another_type_is_unexpected() {
     let mut transform = recorded("transform", 66);
     transform.answers[0].content_type = Some("application/octet-stream".to_owned());
     let media = id_in(&transform);
@@ -190,7 +190,7 @@ async fn p05_transform_of_another_type_than_asked_is_refused() {
 }
 
 #[tokio::test]
-async fn g10_uuid_in_another_spelling_is_unknown_and_not_asked_about() {
+async fn g10_uuid_in_another_spelling_is_not_found_unsent() {
     let (service, remote) = serving([]).await;
     for seq in [5, 6] {
         let media = id_in(&recorded("get", seq));
@@ -202,21 +202,21 @@ async fn g10_uuid_in_another_spelling_is_unknown_and_not_asked_about() {
 }
 
 #[tokio::test]
-async fn lost_bytes_read_differently_from_an_unknown_record() {
-    let mut said = Vec::new();
+async fn lost_bytes_and_unknown_ids_have_different_texts() {
+    let mut texts = Vec::new();
     for (topic, seq) in [("outage", 5), ("lost-object", 1), ("file", 22)] {
         let file = recorded(topic, seq);
         let media = id_in(&file);
         let (_service, remote) = serving([file]).await;
         let error = remote.download(&media, &Rendition::Original.into()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
-        said.push(error.to_string());
+        texts.push(error.to_string());
     }
-    assert_eq!(said[0], said[1], "an outage of the store and a lost file look alike");
-    assert_ne!(said[0], said[2]);
+    assert_eq!(texts[0], texts[1], "an outage of the store and a lost file look alike");
+    assert_ne!(texts[0], texts[2]);
 }
 
-/// The list of nine records, and the same list as a client of ours asks for it in pages of five.
+/// The list of nine records as two pages of five.
 fn two_pages() -> [Exchange; 2] {
     let mut first = recorded("list-all", 3);
     let text = first.answers[0].text.take().unwrap();
@@ -264,8 +264,8 @@ async fn statistics_are_counted_from_lists() {
 }
 
 #[tokio::test]
-async fn time_of_a_record_excludes_it_from_a_list_up_to_then() {
-    // As the service has it: it compares microseconds and shows milliseconds.
+async fn with_to_excludes_a_record_of_the_same_millisecond() {
+    // The service compares microseconds and shows milliseconds.
     let (_service, remote) = serving([recorded("list-all", 3), recorded("list-all", 34)]).await;
     let owner = owner("lister");
     let all = remote.list_all(&owner, &SearchOptions::new()).await.unwrap().items;
@@ -277,7 +277,7 @@ async fn time_of_a_record_excludes_it_from_a_list_up_to_then() {
 }
 
 #[tokio::test]
-async fn answer_without_a_type_is_a_stream_of_bytes() {
+async fn missing_content_type_is_octet_stream() {
     let mut file = recorded("file", 21);
     file.answers = vec![Answer { status: 200, length: 20, ..Answer::default() }];
     let media = id_in(&file);

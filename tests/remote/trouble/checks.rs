@@ -252,22 +252,22 @@ fn only_in_lists(Trouble(name, kind, script): Trouble) -> Trouble {
 }
 
 #[tokio::test]
-async fn r06_trouble_on_the_wire_is_an_outage_and_passes() {
+async fn r06_faults_below_json_are_outages_and_end() {
     all_end_well(on_the_wire()).await;
 }
 
 #[tokio::test]
-async fn r06_trouble_on_the_wire_of_a_list_is_an_outage_and_passes() {
+async fn r06_faults_below_json_of_lists_are_outages_and_end() {
     all_end_well(on_the_wire().into_iter().map(only_in_lists)).await;
 }
 
 #[tokio::test]
-async fn r06_a_status_that_is_no_answer_is_an_outage_and_passes() {
+async fn r06_error_statuses_are_outages_and_end() {
     all_end_well(statuses().chain(statuses().map(only_in_lists))).await;
 }
 
 #[tokio::test]
-async fn r06_refused_connections_are_an_outage_and_pass() {
+async fn r06_refused_connections_are_an_outage_and_end() {
     let mut server = Raw::deaf(good());
     let media = MediaState::new(hasty(&server).build().unwrap());
     let app = App::new(&media);
@@ -278,7 +278,7 @@ async fn r06_refused_connections_are_an_outage_and_pass() {
 }
 
 #[tokio::test]
-async fn r06_an_answer_of_another_shape_is_no_answer() {
+async fn r06_owned_response_of_another_shape_is_unexpected() {
     let shapes = [
         "null",
         "true",
@@ -301,7 +301,7 @@ async fn r06_an_answer_of_another_shape_is_no_answer() {
 }
 
 #[tokio::test]
-async fn r06_a_list_of_another_shape_is_no_answer() {
+async fn r06_list_of_another_shape_is_unexpected() {
     let shapes = [
         "null",
         "{}",
@@ -319,7 +319,7 @@ async fn r06_a_list_of_another_shape_is_no_answer() {
 }
 
 #[tokio::test]
-async fn r06_an_answer_about_what_was_not_asked_is_no_answer() {
+async fn r06_owned_response_with_other_ids_is_unexpected() {
     let answers = [
         r#"{"owned":["00000000-0000-4000-8000-000000000000"]}"#,
         r#"{"owned":["01f1903a-390d-41fe-8146-d3b7c842ed42","another"]}"#,
@@ -351,7 +351,7 @@ fn endless(head: &'static str) -> Script {
 const ENDLESS: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 #[tokio::test]
-async fn r06_an_answer_without_end_is_given_up_within_megabytes() {
+async fn r06_endless_response_is_aborted_within_megabytes() {
     let server = Raw::start(endless(ENDLESS));
     let media = MediaState::new(patient(&server).build().unwrap());
     assert_eq!(verify(&media).await.unwrap_err().kind(), Unexpected);
@@ -368,7 +368,7 @@ async fn r06_a_list_without_end_is_given_up() {
 }
 
 #[tokio::test]
-async fn r06_what_follows_an_answer_unasked_is_no_answer_to_the_next_question() {
+async fn r06_surplus_bytes_do_not_answer_the_next_request() {
     let denial = json(r#"{"owned":[]}"#);
     let surplus = format!("{denial}{}", json(&format!(r#"{{"owned":["{ID}"]}}"#)));
     let server = Raw::start(Script::says(surplus));

@@ -21,7 +21,7 @@ async fn pass(time: Duration) {
 }
 
 #[tokio::test]
-async fn r07_a_service_that_fails_repeatedly_is_left_alone_until_it_is_back() {
+async fn r07_the_circuit_is_open_until_a_trial_succeeds() {
     for trouble in [reset(), status("503 Service Unavailable")] {
         let server = Raw::start(trouble);
         let media = MediaState::new(patient(&server).build().unwrap());
@@ -46,7 +46,7 @@ async fn r07_a_service_that_fails_repeatedly_is_left_alone_until_it_is_back() {
 }
 
 #[tokio::test]
-async fn r07_a_call_that_finds_the_circuit_opened_by_itself_says_why() {
+async fn r07_an_open_circuit_names_the_last_failure() {
     let server = Raw::start(status("502 Bad Gateway"));
     let remote = patient(&server).retries(1).build().unwrap();
     let get = async || within(remote.get(&super::id())).await.unwrap_err();
@@ -62,7 +62,7 @@ async fn r07_a_call_that_finds_the_circuit_opened_by_itself_says_why() {
 }
 
 #[tokio::test]
-async fn r07_many_failures_at_one_moment_are_one_reason_to_pause() {
+async fn r07_simultaneous_failures_open_the_circuit_once() {
     let server = Raw::start(reset());
     let remote = patient(&server).build().unwrap();
     let id = super::id();
@@ -75,7 +75,7 @@ async fn r07_many_failures_at_one_moment_are_one_reason_to_pause() {
 }
 
 #[tokio::test]
-async fn r07_errors_about_ids_that_are_none_are_no_reason_to_pause() {
+async fn r07_errors_of_invalid_ids_do_not_open_the_circuit() {
     // What the recorded service answers to an id that is no UUID.
     let server =
         Raw::start(good().with("GET /api/v1/media/legacy", status("500 Internal Server Error")));
@@ -90,7 +90,7 @@ async fn r07_errors_about_ids_that_are_none_are_no_reason_to_pause() {
 }
 
 #[tokio::test]
-async fn r07_uploads_that_break_off_are_no_reason_to_pause() {
+async fn r07_failed_upload_sources_do_not_open_the_circuit() {
     let server = Raw::start(good());
     let remote = hasty(&server).idle_timeout(Duration::from_millis(50)).build().unwrap();
     let first = || stream::iter([Ok(Bytes::from_static(b"a"))]);

@@ -25,7 +25,7 @@ fn says(status: &str, headers: &str, body: &str) -> Raw {
 }
 
 #[tokio::test]
-async fn p13_a_range_is_asked_of_the_service_and_its_part_is_delivered() {
+async fn p13_range_is_forwarded_and_its_part_delivered() {
     for (range, sent, said) in [
         (ByteRange::from(1..=3), "range: bytes=1-3\r\n", "bytes 1-3/10"),
         (ByteRange::from(7..), "range: bytes=7-\r\n", "bytes 7-9/10"),
@@ -45,7 +45,7 @@ async fn p13_a_range_is_asked_of_the_service_and_its_part_is_delivered() {
 }
 
 #[tokio::test]
-async fn p13_the_whole_is_taken_for_a_range() {
+async fn p13_the_whole_is_accepted_for_a_range() {
     let server = says("200 OK", "Content-Range: bytes 1-3/10\r\n", "0123456789");
     let whole = download(&server, part_of(1..=3)).await.unwrap();
     assert_eq!((whole.part(), whole.length(), whole.accepts_ranges()), (None, Some(10), false));
@@ -53,7 +53,7 @@ async fn p13_the_whole_is_taken_for_a_range() {
 }
 
 #[tokio::test]
-async fn p13_another_part_than_was_asked_for_is_no_answer() {
+async fn p13_another_range_than_requested_is_unexpected() {
     for headers in [
         "",
         "Content-Range: bytes 0-2/10\r\n",
@@ -85,7 +85,7 @@ async fn p13_another_part_than_was_asked_for_is_no_answer() {
 }
 
 #[tokio::test]
-async fn p13_a_part_whose_length_nobody_announced_has_that_of_its_range() {
+async fn p13_chunked_part_must_have_the_length_of_its_range() {
     for (chunks, is_whole) in [
         ("3\r\nabc\r\n0\r\n\r\n", true),
         ("2\r\nab\r\n0\r\n\r\n", false),
@@ -102,7 +102,7 @@ async fn p13_a_part_whose_length_nobody_announced_has_that_of_its_range() {
 }
 
 #[tokio::test]
-async fn p13_a_range_without_bytes_says_how_many_there_are() {
+async fn p13_unsatisfiable_range_names_the_complete_length() {
     for (header, length) in [
         ("Content-Range: bytes */10\r\n", Some(10)),
         ("Content-Range: bytes */x\r\n", None),
@@ -119,7 +119,7 @@ async fn p13_a_range_without_bytes_says_how_many_there_are() {
 }
 
 #[tokio::test]
-async fn validators_of_the_service_are_passed_on() {
+async fn etag_and_last_modified_are_passed_on() {
     let date = "Sun, 06 Nov 1994 08:49:37 GMT";
     let headers = format!("ETag: W/\"v1\"\r\nLast-Modified: {date}\r\nAccept-Ranges: bytes\r\n");
     let download_of = async |headers: &str| {
@@ -137,7 +137,7 @@ async fn validators_of_the_service_are_passed_on() {
 }
 
 #[tokio::test]
-async fn r06_bytes_in_an_encoding_that_was_not_asked_for_are_no_answer() {
+async fn r06_unrequested_content_encoding_is_unexpected() {
     let server = says("200 OK", "Content-Encoding: gzip\r\n", "abc");
     let error = download(&server, Rendition::Original).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unexpected);
@@ -147,7 +147,7 @@ async fn r06_bytes_in_an_encoding_that_was_not_asked_for_are_no_answer() {
 }
 
 #[tokio::test]
-async fn r06_a_success_that_is_neither_the_whole_nor_a_part_is_no_answer() {
+async fn r06_download_with_neither_200_nor_206_is_unexpected() {
     for text in ["204 No Content", "202 Accepted", "205 Reset Content"] {
         let server = Raw::start(status(text));
         let error = download(&server, Rendition::Original).await.unwrap_err();

@@ -13,7 +13,7 @@ const ALL: [&str; 5] =
     ["301 Moved", "302 Found", "303 See Other", "307 Temporary Redirect", "308 Permanent Redirect"];
 
 #[tokio::test]
-async fn r06_a_redirect_within_the_service_is_followed() {
+async fn r06_redirect_within_the_service_is_followed() {
     let answer = json(&format!(r#"{{"owned":["{ID}"]}}"#));
     let elsewhere = to("307 Temporary Redirect", "/elsewhere");
     let server = Raw::start(elsewhere.with("POST /elsewhere ", Script::says(answer)));
@@ -30,7 +30,7 @@ async fn r06_a_redirect_within_the_service_is_followed() {
 }
 
 #[tokio::test]
-async fn r06_a_redirect_to_another_host_is_not_followed() {
+async fn r06_redirect_to_another_host_is_not_followed() {
     let stranger = Raw::start(good());
     let location = format!("{}/api/v1/media/owned", stranger.url());
     for status in ALL {
@@ -48,7 +48,7 @@ async fn r06_a_redirect_to_another_host_is_not_followed() {
 }
 
 #[tokio::test]
-async fn r06_redirects_without_end_are_given_up_and_not_taken_for_another_host() {
+async fn r06_endless_redirects_are_aborted() {
     let server = Raw::start(to("307 Temporary Redirect", "/again"));
     let error = within(hasty(&server).build().unwrap().get(&id())).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unexpected);
@@ -58,7 +58,7 @@ async fn r06_redirects_without_end_are_given_up_and_not_taken_for_another_host()
 }
 
 #[tokio::test]
-async fn r06_a_removal_or_a_question_never_becomes_a_request_for_something_else() {
+async fn r06_redirects_never_change_the_method() {
     for status in ["301 Moved", "302 Found", "303 See Other"] {
         // Followed as a browser does, either would look like an answer.
         let owned = json(&format!(r#"{{"owned":["{ID}"],"success":true}}"#));
@@ -80,7 +80,7 @@ async fn r06_a_removal_or_a_question_never_becomes_a_request_for_something_else(
 }
 
 #[tokio::test]
-async fn r06_a_client_that_is_configured_elsewhere_follows_no_further() {
+async fn r06_configure_client_cannot_change_redirects_or_keys() {
     use tower_media::remote::reqwest::{
         header::{HeaderMap, HeaderValue},
         redirect::Policy,

@@ -40,7 +40,7 @@ fn persistent(server: &Raw) -> Remote {
 }
 
 #[tokio::test]
-async fn r06_what_may_arrive_twice_is_sent_again() {
+async fn r06_idempotent_calls_are_retried() {
     for trouble in passing() {
         let server = Raw::start(Script::once(trouble, good()));
         let remote = persistent(&server);
@@ -61,7 +61,7 @@ async fn r06_what_may_arrive_twice_is_sent_again() {
 }
 
 #[tokio::test]
-async fn r06_an_upload_that_is_at_hand_is_sent_again() {
+async fn r06_upload_from_memory_is_retried() {
     let collision = status("500 Internal Server Error");
     for trouble in passing().into_iter().chain([collision]) {
         let server = Raw::start(Script::once(trouble, good()));
@@ -71,7 +71,7 @@ async fn r06_an_upload_that_is_at_hand_is_sent_again() {
 }
 
 #[tokio::test]
-async fn r06_an_upload_from_a_file_is_read_and_sent_again() {
+async fn r06_upload_from_a_file_is_retried() {
     let path = std::env::temp_dir().join(format!("tower-media-{}-again", std::process::id()));
     std::fs::write(&path, "content").unwrap();
     let upload = || Upload::from_path(&path).file_name("a.txt").scope("me");
@@ -95,7 +95,7 @@ async fn r06_an_upload_from_a_file_is_read_and_sent_again() {
 }
 
 #[tokio::test]
-async fn r06_a_file_that_goes_between_two_attempts_is_not_sent_and_says_so() {
+async fn r06_file_deleted_between_attempts_is_invalid_input() {
     let path = std::env::temp_dir().join(format!("tower-media-{}-gone", std::process::id()));
     std::fs::write(&path, "content").unwrap();
     let gone = path.clone();
@@ -111,7 +111,7 @@ async fn r06_a_file_that_goes_between_two_attempts_is_not_sent_and_says_so() {
 }
 
 #[tokio::test]
-async fn r06_a_stream_is_sent_once() {
+async fn r06_upload_from_a_stream_is_not_retried() {
     for trouble in passing() {
         let server = Raw::start(Script::once(trouble, good()));
         let error = within(persistent(&server).upload(&ana(), streamed())).await.unwrap_err();
@@ -121,7 +121,7 @@ async fn r06_a_stream_is_sent_once() {
 }
 
 #[tokio::test]
-async fn r06_a_removal_is_sent_once() {
+async fn r06_deletion_is_not_retried() {
     for trouble in passing() {
         let server = Raw::start(good().with("DELETE ", trouble));
         let error = within(persistent(&server).delete(&ana(), &id())).await.unwrap_err();
@@ -131,7 +131,7 @@ async fn r06_a_removal_is_sent_once() {
 }
 
 #[tokio::test]
-async fn r06_a_refusal_is_taken_for_an_answer() {
+async fn r06_error_statuses_other_than_outages_are_not_retried() {
     for refusal in
         ["401 Unauthorized", "403 Forbidden", "404 Not Found", "500 Internal Server Error"]
     {
@@ -158,7 +158,7 @@ fn later(retry_after: &str) -> Script {
 }
 
 #[tokio::test]
-async fn r06_a_service_is_asked_again_when_it_wants_to_be() {
+async fn r06_retry_after_delays_the_retry() {
     let times: Arc<Mutex<Vec<Instant>>> = Arc::default();
     let noted = Arc::clone(&times);
     let note = move |then: Script| {
@@ -172,7 +172,7 @@ async fn r06_a_service_is_asked_again_when_it_wants_to_be() {
 }
 
 #[tokio::test]
-async fn r06_a_service_that_wants_to_be_asked_much_later_is_not_waited_for() {
+async fn r06_long_retry_after_ends_the_call() {
     for much in ["3600", "18446744073709551615"] {
         let server = Raw::start(later(much));
         let remote = hasty(&server).request_timeout(Duration::from_secs(60)).retries(2);
@@ -183,7 +183,7 @@ async fn r06_a_service_that_wants_to_be_asked_much_later_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn r06_a_wish_that_is_no_number_of_seconds_is_ignored() {
+async fn r06_invalid_retry_after_is_ignored() {
     let date = "Wed, 21 Oct 2099 07:28:00 GMT";
     for nonsense in ["", "0", "-1", "1e9", "soon", "99999999999999999999999", date] {
         let server = Raw::start(Script::once(later(nonsense), good()));
@@ -205,7 +205,7 @@ fn when(told: &Arc<Notify>, then: Script) -> Script {
 }
 
 #[tokio::test]
-async fn r06_many_who_ask_the_same_at_once_are_one_question() {
+async fn r06_concurrent_equal_checks_are_one_query() {
     let told = Arc::new(Notify::new());
     let server = Raw::start(status("503 Service Unavailable"));
     let media = MediaState::new(patient(&server).build().unwrap());
@@ -231,7 +231,7 @@ async fn r06_many_who_ask_the_same_at_once_are_one_question() {
 }
 
 #[tokio::test]
-async fn r06_many_who_ask_different_things_at_once_are_few_questions() {
+async fn r06_concurrent_different_checks_are_few_queries() {
     let server = Raw::start(good());
     let media = MediaState::new(patient(&server).build().unwrap());
     let ids: Vec<String> = (0..200).map(|n| format!("id-{n}")).chain([ID.to_owned()]).collect();
@@ -244,7 +244,7 @@ async fn r06_many_who_ask_different_things_at_once_are_few_questions() {
 }
 
 #[tokio::test]
-async fn r06_a_second_upload_does_not_hide_that_the_first_is_gone() {
+async fn r06_retried_upload_is_compared_with_its_record() {
     // The record of other bytes, after a retry as well.
     let wrong = Script::says(super::json(&record(b"other")));
     let server = Raw::start(Script::once(status("503 Service Unavailable"), wrong));

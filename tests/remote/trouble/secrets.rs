@@ -42,9 +42,9 @@ async fn is_alone(test: &str, environment: Vec<(&'static str, String)>) -> bool 
 }
 
 #[tokio::test]
-async fn g16_neither_errors_nor_logs_tell_keys_or_people() {
+async fn g16_errors_and_logs_contain_no_keys_owners_or_ids() {
     // What other tests do at the same time decides which events there are at all.
-    if !is_alone("g16_neither_errors_nor_logs_tell_keys_or_people", Vec::new()).await {
+    if !is_alone("g16_errors_and_logs_contain_no_keys_owners_or_ids", Vec::new()).await {
         return;
     }
     let log = Log::of("trace");
@@ -110,11 +110,11 @@ async fn g16_neither_errors_nor_logs_tell_keys_or_people() {
 }
 
 #[tokio::test]
-async fn r06_a_service_on_this_machine_is_not_asked_through_a_proxy() {
+async fn r06_environment_proxy_is_ignored_for_loopback() {
     let server = Raw::start(good());
     let url = server.url();
     let proxy = vec![("HTTP_PROXY", url.clone()), ("http_proxy", url)];
-    let name = "r06_a_service_on_this_machine_is_not_asked_through_a_proxy";
+    let name = "r06_environment_proxy_is_ignored_for_loopback";
     if is_alone(name, proxy).await {
         let media = MediaState::new(hasty(&server).bearer("b3arer").build().unwrap());
         verify(&media).await.unwrap();

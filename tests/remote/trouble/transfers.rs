@@ -65,7 +65,7 @@ async fn until(true_at_last: impl Fn() -> bool) {
 }
 
 #[tokio::test]
-async fn r06_an_upload_whose_stream_fails_fails_with_that_and_never_looks_whole() {
+async fn r06_upload_fails_with_the_error_of_its_source() {
     let broken = Arc::new(AtomicUsize::new(0));
     let server = Raw::start(counting_broken(&broken));
     let remote = patient(&server).retries(2).build().unwrap();
@@ -84,7 +84,7 @@ async fn r06_an_upload_whose_stream_fails_fails_with_that_and_never_looks_whole(
 }
 
 #[tokio::test]
-async fn r06_an_upload_that_stands_still_is_given_up() {
+async fn r06_stalled_upload_source_is_a_timeout() {
     let broken = Arc::new(AtomicUsize::new(0));
     let server = Raw::start(counting_broken(&broken));
     let remote = patient(&server).idle_timeout(Duration::from_millis(100)).build().unwrap();
@@ -97,7 +97,7 @@ async fn r06_an_upload_that_stands_still_is_given_up() {
 }
 
 #[tokio::test]
-async fn r06_an_upload_that_nobody_reads_is_given_up() {
+async fn r06_upload_that_the_service_does_not_read_is_a_timeout() {
     let server = Raw::start(Script::new(async |_, _| std::future::pending().await));
     // Some of it has gone into the buffers on the way, so it is a matter of what moves.
     let remote = patient(&server).idle_timeout(Duration::from_millis(200)).build().unwrap();
@@ -106,7 +106,7 @@ async fn r06_an_upload_that_nobody_reads_is_given_up() {
 }
 
 #[tokio::test]
-async fn r06_an_upload_that_is_slow_but_moves_arrives() {
+async fn r06_slow_upload_with_progress_arrives() {
     let content = b"pieces".repeat(4);
     let answer = Script::says(json(&record(&content)));
     let server = Raw::start(answer);
@@ -121,7 +121,7 @@ async fn r06_an_upload_that_is_slow_but_moves_arrives() {
 }
 
 #[tokio::test]
-async fn r06_an_upload_that_is_slow_to_be_answered_has_the_time_of_a_request() {
+async fn r06_request_timeout_applies_after_the_body() {
     // All of it has gone, so it is no longer a matter of what moves.
     let server = Raw::start(Script::after_body(async |_| std::future::pending().await));
     let upload = || at_hand("content");
@@ -133,7 +133,7 @@ async fn r06_an_upload_that_is_slow_to_be_answered_has_the_time_of_a_request() {
 }
 
 #[tokio::test]
-async fn r06_an_upload_that_arrives_as_something_else_is_an_error() {
+async fn r06_upload_with_another_hash_is_an_integrity_error() {
     for answer in [record(b"other"), record(b"")] {
         let server = Raw::start(Script::says(json(&answer)));
         let remote = patient(&server).build().unwrap();
@@ -145,7 +145,7 @@ async fn r06_an_upload_that_arrives_as_something_else_is_an_error() {
 }
 
 #[tokio::test]
-async fn r06_an_upload_that_is_refused_before_it_is_over_is_a_refusal() {
+async fn r06_early_413_during_an_upload_is_too_large() {
     let refuse = Script::new(async |mut conn: Conn, _| {
         let refusal = super::http("413 Payload Too Large", "Connection: close\r\n", "");
         conn.send(refusal.as_bytes()).await;
@@ -163,7 +163,7 @@ async fn r06_an_upload_that_is_refused_before_it_is_over_is_a_refusal() {
 }
 
 #[tokio::test]
-async fn r06_an_upload_is_never_in_memory_as_a_whole() {
+async fn r06_upload_is_not_buffered() {
     // The digest of so many zeros, so that nobody has to hash them here.
     let hash = "3b6a07d0d404fab4e23b6d34bc6696a6a312dd92821332385e5af7c01c421351";
     let answer = record(b"").replace(&tower_media::media::ContentHash::of(b"").to_string(), hash);
@@ -204,7 +204,7 @@ async fn download(remote: &Remote) -> Download {
 }
 
 #[tokio::test]
-async fn r06_a_download_is_never_in_memory_as_a_whole() {
+async fn r06_download_is_not_buffered() {
     let all = 4 * LARGE;
     let server = Raw::start(sends(TYPE, all));
     let mut body = download(&patient(&server).build().unwrap()).await.into_stream();
@@ -218,7 +218,7 @@ async fn r06_a_download_is_never_in_memory_as_a_whole() {
 }
 
 #[tokio::test]
-async fn r06_a_download_that_nobody_reads_waits_on_the_service() {
+async fn r06_unread_download_applies_backpressure() {
     let server = Raw::start(sends(TYPE, 10 << 30));
     let remote = patient(&server).build().unwrap();
     let body = download(&remote).await;
@@ -232,7 +232,7 @@ async fn r06_a_download_that_nobody_reads_waits_on_the_service() {
 }
 
 #[tokio::test]
-async fn r06_a_download_into_memory_stops_at_its_limit() {
+async fn r06_download_into_memory_stops_at_its_limit() {
     let server = Raw::start(sends(TYPE, 10 << 30));
     let remote = patient(&server).build().unwrap();
     let error = within(download(&remote).await.into_bytes(1 << 20)).await.unwrap_err();
@@ -246,7 +246,7 @@ async fn r06_a_download_into_memory_stops_at_its_limit() {
 }
 
 #[tokio::test]
-async fn r06_a_download_that_is_cut_short_never_looks_whole() {
+async fn r06_truncated_download_is_an_integrity_error() {
     let head = "HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n";
     for (body, reset) in [
         ("Content-Length: 100\r\n\r\npiece", false),
@@ -276,7 +276,7 @@ async fn r06_a_download_that_is_cut_short_never_looks_whole() {
 }
 
 #[tokio::test]
-async fn r06_a_download_that_stands_still_is_given_up() {
+async fn r06_stalled_download_is_a_timeout() {
     let server = Raw::start(Script::after_body(async |mut conn: Conn| {
         conn.send(format!("{TYPE}piece").as_bytes()).await;
         std::future::pending().await
@@ -287,7 +287,7 @@ async fn r06_a_download_that_stands_still_is_given_up() {
 }
 
 #[tokio::test]
-async fn r06_a_download_that_is_dropped_is_no_harm() {
+async fn r06_dropped_download_does_not_affect_other_calls() {
     let server = Raw::start(sends(TYPE, 10 << 30).with(GET, good()));
     let remote = patient(&server).build().unwrap();
     for _ in 0..10 {
