@@ -10,16 +10,9 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tower_media::{
-    extract::{GuardedExtractor, VerifyMediaRejection},
-    Media,
-    MediaIds,
-    MediaState,
-    OwnedMedia,
-    Rendition,
-    Result,
-    UnverifiedId,
-    VerifiedMedia,
+    Media, MediaIds, MediaState, OwnedMedia, Rendition, Result, UnverifiedId, VerifiedMedia,
     VerifyMediaLayer,
+    extract::{GuardedExtractor, VerifyMediaRejection},
 };
 
 use crate::{
@@ -144,8 +137,7 @@ where
     E: GuardedExtractor<AppState, M> + MediaIds,
     M: 'static,
 {
-    VerifyMediaLayer::new_with_state(media, state)
-        .owner_from::<Session>(|session| session.owner())
+    VerifyMediaLayer::new_with_state(media, state).owner_from::<Session>(|session| session.owner())
 }
 
 pub fn routes(state: AppState) -> Router {

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::json;
-use tower_media::{error::InvalidOwner, Owner};
+use tower_media::{Owner, error::InvalidOwner};
 
 /// Who is signed in under which token.
 #[derive(Clone, Default)]

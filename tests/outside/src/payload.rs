@@ -7,7 +7,7 @@ use axum::{
     http::{StatusCode, request::Parts},
 };
 use serde::Deserialize;
-use tower_media::{extract::IdCollector, MediaIds, UnverifiedId};
+use tower_media::{MediaIds, UnverifiedId, extract::IdCollector};
 
 #[derive(Deserialize, MediaIds)]
 pub struct Post {

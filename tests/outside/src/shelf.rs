@@ -7,20 +7,13 @@ use std::{
 
 use bytes::Bytes;
 use tower_media::{
+    Error, ErrorKind, Media, MediaId, Owner, Ownership, OwnershipQuestion, Rendition, Result,
+    Scope, Scopes, Upload,
     backend::MediaBackend,
-    media::{ContentHash, Download, DownloadOptions, ListOptions, MediaStats, MediaStatus, MediaUrls, Page},
-    Error,
-    ErrorKind,
-    Media,
-    MediaId,
-    Owner,
-    Ownership,
-    OwnershipQuestion,
-    Rendition,
-    Result,
-    Scope,
-    Scopes,
-    Upload,
+    media::{
+        ContentHash, Download, DownloadOptions, ListOptions, MediaStats, MediaStatus, MediaUrls,
+        Page,
+    },
 };
 
 /// Keeps media in a map. Clones share it.

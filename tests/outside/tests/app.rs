@@ -16,15 +16,8 @@ use outside::{
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use tower_media::{
+    ErrorKind, MediaId, MediaState, OwnedMedia, Owner, Scopes, Upload, VerifiedMedia,
     testkit::{Fault, Faulty},
-    ErrorKind,
-    MediaId,
-    MediaState,
-    OwnedMedia,
-    Owner,
-    Scopes,
-    Upload,
-    VerifiedMedia,
 };
 
 fn owner(user: &str) -> Owner {
