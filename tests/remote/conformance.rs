@@ -64,7 +64,7 @@ async fn failing(service: &Service) -> Vec<(&'static str, String)> {
 
 #[tokio::test]
 async fn the_recorded_protocol_keeps_all_promises_but_these() {
-    for service in [Service::start().await, Service::knowing_owned().await] {
+    for service in [Service::start().await, Service::with_owned_route().await] {
         let failing = failing(&service).await;
         let names: BTreeSet<&str> = failing.iter().map(|(name, _)| *name).collect();
         let expected = BTreeSet::from([
