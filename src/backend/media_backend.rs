@@ -13,7 +13,7 @@ use crate::{
 
 /// Keeps media and answers who owns it.
 ///
-/// The methods are few on purpose; conveniences are in [`MediaBackendExt`]. An implementation is
+/// The methods are few on purpose; conveniences are in [`MediaBackendExt`](super::MediaBackendExt). An implementation is
 /// checked by the conformance suite (`tower_media::testkit::conformance`, feature `testkit`), which runs what
 /// stands under *Behavior* here.
 ///

@@ -322,7 +322,7 @@ impl MediaState {
     /// # Errors
     ///
     /// [`ErrorKind::InvalidInput`] for an invalid scope, [`ErrorKind::Unsupported`] if the backend
-    /// deletes from all scopes at once, as [`Remote`](crate::Remote) does, and the backend's own.
+    /// deletes from all scopes at once, as `Remote` does, and the backend's own.
     pub async fn delete_from_scope<T>(&self, owner: &Owner, id: &MediaId, scope: T) -> Result<bool>
     where
         T: TryInto<Scope, Error: Into<InvalidScope>>,
