@@ -25,7 +25,7 @@ use crate::{
     ownership::{Ownership, OwnershipQuestion},
 };
 
-/// A media service over HTTP, as a backend. See the [module docs](self).
+/// A media service over HTTP, as a backend. See the [module docs](crate::remote).
 ///
 /// Cloning is cheap; clones share connections, the circuit breaker and the ownership cache.
 #[derive(Clone)]
