@@ -144,10 +144,11 @@ pub fn routes(state: AppState) -> Router {
     let with_state = || (state.media.clone(), state.clone());
 
     let (media, app) = with_state();
-    let published = VerifyMediaLayer::<(MaxText, Json<Envelope<Post>>)>::new_with_state(media, app)
-        .owner_from::<Session>(|session| session.owner())
-        .scopes(["post", "me"])
-        .id_count(0..=20);
+    let published =
+        VerifyMediaLayer::<(MaxText, Json<Envelope<Post>>), _>::new_with_state(media, app)
+            .owner_from::<Session>(|session| session.owner())
+            .scopes(["post", "me"])
+            .id_count(0..=20);
     let shown = guard_of::<(Path<Place>, Query<Comparison>), _>(with_state());
     let removed = guard_of::<Lines, _>(with_state()).bypass_cache().on_reject(in_html);
     let (media, app) = with_state();

@@ -75,14 +75,14 @@ impl Ownership for Shelf {
 
 impl MediaBackend for Shelf {
     async fn upload(&self, owner: &Owner, upload: Upload) -> Result<Media> {
-        let (body, claims) = upload.into_parts()?;
-        let bytes = body.into_bytes(1 << 20).await?;
+        let parts = upload.into_parts()?;
+        let bytes = parts.body.into_bytes(1 << 20).await?;
         let hash = ContentHash::of(&bytes);
 
         let mut items = self.items();
-        let known = |item: &&mut Item| item.owner == claims.owner && item.media.hash == hash;
+        let known = |item: &&mut Item| item.owner == *owner && item.media.hash == hash;
         if let Some(item) = items.by_id.values_mut().find(known) {
-            item.scopes.insert(claims.scope);
+            item.scopes.insert(parts.scope);
             return Ok(item.media.clone());
         }
         items.arrivals += 1;
@@ -92,9 +92,9 @@ impl MediaBackend for Shelf {
         let mime_type = mime_type(&bytes);
         let size = bytes.len() as u64;
         let mut media = Media::new(id.clone(), MediaStatus::Ready, mime_type, size, hash, urls);
-        media.file_name = claims.file_name;
-        let scopes = BTreeSet::from([claims.scope]);
-        let item = Item { owner: claims.owner, scopes, arrival, bytes, media: media.clone() };
+        media.file_name = parts.file_name;
+        let scopes = BTreeSet::from([parts.scope]);
+        let item = Item { owner: owner.clone(), scopes, arrival, bytes, media: media.clone() };
         items.by_id.insert(id, item);
         Ok(media)
     }

@@ -90,5 +90,7 @@ pub fn drawing() -> String {
 
 /// A fixture.
 pub fn picture(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/images").join(name)
+    let images = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/images");
+    // The browser takes canonical paths only.
+    PathBuf::from(images).join(name).canonicalize().unwrap()
 }
