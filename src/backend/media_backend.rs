@@ -145,9 +145,10 @@ pub trait MediaBackend: Ownership {
         async move { Err(Error::new(ErrorKind::Unsupported, what)) }
     }
 
-    /// Returns a record of media with this content, whoever it belongs to, if there is one.
+    /// Returns one record with this content hash, regardless of owner; stable until that record is
+    /// deleted.
     ///
-    /// For the operator, and never for a user: it says whether somebody else has a picture.
+    /// For operators, never for a user's request: the answer reveals media of other owners.
     ///
     /// # Default
     ///
@@ -160,9 +161,9 @@ pub trait MediaBackend: Ownership {
         async { Err(Error::new(ErrorKind::Unsupported, "media cannot be found by its content")) }
     }
 
-    /// Removes media, whoever it belongs to.
+    /// Deletes media, regardless of owner.
     ///
-    /// For the operator, and never for a user.
+    /// For operators, never for a user's request.
     ///
     /// # Behavior
     ///

@@ -25,10 +25,10 @@ const MAX_UPLOAD: usize = 100 << 20;
 
 /// A backend that keeps bytes, records and references in memory, and forgets them with the process.
 ///
-/// It does all that a backend does. With the feature `store` it tells of pictures and makes
-/// renditions of them as `Store` does, each time anew; without it anything but the
-/// original is [`ErrorKind::Unsupported`]. Equal bytes are kept once, whoever uploaded them; each owner
-/// has an id of their own for them, which nobody can guess. An upload is at most 100 MiB.
+/// It implements every method of a backend. With the feature `images` it reads dimensions and EXIF and makes
+/// renditions as `Store` does, but stores no rendition; without the feature a rendition is
+/// [`ErrorKind::Unsupported`]. Equal bytes are stored once for all owners; each owner gets a random id of
+/// their own for them. An upload is at most 100 MiB.
 ///
 /// Cloning is cheap; clones share what they keep.
 #[derive(Debug, Clone, Default)]
