@@ -1,65 +1,87 @@
-//! One route, and everything that is tried on it.
+//! The requests to one route.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use axum::{
     body::to_bytes,
-    http::{HeaderMap, StatusCode, header},
+    extract::Request,
+    http::{HeaderMap, Method, StatusCode, header},
 };
 use bytes::Bytes;
 use tower_service::Service as _;
 
-use super::{Replay, Report, Route};
+use super::{People, Replay, Report, Route};
 use crate::{
     id::MediaId,
     owner::{Owner, Scope},
-    testkit::guard_registry::{Declaration, Probe, Sighting, Verdict},
+    testkit::guard_registry::{Declaration, MountedGuard, Probe, Sighting, Verdict},
 };
 
-/// The most ids that the harness sends to find out whether one too many is refused.
+/// The greatest number of ids in a request that has one id too many.
 const MAX_SENT: usize = 10_000;
 
-/// Texts that are no ids. Some can stand in a URL as they are, so that they reach a path parameter.
+/// Text that is not a media id. Some of it is valid in a URL, so that it reaches a path parameter.
 const MALFORMED: [&str; 9] =
     ["..", ".", "a%2Fb", "a%20b", "a%00", "a/b", "a b", "\u{ff11}\u{ff12}", "%C3%A9"];
+
+/// Returns a method that no route has.
+pub(super) fn unused_method() -> Method {
+    Method::from_bytes(b"REPLAY").expect("a method")
+}
+
+/// The guards that requests reached, by their number, with the routes that led to them.
+pub(super) type Reached = BTreeMap<usize, BTreeSet<String>>;
 
 /// One route under attack.
 pub(super) struct Attack<'a> {
     replay: &'a Replay,
     route: &'a Route,
     report: &'a mut Report,
-    guards: BTreeSet<usize>,
+    reached: &'a mut Reached,
+    // The guards of the route, from the outermost to the innermost.
+    guards: Vec<Arc<MountedGuard>>,
 }
 
-/// What came of one request.
-struct Outcome {
+/// A response, and the guards that saw the request.
+pub(super) struct Outcome {
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
     sightings: Vec<Sighting>,
-    /// Guards of other states.
-    strangers: usize,
+    // Guards of other states.
+    other_states: usize,
 }
 
 impl<'a> Attack<'a> {
-    pub(super) fn on(replay: &'a Replay, route: &'a Route, report: &'a mut Report) -> Self {
-        Self { replay, route, report, guards: BTreeSet::new() }
+    pub(super) fn on(
+        replay: &'a Replay,
+        route: &'a Route,
+        report: &'a mut Report,
+        reached: &'a mut Reached,
+    ) -> Self {
+        Self { replay, route, report, reached, guards: Vec::new() }
     }
 
-    /// Attacks, and returns the guards that were met.
-    pub(super) async fn run(mut self) -> BTreeSet<usize> {
-        let Some(own) = self.own_id_that_passes().await else { return self.guards };
+    pub(super) async fn run(mut self) {
+        let Some(own) = self.own_id_that_passes().await else {
+            let own = self.supply(&self.people().caller, self.scopes()).await;
+            return self.reach_fallbacks(&[own]).await;
+        };
         let (min, max) = self.bounds();
-        let replay = self.replay;
+        let (replay, people) = (self.replay, self.people());
         let scopes = self.scopes();
-        let foreign = self.supply(&replay.other, scopes.clone()).await;
+        let foreign = self.supply(&people.other, scopes.clone()).await;
         let unknown = MediaId::random().to_string();
         let more = self.own_ids(&scopes, min.max(1), own.clone()).await;
+        self.reach_fallbacks(&more).await;
 
-        // Signed in as nobody, with ids that would be fine.
-        self.refused("nobody is signed in", None, &more, &["missing_owner", "extractor"]).await;
+        // Valid ids without a login.
+        self.refused("no owner", None, &more, &["missing_owner", "extractor"]).await;
 
-        let caller = Some(&replay.caller);
+        let caller = Some(&people.caller);
         let not_owned = &["not_owned"];
         let with = |id: &str| replaced(&more, id);
         let foreign_answer =
@@ -69,16 +91,16 @@ impl<'a> Attack<'a> {
         if let (Some(foreign_answer), Some(unknown_answer)) = (foreign_answer, unknown_answer)
             && foreign_answer.without(&foreign) != unknown_answer.without(&unknown)
         {
-            self.find("foreign and unknown", "the answers tell one from the other");
+            self.find("foreign and unknown", "the responses differ");
         }
-        let removed = self.supply(&replay.caller, scopes.clone()).await;
-        let id = MediaId::from_trusted(&removed).expect("it was an id when it was supplied");
-        if let Ok(true) = replay.media.delete(&replay.caller, &id).await {
-            self.refused("a removed id", caller, &with(&removed), not_owned).await;
+        let deleted = self.supply(&people.caller, scopes.clone()).await;
+        let id = MediaId::from_trusted(&deleted).expect("supplied as an id");
+        if let Ok(true) = replay.media.delete(&people.caller, &id).await {
+            self.refused("a deleted id", caller, &with(&deleted), not_owned).await;
         }
-        if self.declarations().iter().any(|guard| guard.scopes.as_slice().is_some()) {
+        if self.declarations().any(|guard| guard.scopes.as_slice().is_some()) {
             let elsewhere = Scope::new("replay-elsewhere").expect("a scope");
-            let elsewhere = self.supply(&replay.caller, vec![elsewhere]).await;
+            let elsewhere = self.supply(&people.caller, vec![elsewhere]).await;
             self.refused("an own id of another scope", caller, &with(&elsewhere), not_owned).await;
         }
         if max > more.len() {
@@ -106,7 +128,7 @@ impl<'a> Attack<'a> {
             let many: Vec<String> = (0..=max).map(|_| MediaId::random().to_string()).collect();
             let mut reasons = vec!["too_many_ids", "extractor", "unreadable_body"];
             if self.guards.len() > 1 {
-                // An outer guard that allows more asks about them first, and nobody owns them.
+                // An outer guard that allows more of them refuses them first, because they are unknown.
                 reasons.push("not_owned");
             }
             self.refused("one id too many", caller, &many, &reasons).await;
@@ -116,48 +138,85 @@ impl<'a> Attack<'a> {
             let case = format!("the malformed id {text:?}");
             self.refused(&case, caller, &with(text), reasons).await;
         }
-        self.guards
     }
 
-    /// Learns which guards are on the route by sending the caller's own ids until they pass.
+    /// Sends the caller's own ids, with a method that no route has, to the path of the route and to the
+    /// paths above it: `MethodRouter::layer` and `Router::layer` put guards around 405 responses and
+    /// fallbacks too.
+    async fn reach_fallbacks(&mut self, own: &[String]) {
+        let Some(request) = self.request(own) else { return };
+        let path = request.uri().path().to_owned();
+        // `*` is the path of a request that no fallback of a path matches.
+        let mut paths = vec![path.clone(), "*".to_owned()];
+        for (slash, _) in path.match_indices('/') {
+            let above = &path[..=slash];
+            paths.extend([above.to_owned(), format!("{above}{}", MediaId::random())]);
+            paths.extend((slash > 0).then(|| path[..slash].to_owned()));
+        }
+        for path in paths {
+            let Some(mut request) = self.request(own) else { continue };
+            let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+            let Ok(uri) = format!("{path}{query}").parse().or_else(|_| path.parse()) else {
+                continue;
+            };
+            (*request.method_mut(), *request.uri_mut()) = (unused_method(), uri);
+            self.exchange(request, true).await;
+        }
+    }
+
+    /// Finds the guards of the route by sending the caller's own ids until they pass: the control
+    /// request.
     async fn own_id_that_passes(&mut self) -> Option<String> {
         let case = "the caller's own ids";
-        // Each guard shows itself only once those outside of it have let the request pass.
+        // An inner guard sees a request only if the outer guards let it pass.
         loop {
             let known = self.guards.len();
+            let people = self.people();
             let scopes = self.scopes();
-            let own = self.supply(&self.replay.caller, scopes.clone()).await;
+            let own = self.supply(&people.caller, scopes.clone()).await;
             let min = self.bounds().0.max(1);
             let ids = self.own_ids(&scopes, min, own.clone()).await;
-            let Some(outcome) = self.send(Some(&self.replay.caller), &ids).await else {
+            let Some(outcome) = self.send(Some(&people.caller), &ids).await else {
                 self.find(case, "the request could not be built");
                 return None;
             };
-            if outcome.strangers > 0 {
-                let what = "a guard of another `MediaState` was met: give `Replay` the state that the \
-                            guards were made with";
+            if outcome.other_states > 0 {
+                let what = "reached a guard of another `MediaState`: give `Replay` the state of the \
+                            guards";
                 self.find(case, what);
                 return None;
             }
-            self.guards.extend(outcome.sightings.iter().map(|sighting| sighting.guard));
+            for seen in &outcome.sightings {
+                if self.guards.iter().all(|guard| guard.number != seen.guard.number) {
+                    self.guards.push(Arc::clone(&seen.guard));
+                }
+            }
+            let status = outcome.status;
             if self.guards.is_empty() {
                 let what = format!(
-                    "no guard was met (status {}): is the layer on this route, with the same \
-                     `MediaState`, and does `sign_in` sign in?",
-                    outcome.status
+                    "reached no guard (status {status}): put the layer on this route, with the same \
+                     `MediaState`, and check that `sign_in` signs in"
                 );
                 self.find(case, what);
                 return None;
             }
+            let body = String::from_utf8_lossy(&outcome.body);
             if outcome.all_passed(&self.guards) {
+                if status.is_client_error() || status.is_server_error() {
+                    let what = format!(
+                        "passed the guards, but the handler refused them (status {status}: {body}): \
+                         send a request that the handler accepts"
+                    );
+                    self.find(case, what);
+                }
                 return Some(own);
             }
             if self.guards.len() == known {
+                let refusing = outcome.sightings.last().map_or("the guard", |seen| &seen.route);
                 let what = format!(
-                    "were refused (status {}: {}), so nothing can be said of other refusals: does \
-                     `supply` put media where the ownership looks, and is the request well formed?",
-                    outcome.status,
-                    String::from_utf8_lossy(&outcome.body)
+                    "were refused at {refusing} (status {status}: {body}), so other refusals prove \
+                     nothing: check that `supply` stores media where the ownership finds it, and that \
+                     the request is well formed"
                 );
                 self.find(case, what);
                 return None;
@@ -168,7 +227,8 @@ impl<'a> Attack<'a> {
     async fn own_ids(&self, scopes: &[Scope], count: usize, first: String) -> Vec<String> {
         let mut ids = vec![first];
         while ids.len() < count.min(self.route.capacity) {
-            ids.push(self.supply(&self.replay.caller, scopes.to_vec()).await);
+            let caller = &self.people().caller;
+            ids.push(self.supply(caller, scopes.to_vec()).await);
         }
         ids
     }
@@ -176,27 +236,29 @@ impl<'a> Attack<'a> {
     async fn supply(&self, owner: &Owner, scopes: Vec<Scope>) -> String {
         (self.replay.supply)(owner.clone(), scopes)
             .await
-            .unwrap_or_else(|error| panic!("media for the replay could not be supplied: {error}"))
+            .unwrap_or_else(|error| panic!("`supply` failed: {error}"))
             .to_string()
     }
 
-    fn declarations(&self) -> Vec<Declaration> {
-        let all = self.replay.media.guards().all();
-        self.guards.iter().map(|number| all[*number].clone()).collect()
+    fn people(&self) -> &'a People {
+        self.replay.people(&self.route.name)
     }
 
-    /// How many ids all guards of the route together allow.
+    fn declarations(&self) -> impl Iterator<Item = &Declaration> {
+        self.guards.iter().map(|guard| &guard.declaration)
+    }
+
+    /// Returns the range of ids that all guards of the route accept.
     fn bounds(&self) -> (usize, usize) {
-        let guards = self.declarations();
-        let min = guards.iter().map(|guard| *guard.ids.start()).max().unwrap_or(1);
-        let max = guards.iter().map(|guard| *guard.ids.end()).min().unwrap_or(1);
+        let min = self.declarations().map(|guard| *guard.ids.start()).max().unwrap_or(1);
+        let max = self.declarations().map(|guard| *guard.ids.end()).min().unwrap_or(1);
         (min, max.min(self.route.capacity))
     }
 
-    /// Scopes in which media counts for all guards of the route.
+    /// Returns scopes in which media counts for all guards of the route.
     fn scopes(&self) -> Vec<Scope> {
-        let named = self.declarations();
-        let first = named.iter().filter_map(|guard| guard.scopes.as_slice()?.first().cloned());
+        let first =
+            self.declarations().filter_map(|guard| guard.scopes.as_slice()?.first().cloned());
         let mut scopes: Vec<Scope> = first.collect();
         if scopes.is_empty() {
             scopes.push(Scope::new("replay").expect("a scope"));
@@ -204,26 +266,19 @@ impl<'a> Attack<'a> {
         scopes
     }
 
-    async fn send(&mut self, who: Option<&Owner>, ids: &[String]) -> Option<Outcome> {
+    fn request(&self, ids: &[String]) -> Option<Request> {
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let mut request = (self.route.build)(&ids).ok()?;
-        let probe = Probe::default();
-        request.extensions_mut().insert(probe.clone());
-        if let Some(owner) = who {
-            (self.replay.sign_in)(&mut request, owner);
-        }
-        self.report.count_request();
-        let response = match self.replay.app.clone().call(request).await {
-            Ok(response) => response,
-            Err(never) => match never {},
-        };
-        let (parts, body) = response.into_parts();
-        let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
-        let own = self.replay.media.guards();
-        let (sightings, strangers): (Vec<_>, Vec<_>) =
-            probe.sightings().into_iter().partition(|sighting| sighting.registry.is(own));
-        let strangers = strangers.len();
-        Some(Outcome { status: parts.status, headers: parts.headers, body, sightings, strangers })
+        (self.route.build)(&ids).ok()
+    }
+
+    async fn send(&mut self, who: Option<&Owner>, ids: &[String]) -> Option<Outcome> {
+        let request = self.request(ids)?;
+        Some(self.exchange(request, who.is_some()).await)
+    }
+
+    async fn exchange(&mut self, request: Request, signed_in: bool) -> Outcome {
+        let caller = &self.people().caller;
+        self.replay.send(request, signed_in.then_some(caller), self.report, self.reached).await
     }
 
     /// Expects a refusal for one of `reasons`, with a status that says so.
@@ -234,7 +289,7 @@ impl<'a> Attack<'a> {
         ids: &[String],
         reasons: &[&str],
     ) -> Option<Outcome> {
-        // What cannot even be built cannot be sent by anybody.
+        // A request that cannot be built cannot be sent.
         let outcome = self.send(who, ids).await?;
         let reason = outcome.reason();
         if outcome.all_passed(&self.guards) {
@@ -249,7 +304,8 @@ impl<'a> Attack<'a> {
     }
 
     async fn passed(&mut self, case: &str, ids: &[String]) {
-        match self.send(Some(&self.replay.caller), ids).await {
+        let caller = &self.people().caller;
+        match self.send(Some(caller), ids).await {
             Some(outcome) if outcome.all_passed(&self.guards) => {}
             Some(outcome) => {
                 self.find(case, format!("was refused (status {})", outcome.status));
@@ -263,16 +319,49 @@ impl<'a> Attack<'a> {
     }
 }
 
+impl Replay {
+    /// Sends one request, and records the guards that it reached.
+    pub(super) async fn send(
+        &self,
+        mut request: Request,
+        owner: Option<&Owner>,
+        report: &mut Report,
+        reached: &mut Reached,
+    ) -> Outcome {
+        let probe = Probe::default();
+        request.extensions_mut().insert(probe.clone());
+        if let Some(owner) = owner {
+            (self.sign_in)(&mut request, owner);
+        }
+        report.count_request();
+        let response = match self.app.clone().call(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        };
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+        let registry = self.media.guards();
+        let (sightings, others): (Vec<_>, Vec<_>) =
+            probe.sightings().into_iter().partition(|sighting| sighting.registry.is(registry));
+        for seen in &sightings {
+            reached.entry(seen.guard.number).or_default().insert(seen.route.clone());
+        }
+        let (status, headers, other_states) = (parts.status, parts.headers, others.len());
+        Outcome { status, headers, body, sightings, other_states }
+    }
+}
+
 impl Outcome {
-    fn all_passed(&self, guards: &BTreeSet<usize>) -> bool {
-        let passed = |guard: &usize| {
-            let of_it = |seen: &&Sighting| seen.guard == *guard && seen.verdict == Verdict::Passed;
-            self.sightings.iter().any(|seen| of_it(&seen))
+    fn all_passed(&self, guards: &[Arc<MountedGuard>]) -> bool {
+        let passed = |guard: &Arc<MountedGuard>| {
+            self.sightings
+                .iter()
+                .any(|seen| seen.guard.number == guard.number && seen.verdict == Verdict::Passed)
         };
         !guards.is_empty() && guards.iter().all(passed)
     }
 
-    /// Why the request was refused, as far as the guards know.
+    /// Returns the reason of the refusal, as the guards recorded it.
     fn reason(&self) -> &'static str {
         match self.sightings.last().map(|sighting| sighting.verdict) {
             None => "unrouted",
@@ -282,7 +371,8 @@ impl Outcome {
         }
     }
 
-    /// The answer without what the caller sent, and without what depends on its length or on time.
+    /// Returns the response without the id of the request, and without headers that depend on length or
+    /// time.
     fn without(&self, id: &str) -> (StatusCode, HeaderMap, String) {
         let mut headers = self.headers.clone();
         headers.remove(header::CONTENT_LENGTH);
@@ -291,7 +381,7 @@ impl Outcome {
     }
 }
 
-/// `ids` with the last one replaced.
+/// Returns `ids` with the last one replaced.
 fn replaced(ids: &[String], id: &str) -> Vec<String> {
     let mut ids = ids.to_vec();
     if let Some(last) = ids.last_mut() {
