@@ -1,23 +1,14 @@
 //! The requests to one route.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::sync::Arc;
 
-use axum::{
-    body::to_bytes,
-    extract::Request,
-    http::{HeaderMap, Method, StatusCode, header},
-};
-use bytes::Bytes;
-use tower_service::Service as _;
+use axum::extract::Request;
 
-use super::{People, Replay, Report, Route};
+use super::{Owners, Replay, Report, Route, exchange::Outcome, reach::Reached};
 use crate::{
     id::MediaId,
     owner::{Owner, Scope},
-    testkit::guard_registry::{Declaration, MountedGuard, Probe, Sighting, Verdict},
+    testkit::guard_registry::{Declaration, MountedGuard},
 };
 
 /// The greatest number of ids in a request that has one id too many.
@@ -27,14 +18,6 @@ const MAX_SENT: usize = 10_000;
 const MALFORMED: [&str; 9] =
     ["..", ".", "a%2Fb", "a%20b", "a%00", "a/b", "a b", "\u{ff11}\u{ff12}", "%C3%A9"];
 
-/// Returns a method that no route has.
-pub(super) fn unused_method() -> Method {
-    Method::from_bytes(b"REPLAY").expect("a method")
-}
-
-/// The guards that requests reached, by their number, with the routes that led to them.
-pub(super) type Reached = BTreeMap<usize, BTreeSet<String>>;
-
 /// One route under attack.
 pub(super) struct Attack<'a> {
     replay: &'a Replay,
@@ -43,16 +26,6 @@ pub(super) struct Attack<'a> {
     reached: &'a mut Reached,
     // The guards of the route, from the outermost to the innermost.
     guards: Vec<Arc<MountedGuard>>,
-}
-
-/// A response, and the guards that saw the request.
-pub(super) struct Outcome {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Bytes,
-    sightings: Vec<Sighting>,
-    // Guards of other states.
-    other_states: usize,
 }
 
 impl<'a> Attack<'a> {
@@ -67,13 +40,13 @@ impl<'a> Attack<'a> {
 
     pub(super) async fn run(mut self) {
         let Some(own) = self.own_id_that_passes().await else {
-            let own = self.supply(&self.people().caller, self.scopes()).await;
+            let own = self.supply(&self.owners().caller, self.scopes()).await;
             return self.reach_fallbacks(&[own]).await;
         };
         let (min, max) = self.bounds();
-        let (replay, people) = (self.replay, self.people());
+        let (replay, owners) = (self.replay, self.owners());
         let scopes = self.scopes();
-        let foreign = self.supply(&people.other, scopes.clone()).await;
+        let foreign = self.supply(&owners.other, scopes.clone()).await;
         let unknown = MediaId::random().to_string();
         let more = self.own_ids(&scopes, min.max(1), own.clone()).await;
         self.reach_fallbacks(&more).await;
@@ -81,7 +54,7 @@ impl<'a> Attack<'a> {
         // Valid ids without a login.
         self.refused("no owner", None, &more, &["missing_owner", "extractor"]).await;
 
-        let caller = Some(&people.caller);
+        let caller = Some(&owners.caller);
         let not_owned = &["not_owned"];
         let with = |id: &str| replaced(&more, id);
         let foreign_answer =
@@ -93,14 +66,14 @@ impl<'a> Attack<'a> {
         {
             self.find("foreign and unknown", "the responses differ");
         }
-        let deleted = self.supply(&people.caller, scopes.clone()).await;
+        let deleted = self.supply(&owners.caller, scopes.clone()).await;
         let id = MediaId::from_trusted(&deleted).expect("supplied as an id");
-        if let Ok(true) = replay.media.delete(&people.caller, &id).await {
+        if let Ok(true) = replay.media.delete(&owners.caller, &id).await {
             self.refused("a deleted id", caller, &with(&deleted), not_owned).await;
         }
         if self.declarations().any(|guard| guard.scopes.as_slice().is_some()) {
             let elsewhere = Scope::new("replay-elsewhere").expect("a scope");
-            let elsewhere = self.supply(&people.caller, vec![elsewhere]).await;
+            let elsewhere = self.supply(&owners.caller, vec![elsewhere]).await;
             self.refused("an own id of another scope", caller, &with(&elsewhere), not_owned).await;
         }
         if max > more.len() {
@@ -140,30 +113,6 @@ impl<'a> Attack<'a> {
         }
     }
 
-    /// Sends the caller's own ids, with a method that no route has, to the path of the route and to the
-    /// paths above it: `MethodRouter::layer` and `Router::layer` put guards around 405 responses and
-    /// fallbacks too.
-    async fn reach_fallbacks(&mut self, own: &[String]) {
-        let Some(request) = self.request(own) else { return };
-        let path = request.uri().path().to_owned();
-        // `*` is the path of a request that no fallback of a path matches.
-        let mut paths = vec![path.clone(), "*".to_owned()];
-        for (slash, _) in path.match_indices('/') {
-            let above = &path[..=slash];
-            paths.extend([above.to_owned(), format!("{above}{}", MediaId::random())]);
-            paths.extend((slash > 0).then(|| path[..slash].to_owned()));
-        }
-        for path in paths {
-            let Some(mut request) = self.request(own) else { continue };
-            let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
-            let Ok(uri) = format!("{path}{query}").parse().or_else(|_| path.parse()) else {
-                continue;
-            };
-            (*request.method_mut(), *request.uri_mut()) = (unused_method(), uri);
-            self.exchange(request, true).await;
-        }
-    }
-
     /// Finds the guards of the route by sending the caller's own ids until they pass: the control
     /// request.
     async fn own_id_that_passes(&mut self) -> Option<String> {
@@ -171,12 +120,12 @@ impl<'a> Attack<'a> {
         // An inner guard sees a request only if the outer guards let it pass.
         loop {
             let known = self.guards.len();
-            let people = self.people();
+            let owners = self.owners();
             let scopes = self.scopes();
-            let own = self.supply(&people.caller, scopes.clone()).await;
+            let own = self.supply(&owners.caller, scopes.clone()).await;
             let min = self.bounds().0.max(1);
             let ids = self.own_ids(&scopes, min, own.clone()).await;
-            let Some(outcome) = self.send(Some(&people.caller), &ids).await else {
+            let Some(outcome) = self.send(Some(&owners.caller), &ids).await else {
                 self.find(case, "the request could not be built");
                 return None;
             };
@@ -227,7 +176,7 @@ impl<'a> Attack<'a> {
     async fn own_ids(&self, scopes: &[Scope], count: usize, first: String) -> Vec<String> {
         let mut ids = vec![first];
         while ids.len() < count.min(self.route.capacity) {
-            let caller = &self.people().caller;
+            let caller = &self.owners().caller;
             ids.push(self.supply(caller, scopes.to_vec()).await);
         }
         ids
@@ -240,8 +189,8 @@ impl<'a> Attack<'a> {
             .to_string()
     }
 
-    fn people(&self) -> &'a People {
-        self.replay.people(&self.route.name)
+    fn owners(&self) -> &'a Owners {
+        self.replay.owners_of(&self.route.name)
     }
 
     fn declarations(&self) -> impl Iterator<Item = &Declaration> {
@@ -266,7 +215,7 @@ impl<'a> Attack<'a> {
         scopes
     }
 
-    fn request(&self, ids: &[String]) -> Option<Request> {
+    pub(super) fn request(&self, ids: &[String]) -> Option<Request> {
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         (self.route.build)(&ids).ok()
     }
@@ -276,8 +225,8 @@ impl<'a> Attack<'a> {
         Some(self.exchange(request, who.is_some()).await)
     }
 
-    async fn exchange(&mut self, request: Request, signed_in: bool) -> Outcome {
-        let caller = &self.people().caller;
+    pub(super) async fn exchange(&mut self, request: Request, signed_in: bool) -> Outcome {
+        let caller = &self.owners().caller;
         self.replay.send(request, signed_in.then_some(caller), self.report, self.reached).await
     }
 
@@ -304,7 +253,7 @@ impl<'a> Attack<'a> {
     }
 
     async fn passed(&mut self, case: &str, ids: &[String]) {
-        let caller = &self.people().caller;
+        let caller = &self.owners().caller;
         match self.send(Some(caller), ids).await {
             Some(outcome) if outcome.all_passed(&self.guards) => {}
             Some(outcome) => {
@@ -316,68 +265,6 @@ impl<'a> Attack<'a> {
 
     fn find(&mut self, case: &str, what: impl Into<String>) {
         self.report.find(&self.route.name, case, what);
-    }
-}
-
-impl Replay {
-    /// Sends one request, and records the guards that it reached.
-    pub(super) async fn send(
-        &self,
-        mut request: Request,
-        owner: Option<&Owner>,
-        report: &mut Report,
-        reached: &mut Reached,
-    ) -> Outcome {
-        let probe = Probe::default();
-        request.extensions_mut().insert(probe.clone());
-        if let Some(owner) = owner {
-            (self.sign_in)(&mut request, owner);
-        }
-        report.count_request();
-        let response = match self.app.clone().call(request).await {
-            Ok(response) => response,
-            Err(never) => match never {},
-        };
-        let (parts, body) = response.into_parts();
-        let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
-        let registry = self.media.guards();
-        let (sightings, others): (Vec<_>, Vec<_>) =
-            probe.sightings().into_iter().partition(|sighting| sighting.registry.is(registry));
-        for seen in &sightings {
-            reached.entry(seen.guard.number).or_default().insert(seen.route.clone());
-        }
-        let (status, headers, other_states) = (parts.status, parts.headers, others.len());
-        Outcome { status, headers, body, sightings, other_states }
-    }
-}
-
-impl Outcome {
-    fn all_passed(&self, guards: &[Arc<MountedGuard>]) -> bool {
-        let passed = |guard: &Arc<MountedGuard>| {
-            self.sightings
-                .iter()
-                .any(|seen| seen.guard.number == guard.number && seen.verdict == Verdict::Passed)
-        };
-        !guards.is_empty() && guards.iter().all(passed)
-    }
-
-    /// Returns the reason of the refusal, as the guards recorded it.
-    fn reason(&self) -> &'static str {
-        match self.sightings.last().map(|sighting| sighting.verdict) {
-            None => "unrouted",
-            Some(Verdict::Passed) => "passed",
-            Some(Verdict::Extractor) => "extractor",
-            Some(Verdict::Guard(label)) => label,
-        }
-    }
-
-    /// Returns the response without the id of the request, and without headers that depend on length or
-    /// time.
-    fn without(&self, id: &str) -> (StatusCode, HeaderMap, String) {
-        let mut headers = self.headers.clone();
-        headers.remove(header::CONTENT_LENGTH);
-        headers.remove(header::DATE);
-        (self.status, headers, String::from_utf8_lossy(&self.body).replace(id, ""))
     }
 }
 

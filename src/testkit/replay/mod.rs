@@ -1,16 +1,18 @@
 //! The replay harness: sends the requests of an attacker to every guarded route of an application.
 
 mod attack;
+mod exchange;
+mod reach;
 mod report;
 
 use std::{collections::BTreeMap, fmt};
 
-use axum::{Router, body::Body, extract::Request, http};
+use axum::{Router, extract::Request, http};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
-use self::attack::{Attack, Reached, unused_method};
 pub use self::report::{Finding, Report};
+use self::{attack::Attack, reach::Reached};
 use crate::{
     error::Result,
     id::MediaId,
@@ -73,9 +75,9 @@ use crate::{
 pub struct Replay {
     app: Router,
     media: MediaState,
-    people: People,
+    owners: Owners,
     // By the name of the route.
-    people_of_route: BTreeMap<String, People>,
+    owners_of_route: BTreeMap<String, Owners>,
     left_out: Vec<String>,
     sign_in: Box<SignIn>,
     supply: Box<Supply>,
@@ -83,7 +85,7 @@ pub struct Replay {
 }
 
 /// The owner who sends the requests, and the owner whose media they must not reach.
-struct People {
+struct Owners {
     caller: Owner,
     other: Owner,
 }
@@ -113,8 +115,8 @@ impl Replay {
             // Makes the services of all routes, and with them their guards, once.
             app: app.with_state(()),
             media,
-            people: People { caller: owner("replay-caller"), other: owner("replay-other") },
-            people_of_route: BTreeMap::new(),
+            owners: Owners { caller: owner("replay-caller"), other: owner("replay-other") },
+            owners_of_route: BTreeMap::new(),
             left_out: Vec::new(),
             sign_in: Box::new(|request, owner| {
                 request.extensions_mut().insert(owner.clone());
@@ -128,14 +130,14 @@ impl Replay {
 
     /// Sets the owner who sends the requests, and the owner whose media they must not reach.
     pub fn owners(mut self, caller: Owner, other: Owner) -> Self {
-        self.people = People { caller, other };
+        self.owners = Owners { caller, other };
         self
     }
 
     /// Sets the owners for the route of this name, such as two teams for a route that acts for a team.
     /// The function of [`sign_in`](Self::sign_in) receives the caller of the route.
     pub fn route_owners(mut self, name: impl Into<String>, caller: Owner, other: Owner) -> Self {
-        self.people_of_route.insert(name.into(), People { caller, other });
+        self.owners_of_route.insert(name.into(), Owners { caller, other });
         self
     }
 
@@ -200,7 +202,7 @@ impl Replay {
     /// [`leave_out`](Self::leave_out) name no route.
     pub async fn run(self) -> Report {
         let is_route = |name: &String| self.routes.iter().any(|route| route.name == *name);
-        for name in self.people_of_route.keys() {
+        for name in self.owners_of_route.keys() {
             assert!(
                 is_route(name),
                 "`route_owners` names {name:?}, which is not a route of this replay"
@@ -213,70 +215,14 @@ impl Replay {
                 Attack::on(&self, route, &mut report, &mut reached).run().await;
             }
         }
-        for name in &self.left_out {
-            let request = match self.routes.iter().find(|route| route.name == *name) {
-                Some(route) => (route.build)(&[]).ok(),
-                None => without_ids(name),
-            };
-            let request = request.unwrap_or_else(|| {
-                panic!(
-                    "`leave_out` names {name:?}, which is neither a route of this replay nor a method \
-                     and path such as \"POST /posts/{{id}}\""
-                )
-            });
-            let mut unused = Request::new(Body::empty());
-            *unused.uri_mut() = request.uri().clone();
-            *unused.method_mut() = unused_method();
-            for request in [request, unused] {
-                self.send(request, Some(&self.people(name).caller), &mut report, &mut reached)
-                    .await;
-            }
-        }
+        self.reach_left_out(&mut report, &mut reached).await;
         self.report_unreached(&reached, &mut report);
         report
     }
 
-    /// Reports the layers with a guard that no request reached, each once.
-    fn report_unreached(&self, reached: &Reached, report: &mut Report) {
-        let mut layers = BTreeMap::<usize, Vec<_>>::new();
-        for guard in self.media.guards().mounted() {
-            layers.entry(guard.declaration.layer).or_default().push(guard);
-        }
-        for guards in layers.into_values() {
-            let by_routes = |guard: &_| reached.get(guard);
-            let Some(unreached) = guards.iter().find(|guard| by_routes(&guard.number).is_none())
-            else {
-                continue;
-            };
-            let routes = guards.iter().filter_map(|guard| by_routes(&guard.number)).flatten();
-            let mut routes: Vec<&str> = routes.map(String::as_str).collect();
-            routes.sort_unstable();
-            routes.dedup();
-            let others = match routes.as_slice() {
-                [] => String::new(),
-                routes => format!("; requests reached the same layer at {}", routes.join(", ")),
-            };
-            let what = format!(
-                "{} is on a route that no request reached{others}: add the route, or leave it out",
-                unreached.declaration
-            );
-            report.find(
-                &unreached.declaration.location.to_string(),
-                "every guard is reached",
-                what,
-            );
-        }
+    fn owners_of(&self, route: &str) -> &Owners {
+        self.owners_of_route.get(route).unwrap_or(&self.owners)
     }
-
-    fn people(&self, route: &str) -> &People {
-        self.people_of_route.get(route).unwrap_or(&self.people)
-    }
-}
-
-/// Builds a request without ids from `METHOD /path`.
-fn without_ids(name: &str) -> Option<Request> {
-    let (method, path) = name.split_once(' ')?;
-    Request::builder().method(method).uri(path).body(Body::empty()).ok()
 }
 
 impl fmt::Debug for Replay {
