@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use axum::extract::Request;
 
-use super::{Owners, Replay, Report, Route, exchange::Outcome, reach::Reached};
+use super::{
+    Owners, Replay, Report, Route,
+    exchange::{Outcome, Reached},
+};
 use crate::{
     id::MediaId,
     owner::{Owner, Scope},

@@ -1,6 +1,9 @@
 //! One request through the application.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use axum::{
     body::to_bytes,
@@ -10,11 +13,14 @@ use axum::{
 use bytes::Bytes;
 use tower_service::Service as _;
 
-use super::{Replay, Report, reach::Reached};
+use super::{Replay, Report};
 use crate::{
     owner::Owner,
     testkit::guard_registry::{MountedGuard, Probe, Sighting, Verdict},
 };
+
+/// The guards that requests reached, by their number, with the routes that led to them.
+pub(super) type Reached = BTreeMap<usize, BTreeSet<String>>;
 
 /// A response, and the guards that saw the request.
 pub(super) struct Outcome {

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 pub use self::report::{Finding, Report};
-use self::{attack::Attack, reach::Reached};
+use self::{attack::Attack, exchange::Reached};
 use crate::{
     error::Result,
     id::MediaId,

@@ -1,14 +1,11 @@
 //! The search for guards that no request reached.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use axum::{body::Body, extract::Request, http::Method};
 
-use super::{Replay, Report, attack::Attack};
+use super::{Replay, Report, attack::Attack, exchange::Reached};
 use crate::id::MediaId;
-
-/// The guards that requests reached, by their number, with the routes that led to them.
-pub(super) type Reached = BTreeMap<usize, BTreeSet<String>>;
 
 /// Returns a method that no route has.
 fn unused_method() -> Method {
