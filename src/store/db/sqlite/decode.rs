@@ -9,7 +9,7 @@ use crate::{
     id::{ContentHash, MediaId},
     media::{Exif, MediaStats, MediaStatus, Metadata},
     owner::Owner,
-    store::db::{BlobRow, MediaRow, OwnerRow, RenditionRow},
+    store::db::{BlobId, BlobRow, Generation, MediaRow, OwnerRow, RenditionRow},
 };
 
 /// Milliseconds since 1970; an earlier time is 0.
@@ -124,6 +124,7 @@ impl<'r> Columns<'r> {
             id: self.id("id")?,
             owner: self.owner()?,
             hash: self.hash()?,
+            generation: self.generation()?,
             size: self.unsigned("size")?,
             mime_type: self.get("mime_type")?,
             file_name: self.get("file_name")?,
@@ -145,8 +146,16 @@ impl<'r> Columns<'r> {
         })
     }
 
-    pub(super) fn blob(&self) -> Result<BlobRow> {
-        Ok(BlobRow { hash: self.hash()?, size: self.unsigned("size")? })
+    fn generation(&self) -> Result<Generation> {
+        self.get("generation").map(Generation::from_number)
+    }
+
+    pub(super) fn blob_id(&self) -> Result<BlobId> {
+        Ok(BlobId { hash: self.hash()?, generation: self.generation()? })
+    }
+
+    pub(super) fn blob_row(&self) -> Result<BlobRow> {
+        Ok(BlobRow { id: self.blob_id()?, size: self.unsigned("size")? })
     }
 
     pub(super) fn rendition(&self) -> Result<RenditionRow> {
