@@ -197,9 +197,9 @@ async fn u02_an_upload_does_not_exist_for_another_owner() {
         assert_eq!(foreign.status, StatusCode::NOT_FOUND);
         assert_eq!(format!("{foreign:?}"), format!("{:?}", answer(unknown, "bob").await));
         assert_eq!(format!("{foreign:?}"), format!("{:?}", answer(unknown, "ana").await));
-        let mut nobody = part(&path, 0).method(method).body(Body::empty()).unwrap();
-        nobody.headers_mut().remove("x-user");
-        assert_eq!(send(&app, nobody).await.status, StatusCode::UNAUTHORIZED);
+        let mut unsigned = part(&path, 0).method(method).body(Body::empty()).unwrap();
+        unsigned.headers_mut().remove("x-user");
+        assert_eq!(send(&app, unsigned).await.status, StatusCode::UNAUTHORIZED);
     }
     assert_eq!(offset(&app, &path).await, "0");
 }
