@@ -8,6 +8,7 @@ mod policy;
 mod rejection;
 mod routes;
 mod sniff;
+mod state;
 #[cfg(feature = "tus")]
 mod tus;
 mod uploads;

@@ -11,7 +11,7 @@ use axum::{
     routing::post,
 };
 
-use super::{UploadPolicy, UploadRejection, Uploads, observe};
+use super::{UploadPolicy, UploadRejection, Uploads, observe, state::UploadState};
 use crate::{
     error::Result,
     extract::{OwnerSource, Refusal},
@@ -41,16 +41,6 @@ use crate::{
 pub struct UploadRoutes<S = ()> {
     path: String,
     state: UploadState<S>,
-}
-
-pub(super) struct UploadState<S> {
-    pub(super) media: MediaState,
-    pub(super) policy: UploadPolicy,
-    pub(super) quota: Option<u64>,
-    pub(super) owner: OwnerSource<S>,
-    pub(super) state: S,
-    #[cfg(feature = "tus")]
-    pub(super) partial_uploads: Option<super::PartialUploads>,
 }
 
 impl UploadRoutes {

@@ -1,6 +1,7 @@
 //! Resumable uploads by the tus protocol 1.0, under the policy of the upload route.
 
 mod checksum;
+mod names;
 mod partial_uploads;
 mod protocol;
 mod receive;

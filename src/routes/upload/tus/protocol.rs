@@ -1,12 +1,16 @@
-//! Headers of the tus protocol 1.0: <https://tus.io/protocols/resumable-upload>.
+//! Parses the headers of the tus protocol 1.0: <https://tus.io/protocols/resumable-upload>.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
-use super::{checksum::Checksum, rejection::TusRejection};
-
-/// The version of the protocol.
-pub(super) const VERSION: &str = "1.0.0";
+use super::{
+    checksum::Checksum,
+    names::{
+        METHOD_OVERRIDE, RESUMABLE, UPLOAD_CHECKSUM, UPLOAD_DEFER_LENGTH, UPLOAD_LENGTH,
+        UPLOAD_METADATA, UPLOAD_OFFSET, VERSION,
+    },
+    rejection::TusRejection,
+};
 
 /// The extensions, as `Tus-Extension` names them.
 pub(super) const EXTENSIONS: &str =
@@ -17,20 +21,6 @@ const PART_TYPE: &str = "application/offset+octet-stream";
 
 /// The greatest size of `Upload-Metadata` in bytes.
 const MAX_METADATA: usize = 8 << 10;
-
-pub(super) const RESUMABLE: HeaderName = HeaderName::from_static("tus-resumable");
-pub(super) const VERSIONS: HeaderName = HeaderName::from_static("tus-version");
-pub(super) const EXTENSION: HeaderName = HeaderName::from_static("tus-extension");
-pub(super) const MAX_SIZE: HeaderName = HeaderName::from_static("tus-max-size");
-pub(super) const CHECKSUM_ALGORITHM: HeaderName = HeaderName::from_static("tus-checksum-algorithm");
-pub(super) const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
-pub(super) const UPLOAD_LENGTH: HeaderName = HeaderName::from_static("upload-length");
-pub(super) const UPLOAD_DEFER_LENGTH: HeaderName = HeaderName::from_static("upload-defer-length");
-pub(super) const UPLOAD_METADATA: HeaderName = HeaderName::from_static("upload-metadata");
-pub(super) const UPLOAD_EXPIRES: HeaderName = HeaderName::from_static("upload-expires");
-pub(super) const MEDIA_ID: HeaderName = HeaderName::from_static("media-id");
-const UPLOAD_CHECKSUM: HeaderName = HeaderName::from_static("upload-checksum");
-const METHOD_OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
 
 /// Requires version 1.0.0.
 pub(super) fn check_version(headers: &HeaderMap) -> Result<(), TusRejection> {

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     owner::Owner,
     routes::upload::{
-        UploadPolicy, UploadRejection, observe, routes::UploadState, sniff::is_refused,
+        UploadPolicy, UploadRejection, observe, sniff::is_refused, state::UploadState,
         uploads::checked_upload,
     },
 };

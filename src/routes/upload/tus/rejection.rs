@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::protocol::{UPLOAD_OFFSET, VERSION, VERSIONS};
+use super::names::{UPLOAD_OFFSET, VERSION, VERSIONS};
 use crate::{
     error::{Error, ErrorKind},
     problem::Problem,

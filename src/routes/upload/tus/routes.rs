@@ -13,6 +13,7 @@ use axum::{
 
 use super::{
     checksum::ALGORITHMS,
+    names,
     partial_uploads::{Created, Finished, PartialUpload, PartialUploads},
     protocol::{self as tus, Metadata},
     receive::{check_quota, finish, receive},
@@ -25,7 +26,7 @@ use crate::{
     owner::Owner,
     routes::upload::{
         UploadRejection, concurrency::ConcurrencyPermit, limited_body::content_length, origin,
-        routes::UploadState,
+        state::UploadState,
     },
 };
 
@@ -50,11 +51,11 @@ where
 async fn options<S>(State(state): State<Arc<UploadState<S>>>) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     let headers = response.headers_mut();
-    headers.insert(tus::VERSIONS, HeaderValue::from_static(tus::VERSION));
-    headers.insert(tus::EXTENSION, HeaderValue::from_static(tus::EXTENSIONS));
-    headers.insert(tus::MAX_SIZE, state.policy.max_bytes.into());
-    headers.insert(tus::CHECKSUM_ALGORITHM, HeaderValue::from_static(ALGORITHMS));
-    headers.insert(tus::RESUMABLE, HeaderValue::from_static(tus::VERSION));
+    headers.insert(names::VERSIONS, HeaderValue::from_static(names::VERSION));
+    headers.insert(names::EXTENSION, HeaderValue::from_static(tus::EXTENSIONS));
+    headers.insert(names::MAX_SIZE, state.policy.max_bytes.into());
+    headers.insert(names::CHECKSUM_ALGORITHM, HeaderValue::from_static(ALGORITHMS));
+    headers.insert(names::RESUMABLE, HeaderValue::from_static(names::VERSION));
     response
 }
 
@@ -97,7 +98,7 @@ where
 fn respond(response: Result<Response, TusRejection>) -> Response {
     let mut response = response.unwrap_or_else(TusRejection::into_response);
     let headers = response.headers_mut();
-    headers.insert(tus::RESUMABLE, HeaderValue::from_static(tus::VERSION));
+    headers.insert(names::RESUMABLE, HeaderValue::from_static(names::VERSION));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     make_safe(headers);
     response
@@ -181,8 +182,8 @@ impl<S: Send + Sync + 'static> Exchange<S> {
         *response.status_mut() = StatusCode::OK;
         let headers = response.headers_mut();
         match created.length {
-            Some(length) => headers.insert(tus::UPLOAD_LENGTH, length.into()),
-            None => headers.insert(tus::UPLOAD_DEFER_LENGTH, HeaderValue::from_static("1")),
+            Some(length) => headers.insert(names::UPLOAD_LENGTH, length.into()),
+            None => headers.insert(names::UPLOAD_DEFER_LENGTH, HeaderValue::from_static("1")),
         };
         Ok(response)
     }
@@ -260,12 +261,12 @@ impl<S: Send + Sync + 'static> Exchange<S> {
         let headers = response.headers_mut();
         let expires = httpdate::fmt_http_date(self.partial_uploads.expires(&upload));
         if let Ok(expires) = HeaderValue::try_from(expires) {
-            headers.insert(tus::UPLOAD_EXPIRES, expires);
+            headers.insert(names::UPLOAD_EXPIRES, expires);
         }
         let offset = finished.as_ref().map_or(upload.offset(), |finished| finished.length);
-        headers.insert(tus::UPLOAD_OFFSET, offset.into());
+        headers.insert(names::UPLOAD_OFFSET, offset.into());
         if let Some(Finished { id, url, .. }) = finished {
-            for (name, value) in [(tus::MEDIA_ID, id), (header::CONTENT_LOCATION, url)] {
+            for (name, value) in [(names::MEDIA_ID, id), (header::CONTENT_LOCATION, url)] {
                 if let Ok(value) = HeaderValue::try_from(value) {
                     headers.insert(name, value);
                 }
