@@ -10,6 +10,7 @@ mod g05_no_oracle;
 mod g08_seeing_grants_nothing;
 mod g09_owner;
 mod g16_observed;
+mod g18_clients;
 mod g18_refusal_arrives;
 mod p08_safe_headers;
 mod p10_limits;
