@@ -3,6 +3,8 @@
 //! [`Database`] is the trait of an engine, one supertrait for each subject; [`SqliteDatabase`] implements it.
 
 mod database;
+mod decode;
+mod error;
 mod records;
 mod sqlite;
 #[cfg(test)]
@@ -13,9 +15,9 @@ pub(crate) use self::{
         BlobQueries, Database, DeleteQueries, ListQueries, OwnershipQueries, RenditionQueries,
         UploadQueries,
     },
+    error::over_quota,
     records::{
         BlobId, BlobRow, Generation, Listing, Matches, MediaRow, NewMedia, OwnerRow, RenditionRow,
-        over_quota,
     },
     sqlite::SqliteDatabase,
 };

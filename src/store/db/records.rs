@@ -3,7 +3,6 @@
 use std::time::SystemTime;
 
 use crate::{
-    error::{Error, ErrorKind},
     id::{ContentHash, MediaId},
     media::{Exif, MediaStats, MediaStatus, Metadata},
     owner::{Owner, Scope},
@@ -124,10 +123,4 @@ pub(crate) struct RenditionRow {
     pub(crate) height: u32,
     /// In whole milliseconds, and up to an hour behind.
     pub(crate) used_at: SystemTime,
-}
-
-/// The refusal of an upload that would take its owner over the quota.
-pub(crate) fn over_quota(quota: u64) -> Error {
-    let message = format!("the upload would exceed the owner's quota of {quota} bytes");
-    Error::new(ErrorKind::TooLarge, message)
 }

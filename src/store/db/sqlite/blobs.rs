@@ -100,7 +100,7 @@ impl BlobQueries for SqliteDatabase {
         Box::pin(async move {
             let BlobId { hash, generation } = blob;
             let statement = query(IS_REFERENCED).bind(hash_bytes(hash)).bind(generation.number());
-            Columns(&self.queries.one(statement).await?).get("referenced")
+            Columns(&self.queries.one(statement).await?).flag("referenced")
         })
     }
 

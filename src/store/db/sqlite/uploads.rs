@@ -7,7 +7,7 @@ use sqlx::{Row as _, SqliteConnection, query};
 
 use super::{
     blobs::bury,
-    decode::{Columns, each, hash_bytes, now, status, tenant, to_integer, to_millis},
+    decode::{Columns, each, exif_json, hash_bytes, now, status, tenant, to_integer, to_millis},
     engine::SqliteDatabase,
     error::DbError,
     listing::GET,
@@ -200,7 +200,7 @@ impl Insert {
         .bind(metadata.map(|metadata| metadata.height))
         .bind(metadata.and_then(|metadata| metadata.format.clone()))
         .bind(metadata.map(|metadata| metadata.has_alpha))
-        .bind(self.exif())
+        .bind(exif_json(self.media.exif.as_ref()))
         .bind(to_millis(self.at))
         .bind(self.blob.generation.number())
         .execute(&mut *conn)
@@ -228,7 +228,7 @@ impl Insert {
         .bind(existing.row.id.as_str().to_owned())
         .bind(status(self.media.status))
         .bind(mime_type.clone())
-        .bind(self.exif())
+        .bind(exif_json(self.media.exif.as_ref()))
         .bind(metadata.map(|metadata| metadata.width))
         .bind(metadata.map(|metadata| metadata.height))
         .bind(metadata.and_then(|metadata| metadata.format.clone()))
@@ -236,11 +236,6 @@ impl Insert {
         .execute(&mut *conn)
         .await?;
         Ok(Inserted { arrival: existing.arrival, row: fetch(conn, &existing.row.id).await? })
-    }
-
-    fn exif(&self) -> Option<String> {
-        let exif = self.media.exif.as_ref();
-        exif.map(|exif| serde_json::to_string(exif).expect("EXIF serializes to JSON"))
     }
 }
 
