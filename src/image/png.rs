@@ -156,6 +156,8 @@ fn profile(info: &png::Info<'_>) -> Option<ColorProfile> {
     let gamma = info.gama_chunk.map(|gamma| gamma.into_value()).filter(|gamma| !is_srgb(*gamma));
     if let Some(gamma) = gamma.filter(|gamma| (0.01..=10.0).contains(gamma)) {
         let curve = curve_from_gamma(1.0 / gamma);
+        // The code points would take precedence over the curves.
+        profile.cicp = None;
         profile.red_trc = Some(curve.clone());
         profile.green_trc = Some(curve.clone());
         profile.blue_trc = Some(curve);
