@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
 mod colours;
+mod damaged;
 mod every_picture;
 mod exif;
 mod field;
