@@ -2,16 +2,16 @@
 
 use bytes::Bytes;
 use image::{DynamicImage, GenericImageView as _, RgbImage};
-use tower_media::ErrorKind;
+use tower_media::{ErrorKind, media::Transform};
 
 use crate::{
     close, fixture, images, made,
-    made::{Container, chunk, exif, quad},
-    png, quarters, shown, size,
+    made::{Container, exif, quad},
+    png, shown, size,
 };
 
-const GRAY: [u8; 4] = [128, 128, 128, 255];
-const TRANSPARENT: [u8; 4] = [0; 4];
+pub(crate) const GRAY: [u8; 4] = [128, 128, 128, 255];
+pub(crate) const TRANSPARENT: [u8; 4] = [0; 4];
 
 /// Returns the rows at the top that are shown. All others have to be missing.
 #[track_caller]
@@ -30,7 +30,7 @@ fn shown_rows(ours: &DynamicImage, whole: &DynamicImage, missing: [u8; 4], what:
 }
 
 /// Cuts a file at many lengths, and returns the shown rows of the longest that lacks a row.
-async fn rows_of_cuts(file: Bytes, missing: [u8; 4], what: &str) -> u32 {
+pub(crate) async fn rows_of_cuts(file: Bytes, missing: [u8; 4], what: &str) -> u32 {
     let whole = shown(file.clone()).await;
     let mut most = 0;
     for length in (0..file.len()).step_by((file.len() / 60).max(1)) {
@@ -55,225 +55,256 @@ async fn rows_of_cuts(file: Bytes, missing: [u8; 4], what: &str) -> u32 {
 }
 
 /// An image whose rows take about as many bytes each.
-fn noise(width: u32, height: u32) -> DynamicImage {
+pub(crate) fn noise(width: u32, height: u32) -> DynamicImage {
     let mut state = 1u32;
     RgbImage::from_fn(width, height, |x, y| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        image::Rgb([(x * 2) as u8, (y * 2) as u8, (state >> 30) as u8])
+        let grain = (state >> 26) as u8;
+        image::Rgb([x as u8 + grain, y as u8 / 2 + grain, grain * 2])
     })
     .into()
 }
 
-#[tokio::test]
-async fn p18_a_truncated_png_shows_its_rows() {
-    let noisy = Container::Png.write(&noise(100, 100), &[]).into();
-    let rows = rows_of_cuts(noisy, GRAY, "noise").await;
-    assert!((90..=100).contains(&rows), "{rows}");
-    for (name, missing) in [
-        ("field/reference.png", GRAY),
-        ("field/rgb8.png", GRAY),
-        ("field/rgba16.png", TRANSPARENT),
-        ("field/gray1.png", GRAY),
-        ("field/palette2.png", GRAY),
-        ("alpha.png", TRANSPARENT),
-        ("gray16.png", GRAY),
-        ("palette-trns.png", TRANSPARENT),
-    ] {
-        rows_of_cuts(fixture(name), missing, name).await;
-    }
-}
-
-#[tokio::test]
-async fn p18_a_truncated_interlaced_png_is_coarse() {
-    for name in ["field/rgb8-adam7.png", "field/rgba16-adam7.png"] {
-        let file = fixture(name);
-        let whole = shown(file.clone()).await;
-        let mut count = 0;
-        for length in file.len() / 8..file.len() {
-            let Ok(cut) = made(file.slice(..length), png()).await else { continue };
-            let cut = crate::decoded(&cut);
-            assert_eq!(size(&cut), size(&whole));
-            assert_eq!(cut.get_pixel(0, 0), whole.get_pixel(0, 0), "{name} cut at {length}");
-            count += 1;
-            if length > file.len() / 2 {
-                // Each pixel is at most seven pixels from the one that stands for it.
-                let (ours, right) = (quarters(&cut), quarters(&whole));
-                close(ours.as_flattened(), right.as_flattened(), 64, name);
-            }
-        }
-        assert!(count > file.len() / 2, "{name}: {count} cuts are shown");
-    }
-}
-
-#[tokio::test]
-async fn p18_a_png_of_long_runs_is_whole_without_its_end() {
-    // The last bytes of its data stand for many rows.
-    let file: Bytes = Container::Png.write(&quad(2_000, 600), &[]).into();
-    let whole = shown(file.clone()).await;
-    // The end chunk, the checksum of the data chunk, and that of the compressed data.
-    for cut in [1, 12, 13, 16, 17, 20] {
-        let ours = shown(file.slice(..file.len() - cut)).await;
-        same(&ours, &whole, &format!("{cut} bytes less"));
-    }
-}
-
-/// Offset and length of the data of the first chunk of a type.
-fn find_chunk(png: &[u8], chunk_type: &[u8; 4]) -> (usize, usize) {
-    let at = png.windows(4).position(|window| window == chunk_type).unwrap();
-    let length = u32::from_be_bytes(png[at - 4..at].try_into().unwrap());
-    (at + 4, length as usize)
-}
-
-#[tokio::test]
-async fn p18_wrong_checksums_of_png_data_are_ignored() {
-    for name in ["field/reference.png", "field/palette2.png", "field/rgb8-adam7.png"] {
-        let file = fixture(name);
-        let whole = shown(file.clone()).await;
-        let (data, length) = find_chunk(&file, b"IDAT");
-        for (what, at) in [
-            ("IHDR", 8 + 8 + 13),
-            ("IDAT", data + length),
-            ("zlib", data + length - 1),
-            ("IEND", file.len() - 1),
-        ] {
-            let mut damaged = file.to_vec();
-            damaged[at] ^= 0x55;
-            same(&shown(damaged).await, &whole, &format!("checksum of {what} of {name}"));
-        }
-    }
-}
-
-#[tokio::test]
-async fn p18_a_png_shows_the_rows_before_invalid_data() {
-    let file = Container::Png.write(&noise(100, 100), &[]);
-    let whole = shown(file.clone()).await;
-    let (data, length) = find_chunk(&file, b"IDAT");
-    let mut damaged = file;
-    // Ends in a block of the reserved type, or in a distance beyond the beginning: 0xFF bytes are neither.
-    damaged[data + length * 3 / 4..data + length].fill(0xFF);
-    let rows = shown_rows_before_damage(&shown(damaged.clone()).await, &whole);
-    assert!((60..=80).contains(&rows), "{rows} rows are shown");
-    damaged[data + length / 8..data + length].fill(0xFF);
-    assert_eq!(made(damaged, png()).await.unwrap_err().kind(), ErrorKind::Failed);
-}
-
 /// Asserts that two images are the same, without printing their pixels.
 #[track_caller]
-fn same(ours: &DynamicImage, right: &DynamicImage, what: &str) {
+pub(crate) fn same(ours: &DynamicImage, right: &DynamicImage, what: &str) {
     assert!(ours == right, "{what}: the pixels differ");
 }
 
-fn shown_rows_before_damage(ours: &DynamicImage, whole: &DynamicImage) -> u32 {
+/// Counts the rows at the top in which two images agree.
+pub(crate) fn common_rows(ours: &DynamicImage, whole: &DynamicImage) -> u32 {
     let same = |y: &u32| (0..ours.width()).all(|x| ours.get_pixel(x, *y) == whole.get_pixel(x, *y));
     (0..ours.height()).take_while(same).count() as u32
 }
 
-/// Inserts chunks behind the header of a PNG.
-fn with_chunks(png: &[u8], chunks: &[u8]) -> Vec<u8> {
-    const HEADER: usize = 33;
-    [&png[..HEADER], chunks, &png[HEADER..]].concat()
+#[tokio::test]
+async fn p18_a_truncated_gif_shows_its_rows() {
+    let noisy = Container::Gif.write(&noise(100, 100), &[]).into();
+    let rows = rows_of_cuts(noisy, TRANSPARENT, "noise").await;
+    assert!((90..=100).contains(&rows), "{rows}");
+    rows_of_cuts(fixture("animated.gif"), TRANSPARENT, "animated.gif").await;
+}
+
+/// The offset behind the header and the color table of a GIF.
+fn gif_blocks(gif: &[u8]) -> usize {
+    13 + if gif[10] & 0x80 == 0 { 0 } else { 6 << (gif[10] & 7) }
+}
+
+/// The offset of the image descriptor of a GIF whose only extension is the graphic control.
+fn gif_image(gif: &[u8]) -> usize {
+    let start = gif_blocks(gif);
+    start + gif[start..].iter().position(|byte| *byte == b',').unwrap()
 }
 
 #[tokio::test]
-async fn p18_invalid_png_chunks_are_left_out() {
-    let long = vec![7; 300];
-    let large = vec![7; 9 << 20];
-    for name in ["field/reference.png", "field/palette2.png", "alpha.png", "field/gray1.png"] {
-        let file = fixture(name);
-        let whole = shown(file.clone()).await;
-        for (chunk_type, data) in [
-            (b"cICP", &[][..]),
-            (b"cICP", &[1, 13]),
-            (b"cICP", &[3, 13, 0, 1]),
-            (b"cICP", &[1, 3, 0, 1]),
-            (b"cICP", &[255; 4]),
-            (b"cICP", &[12, 13, 9, 1]),
-            (b"cICP", &long),
-            (b"cHRM", &[]),
-            (b"cHRM", &[255; 32]),
-            (b"cHRM", &[0; 32]),
-            (b"cHRM", &long),
-            (b"gAMA", &[]),
-            (b"gAMA", &[0; 4]),
-            (b"gAMA", &[255; 4]),
-            (b"gAMA", &long),
-            (b"sRGB", &[]),
-            (b"sRGB", &[99]),
-            (b"sRGB", &long),
-            (b"iCCP", &[]),
-            (b"iCCP", b"name without an end"),
-            (b"iCCP", b"name\0\0not a zlib stream"),
-            (b"iCCP", b"name\0\x07unknown method"),
-            (b"iCCP", &large),
-            (b"eXIf", &[]),
-            (b"eXIf", b"MM\0*"),
-            (b"eXIf", &long),
-            (b"eXIf", &large),
-            (b"tRNS", &long),
-            (b"tRNS", &[]),
-            (b"bKGD", &long),
-            (b"pHYs", &long),
-            (b"sBIT", &long),
-            (b"hIST", &[]),
-            (b"tIME", &long),
-            (b"acTL", &[0; 8]),
-            (b"acTL", &[0, 0, 0, 2, 0, 0, 0, 0]),
-            (b"fcTL", &[]),
-            (b"fcTL", &[255; 26]),
-            (b"fdAT", &[]),
-            (b"mDCV", &long),
-            (b"cLLI", &[]),
-            (b"tEXt", &large),
-            (b"iTXt", &long),
-            (b"zTXt", &[]),
-            (b"abCD", &large),
-        ] {
-            let damaged = with_chunks(&file, &chunk(chunk_type, data));
-            let what = format!("{name}: {} of {}", String::from_utf8_lossy(chunk_type), data.len());
-            let (metadata, _) = images().read(damaged.clone()).await.expect(&what).unwrap();
-            assert_eq!((metadata.width, metadata.height), size(&whole), "{what}");
-            same(&shown(damaged).await, &whole, &what);
-        }
+async fn p18_a_truncated_interlaced_gif_is_coarse() {
+    let (width, height) = (64, 100);
+    let upright = noise(width, height).to_rgb8();
+    let passes = [(0, 8), (4, 8), (2, 4), (1, 2)];
+    let rows: Vec<u32> =
+        passes.iter().flat_map(|(first, step)| (*first..height).step_by(*step)).collect();
+    let stored = RgbImage::from_fn(width, height, |x, y| upright[(x, rows[y as usize])]);
+    let plain: Bytes = Container::Gif.write(&upright.into(), &[]).into();
+    let whole = shown(plain).await;
+    let mut gif = Container::Gif.write(&stored.into(), &[]);
+    let image = gif_image(&gif);
+    gif[image + 9] |= 0x40;
+    let interlaced = shown(gif.clone()).await;
+    // Each encoding has a palette of its own.
+    for (ours, right) in interlaced.to_rgb8().pixels().zip(whole.to_rgb8().pixels()) {
+        close(&ours.0, &right.0, 40, "interlaced");
     }
+    // Behind the descriptor and the local color table.
+    let data = image + 10 + if gif[image + 9] & 0x80 == 0 { 0 } else { 6 << (gif[image + 9] & 7) };
+    let half = shown(gif[..data + (gif.len() - data) / 2].to_vec()).await;
+    for y in 0..height {
+        let stands_for = if y % 8 < 4 { y - y % 8 } else { y - y % 4 };
+        let row = |image: &DynamicImage, y| (0..width).map(|x| image.get_pixel(x, y)).collect();
+        let (ours, there): (Vec<_>, Vec<_>) = (row(&half, y), row(&interlaced, stands_for));
+        assert!(ours == there || ours == row(&interlaced, y) || y % 4 > 1, "row {y}");
+    }
+    let start = shown(gif[..data + (gif.len() - data) / 12].to_vec()).await;
+    assert_eq!(start.get_pixel(0, 0), interlaced.get_pixel(0, 0));
+    assert_eq!(start.get_pixel(0, height - 1).0, TRANSPARENT);
 }
 
 #[tokio::test]
-async fn p18_png_chunks_with_wrong_checksums_are_left_out() {
-    let file = fixture("field/reference.png");
-    let whole = shown(file.clone()).await;
-    let linear = 100_000u32.to_be_bytes();
-    for (chunk_type, data) in [
-        (b"gAMA", &linear[..]),
-        (b"cICP", &[9, 13, 0, 1]),
-        (b"tRNS", &[0; 6]),
-        (b"eXIf", &exif(6)),
-        (b"abCD", &[1]),
+async fn p18_invalid_gif_extensions_are_skipped() {
+    let gif = Container::Gif.write(&quad(32, 16), &[]);
+    let whole = shown(gif.clone()).await;
+    let start = gif_blocks(&gif);
+    let profile = [&b"\x21\xFF\x0BICCRGBG1012\x08notanICC"[..], b"\x03xyz\0"].concat();
+    for extension in [
+        // Graphic control of other lengths than four.
+        &b"\x21\xF9\x02\0\0\0"[..],
+        b"\x21\xF9\0",
+        b"\x21\xF9\x08\0\0\0\0\0\0\0\0\0",
+        // A loop count without a number, and one that is too long.
+        b"\x21\xFF\x0BNETSCAPE2.0\0",
+        b"\x21\xFF\x0BNETSCAPE2.0\x09\x01\0\0\0\0\0\0\0\0\0",
+        b"\x21\xFF\x03XMP\0",
+        b"\x21\xFF\0",
+        b"\x21\xFE\x05hello\0",
+        b"\x21\x01\x0C\0\0\0\0\0\0\0\0\0\0\0\0\0",
+        &profile,
+        // Stray bytes.
+        b"\0\0\0",
+        b"\x07",
     ] {
-        let mut damaged = chunk(chunk_type, data);
-        *damaged.last_mut().unwrap() ^= 1;
-        let what = String::from_utf8_lossy(chunk_type);
-        same(&shown(with_chunks(&file, &damaged)).await, &whole, &what);
-    }
-    // The sound ones of the same kinds are heeded.
-    for (chunk_type, data) in [(b"gAMA", &linear[..]), (b"eXIf", &exif(6))] {
-        let heeded = shown(with_chunks(&file, &chunk(chunk_type, data))).await;
-        assert!(heeded != whole, "{}", String::from_utf8_lossy(chunk_type));
+        let damaged = [&gif[..start], extension, &gif[start..]].concat();
+        let what = String::from_utf8_lossy(extension).into_owned();
+        images().read(damaged.clone()).await.expect(&what).unwrap();
+        same(&shown(damaged).await, &whole, &what);
     }
 }
 
 #[tokio::test]
-async fn p18_chunks_between_png_data_are_skipped() {
-    let file = fixture("field/reference.png");
+async fn p18_a_gif_shows_the_rows_before_invalid_data() {
+    let gif = Container::Gif.write(&noise(100, 100), &[]);
+    let whole = shown(gif.clone()).await;
+    let image = gif_image(&gif);
+    let mut damaged = gif.clone();
+    // The sub-blocks end here.
+    let length = gif.len();
+    damaged.truncate(image + (length - image) / 2);
+    damaged.extend([0, 0x3B]);
+    let rows = common_rows(&shown(damaged).await, &whole);
+    assert!((25..80).contains(&rows), "{rows}");
+}
+
+async fn lossy(image: &DynamicImage) -> Vec<u8> {
+    let source = Container::Png.write(image, &[]);
+    made(source, Transform::new().with_quality(90)).await.unwrap().to_vec()
+}
+
+#[tokio::test]
+async fn p18_a_truncated_webp_shows_its_rows() {
+    let image = noise(160, 160);
+    for (what, file) in
+        [("lossy", lossy(&image).await), ("lossless", Container::WebP.write(&image, &[]))]
+    {
+        let whole = shown(file.clone()).await;
+        let mut most = 0;
+        for eighths in 1..8 {
+            let length = file.len() * eighths / 8;
+            match made(file[..length].to_vec(), png()).await {
+                Ok(cut) => {
+                    let cut = crate::decoded(&cut);
+                    assert_eq!(size(&cut), size(&whole));
+                    let rows = common_rows(&cut, &whole);
+                    assert!(rows >= most, "{what} {eighths}/8: {rows} rows, and {most} before");
+                    assert!(rows * 100 / 160 + 25 > eighths as u32 * 100 / 8, "{what}: {rows}");
+                    most = rows;
+                    let bottom = cut.get_pixel(80, 159);
+                    assert_eq!(bottom.0, GRAY, "{what} {eighths}/8");
+                }
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::Failed);
+                    assert!(eighths < 4, "{what} {eighths}/8 is refused: {error:?}");
+                }
+            }
+        }
+        assert!(most > 110, "{what}: {most}");
+    }
+}
+
+#[tokio::test]
+async fn p18_a_truncated_webp_of_other_kinds_is_shown() {
+    for name in ["animated.webp", "lossless-alpha.webp", "lossy.webp", "exif.webp"] {
+        let file = fixture(name);
+        let expected = size(&shown(file.clone()).await);
+        let mut count = 0;
+        for tenths in 1..10 {
+            match made(file.slice(..file.len() * tenths / 10), png()).await {
+                Ok(cut) => {
+                    assert_eq!(size(&crate::decoded(&cut)), expected, "{name}");
+                    count += 1;
+                }
+                Err(error) => assert_eq!(error.kind(), ErrorKind::Failed, "{name}"),
+            }
+        }
+        assert!(count > 0, "{name} is shown at no length");
+    }
+}
+
+/// A chunk of RIFF.
+fn riff_chunk(chunk_type: &[u8; 4], data: &[u8]) -> Vec<u8> {
+    let mut chunk = [&chunk_type[..], &(data.len() as u32).to_le_bytes(), data].concat();
+    chunk.resize(chunk.len() + data.len() % 2, 0);
+    chunk
+}
+
+#[tokio::test]
+async fn p18_damaged_webp_metadata_hides_no_pixels() {
+    let image = quad(64, 48);
+    let simple = lossy(&image).await;
+    let whole = shown(simple.clone()).await;
+    let coded = &simple[12..];
+    let extended = |flags: u8, before: &[Vec<u8>], after: &[Vec<u8>], riff_size: u32| {
+        let header = riff_chunk(b"VP8X", &[flags, 0, 0, 0, 63, 0, 0, 47, 0, 0]);
+        let size = riff_size.to_le_bytes();
+        [b"RIFF", &size[..], b"WEBP", &header, &before.concat(), coded, &after.concat()].concat()
+    };
+    let icc = |data: &[u8]| vec![riff_chunk(b"ICCP", data)];
+    let exif_of = |data: &[u8]| vec![riff_chunk(b"EXIF", data)];
+    let none = Vec::new();
+    let mut endless = riff_chunk(b"EXIF", b"MM");
+    endless[4..8].copy_from_slice(&u32::MAX.to_le_bytes());
+    for (what, file) in [
+        ("a size of 0", extended(0, &none, &none, 0)),
+        ("a size that is too large", extended(0, &none, &none, u32::MAX)),
+        ("no profile", extended(0x20, &none, &none, 1_000)),
+        ("an empty profile", extended(0x20, &icc(b""), &none, 1_000)),
+        ("an invalid profile", extended(0x20, &icc(&[7; 301]), &none, 1_000)),
+        ("a large profile", extended(0x20, &icc(&vec![0; 5 << 20]), &none, 1_000)),
+        ("no EXIF", extended(0x08, &none, &none, 1_000)),
+        ("invalid EXIF", extended(0x08, &none, &exif_of(b"II*\0garbage"), 1_000)),
+        ("EXIF that is too long", extended(0x08, &none, &[endless], 1_000)),
+        ("no XMP", extended(0x04, &none, &none, 1_000)),
+        ("no alpha", extended(0x10, &none, &none, 1_000)),
+        ("unknown chunks", extended(0, &[riff_chunk(b"abcd", b"123")], &none, 1_000)),
+        ("all flags but animation", extended(0xFD, &none, &none, 1_000)),
+        ("bytes behind it", [&simple[..], b"trailing bytes"].concat()),
+    ] {
+        let (metadata, _) = images().read(file.clone()).await.expect(what).unwrap();
+        assert_eq!((metadata.width, metadata.height), (64, 48), "{what}");
+        same(&shown(file).await, &whole, what);
+    }
+    let upright = extended(0x08, &none, &exif_of(&exif(6)), 1_000);
+    assert_eq!(size(&shown(upright).await), (48, 64), "valid EXIF is heeded");
+}
+
+#[tokio::test]
+async fn p18_damaged_jpeg_segments_hide_no_pixels() {
+    let file = Container::Jpeg.write(&quad(64, 48), &exif(1));
     let whole = shown(file.clone()).await;
-    let (data, length) = find_chunk(&file, b"IDAT");
-    let (first, second) = file[data..data + length].split_at(length / 2);
-    let split = [
-        &file[..data - 8],
-        &chunk(b"IDAT", first),
-        &chunk(b"IDAT", &[]),
-        &chunk(b"tEXt", b"a\0b"),
-        &chunk(b"IDAT", second),
-        &chunk(b"IEND", &[]),
-    ];
-    same(&shown(split.concat()).await, &whole, "split data");
+    let segment = |marker: u8, data: &[u8]| {
+        [&[0xFF, marker], &(data.len() as u16 + 2).to_be_bytes()[..], data].concat()
+    };
+    for (what, marker, data) in [
+        ("an empty APP0", 0xE0, &b""[..]),
+        ("an empty APP1", 0xE1, b""),
+        ("EXIF without data", 0xE1, b"Exif\0\0"),
+        ("EXIF of garbage", 0xE1, b"Exif\0\0garbage and more garbage"),
+        ("EXIF that points beyond its end", 0xE1, b"Exif\0\0MM\0*\xFF\xFF\xFF\xFF"),
+        ("EXIF that refers to itself", 0xE1, b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\x08"),
+        ("an empty APP2", 0xE2, b""),
+        ("a profile without data", 0xE2, b"ICC_PROFILE\0\x01\x01"),
+        ("a profile of garbage", 0xE2, b"ICC_PROFILE\0\x01\x01garbage"),
+        ("a profile that lacks a part", 0xE2, b"ICC_PROFILE\0\x01\x02garbage"),
+        ("a profile of no parts", 0xE2, b"ICC_PROFILE\0\x01\0garbage"),
+        ("a profile part 0", 0xE2, b"ICC_PROFILE\0\0\x02garbage"),
+        ("MPF of garbage", 0xE2, b"MPF\0garbage"),
+        ("MPF that points beyond the file", 0xE2, b"MPF\0MM\0*\xFF\xFF\xFF\xF0"),
+        ("an APP13 of garbage", 0xED, b"Photoshop 3.0\08BIM\xFF\xFF"),
+        ("a short Adobe segment", 0xEE, b"Adobe"),
+        ("a comment", 0xFE, b"\xFF\xD9\xFF\xD8"),
+    ] {
+        let damaged = [&file[..2], &segment(marker, data), &file[2..]].concat();
+        images().read(damaged.clone()).await.expect(what).unwrap();
+        same(&shown(damaged).await, &whole, what);
+    }
+    // The second of two EXIF segments and of two profiles counts for nothing.
+    let twice = [&file[..2], &segment(0xE1, &exif(6)), &file[2..]].concat();
+    same(&shown(twice).await, &whole, "EXIF without a prefix");
 }

@@ -4,6 +4,7 @@
 
 mod colours;
 mod damaged;
+mod damaged_png;
 mod every_picture;
 mod exif;
 mod field;

@@ -60,9 +60,10 @@ pub const ROWS: &[Explained] = explained! {
         || (d.topic == "list-all" || d.at("transitions", &[18])) && counts_the_cut_jpeg(d);
 
     "a PNG that is cut off half way is `failed`",
-    "over a store that makes variants when they are asked for it is `ready` until then",
-    "only decoding tells",
-    |d| d.in_memory && d.is("status", "\"failed\"", "\"ready\"") && d.is_of("truncated.png");
+    "it is `ready`, and shows the rows that are there",
+    "browsers show it as well (promise P18)",
+    |d| d.is_of("truncated.png")
+        && (d.is("status", "\"failed\"", "\"ready\"") || d.adds("urls.*"));
 
     "`metadata` and `exif` come with processing",
     "they are in the answer to the upload, and in the record of what cannot be decoded",
