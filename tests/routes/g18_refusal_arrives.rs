@@ -26,7 +26,7 @@ async fn by_path(VerifiedMedia(..): VerifiedMedia<Path<UnverifiedId>>) {}
 
 async fn by_body(VerifiedMedia(..): VerifiedMedia<Json<Vec<UnverifiedId>>>) {}
 
-async fn start() -> SocketAddr {
+pub async fn start() -> SocketAddr {
     let media = World::new().media;
     let policy = UploadPolicy::images().scope("me").max_bytes(1 << 30);
     let guarded = Router::new()
@@ -52,38 +52,55 @@ async fn start() -> SocketAddr {
     address
 }
 
-/// Every refusal: the request line with headers, and its status.
-fn refusals() -> Vec<(String, u16)> {
-    let form = format!("Content-Type: {}", Form::TYPE);
-    let (ana, key) = ("x-user: ana", format!("X-Service-Key: {KEY}"));
-    let upload = "POST /api/v1/media/upload";
+/// A request that is refused with `status` before its body is read.
+#[derive(Debug)]
+pub struct Refusal {
+    pub method: &'static str,
+    pub path: &'static str,
+    pub headers: Vec<(&'static str, &'static str)>,
+    pub status: u16,
+}
+
+impl Refusal {
+    /// The request line and headers, without the empty line.
+    fn head(&self) -> String {
+        let headers = self.headers.iter().map(|(name, value)| format!("\r\n{name}: {value}"));
+        format!("{} {} HTTP/1.1{}", self.method, self.path, headers.collect::<String>())
+    }
+}
+
+/// One request for each refusal of the guard and of all routes.
+pub fn refusals() -> Vec<Refusal> {
+    let (form, text) = (("Content-Type", Form::TYPE), ("Content-Type", "text/plain"));
+    let (ana, key) = (("x-user", "ana"), ("X-Service-Key", KEY));
+    let upload = "/api/v1/media/upload";
     [
-        ("POST /path/m-1", vec![], 401),
-        ("POST /path/m-1", vec![ana], 404),
-        ("POST /path/a%20b", vec![ana], 400),
-        ("POST /json", vec![], 401),
-        ("POST /json", vec![ana], 413),
-        ("POST /up", vec![&form], 401),
-        ("POST /up", vec![&form, ana, "Sec-Fetch-Site: cross-site"], 403),
-        ("POST /up", vec![ana, "Content-Type: text/plain"], 415),
-        ("POST /up", vec![&form, ana], 415),
-        ("PUT /up", vec![ana], 405),
-        ("POST /small", vec![&form, ana], 413),
-        ("POST /media/m-1/file", vec![ana], 405),
-        (upload, vec![&form], 401),
-        (upload, vec![&key, "Content-Type: text/plain"], 400),
-        (upload, vec![&key, &form], 400),
-        ("DELETE /api/v1/media/m-1", vec![&key], 404),
+        ("POST", "/path/m-1", vec![], 401),
+        ("POST", "/path/m-1", vec![ana], 404),
+        ("POST", "/path/a%20b", vec![ana], 400),
+        ("POST", "/json", vec![], 401),
+        ("POST", "/json", vec![ana, ("Content-Type", "application/json")], 413),
+        ("POST", "/up", vec![form], 401),
+        ("POST", "/up", vec![form, ana, ("Sec-Fetch-Site", "cross-site")], 403),
+        ("POST", "/up", vec![ana, text], 415),
+        ("POST", "/up", vec![form, ana], 415),
+        ("PUT", "/up", vec![ana], 405),
+        ("POST", "/small", vec![form, ana], 413),
+        ("POST", "/media/m-1/file", vec![ana], 405),
+        ("POST", upload, vec![form], 401),
+        ("POST", upload, vec![key, text], 400),
+        ("POST", upload, vec![key, form], 400),
+        ("DELETE", "/api/v1/media/m-1", vec![key], 404),
     ]
     .into_iter()
-    .map(|(line, headers, status)| (format!("{line} HTTP/1.1\r\n{}", headers.join("\r\n")), status))
+    .map(|(method, path, headers, status)| Refusal { method, path, headers, status })
     .collect()
 }
 
 /// A client that sends everything before it reads, as Python's `http.client` does.
 async fn send_then_read(address: SocketAddr, head: &str, size: usize) -> Result<String, String> {
     let mut socket = TcpStream::connect(address).await.unwrap();
-    let head = format!("{}\r\nHost: x\r\nContent-Length: {size}\r\n\r\n", head.trim_end());
+    let head = format!("{head}\r\nHost: x\r\nContent-Length: {size}\r\n\r\n");
     socket.write_all(head.as_bytes()).await.map_err(|error| error.to_string())?;
     let text = Form::new().with(file("a.txt", b"no picture ")).bytes();
     let begin = text.strip_suffix(b"\r\n--boundary--\r\n").unwrap();
@@ -104,7 +121,8 @@ async fn g18_a_refusal_reaches_a_client_that_is_still_sending() {
     let address = start().await;
     let mut lost = Vec::new();
     for size in [300_000, 3 << 20, 20 << 20] {
-        for (head, status) in refusals() {
+        for refusal in refusals() {
+            let (head, status) = (refusal.head(), refusal.status);
             match send_then_read(address, &head, size).await {
                 Ok(answer) if answer.starts_with(&format!("HTTP/1.1 {status}")) => {}
                 // A body within the limit is read to its end, and then refused as malformed.
@@ -119,9 +137,9 @@ async fn g18_a_refusal_reaches_a_client_that_is_still_sending() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn g18_a_refusal_comes_before_100_continue() {
     let address = start().await;
-    for (head, status) in refusals().into_iter().filter(|(_, status)| *status == 401) {
+    for refusal in refusals().into_iter().filter(|refusal| refusal.status == 401) {
+        let (head, status) = (refusal.head(), refusal.status);
         let mut socket = TcpStream::connect(address).await.unwrap();
-        let head = head.trim_end();
         let head =
             format!("{head}\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n");
         socket.write_all(head.as_bytes()).await.unwrap();
