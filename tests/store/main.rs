@@ -12,5 +12,7 @@ mod folder;
 mod images;
 mod limits;
 mod maintenance;
+mod migration;
 mod owners;
+mod protocol;
 mod renditions;
