@@ -7,6 +7,7 @@ mod listing;
 mod model;
 mod opening;
 mod ownership;
+mod protocol;
 mod removal;
 mod renditions;
 mod search;
