@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
 use tokio::sync::mpsc;
 
-use super::upload::{UploadBody, broken_off};
+use super::upload::{UploadBody, interrupted};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A body, and what fills it: to be polled beside whatever reads the body.
@@ -34,7 +34,7 @@ where
         let mut bytes = pin!(bytes);
         while let Some(next) = bytes.next().await {
             // Nobody may be left to read it.
-            if sender.send(Some(next.map_err(|error| broken_off(error.into())))).await.is_err() {
+            if sender.send(Some(next.map_err(|error| interrupted(error.into())))).await.is_err() {
                 return;
             }
         }
