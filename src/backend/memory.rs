@@ -2,10 +2,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
 };
 
 use bytes::Bytes;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::{
     backend::MediaBackend,
@@ -99,7 +100,7 @@ impl InMemory {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // Nothing panics half way through a change, so what a panic elsewhere left is whole.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock()
     }
 }
 

@@ -159,20 +159,23 @@ impl IntoResponse for Download {
         if let Some(part) = self.part() {
             status = StatusCode::PARTIAL_CONTENT;
             let range = HeaderValue::try_from(part.to_string());
-            headers.insert(header::CONTENT_RANGE, range.expect("a content range is a valid header value"));
+            headers.insert(
+                header::CONTENT_RANGE,
+                range.expect("a content range is a valid header value"),
+            );
         }
         // Without an error, a client would accept a short body as the whole.
         let body = match self.length() {
             Some(length) => with_exact_len(length, self.into_stream(), || {
-                Error::new(ErrorKind::Integrity, "the media does not have the length that its backend declared")
+                Error::new(
+                    ErrorKind::Integrity,
+                    "the media does not have the length that its backend declared",
+                )
             }),
             None => self.into_stream(),
         };
         let body = body.inspect_err(|error| {
-            tracing::error!(
-                error = error as &dyn StdError,
-                "the delivery of a download failed"
-            );
+            tracing::error!(error = error as &dyn StdError, "the delivery of a download failed");
         });
         (status, headers, Body::from_stream(body)).into_response()
     }

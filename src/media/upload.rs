@@ -233,7 +233,8 @@ pub(super) fn interrupted(error: Box<dyn std::error::Error + Send + Sync>) -> Er
     match error.downcast::<Error>() {
         Ok(error) => *error,
         Err(error) => {
-            Error::new(ErrorKind::InvalidInput, "the upload ended before all of its bytes arrived").with_source(error)
+            Error::new(ErrorKind::InvalidInput, "the upload ended before all of its bytes arrived")
+                .with_source(error)
         }
     }
 }

@@ -40,8 +40,8 @@ impl MediaUrls {
         }
     }
 
-    /// Without those of variants that a picture of this size, or what is no picture, has not: as in the
-    /// media protocol, one that would not be smaller than the picture.
+    /// Removes the URLs of variants that do not exist: all variants if the file is not an image, and, as in
+    /// the media protocol, those that would not be smaller than the image.
     pub(crate) fn that_exist(mut self, picture: Option<&Metadata>) -> Self {
         let longest = picture.map_or(0, |picture| picture.width.max(picture.height));
         self.thumbnail.take_if(|_| picture.is_none());

@@ -2,12 +2,13 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use parking_lot::Mutex;
 use reqwest::{Method, StatusCode, header::CONTENT_TYPE};
 use tokio::time::Instant;
 
@@ -60,14 +61,13 @@ impl OwnershipClient {
             if let Some(result) = self.query_owned(owner, scopes, ids).await? {
                 return Ok(result);
             }
-            *self.lists_until.lock().unwrap_or_else(PoisonError::into_inner) =
-                Some(Instant::now() + FALLBACK_PERIOD);
+            *self.lists_until.lock() = Some(Instant::now() + FALLBACK_PERIOD);
         }
         self.query_lists(owner, scopes, ids).await
     }
 
     fn uses_lists(&self) -> bool {
-        let until = *self.lists_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = *self.lists_until.lock();
         until.is_some_and(|until| Instant::now() < until)
     }
 

@@ -3,13 +3,14 @@
 use std::{
     path::PathBuf,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream, stream::BoxStream};
+use parking_lot::Mutex;
 use reqwest::{Body, Method, RequestBuilder, multipart};
 use sha2::{Digest as _, Sha256};
 
@@ -55,8 +56,7 @@ pub(super) async fn upload(client: &Client, user_id: &str, parts: UploadParts) -
         (fields.request(client, part), progress)
     });
     let reply = reply.await;
-    let Sent { digest, error } =
-        std::mem::take(&mut *sent.lock().unwrap_or_else(PoisonError::into_inner));
+    let Sent { digest, error } = std::mem::take(&mut *sent.lock());
     // The error of the source is the cause of the broken connection.
     if let Some(error) = error {
         return Err(error);
@@ -213,7 +213,7 @@ impl Stream for HashingStream {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let next = ready!(self.stream.poll_next_unpin(cx));
-        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sent = self.sent.lock();
         Poll::Ready(next.map(|next| {
             next.inspect(|bytes| sent.digest.update(bytes)).map_err(|error| {
                 let for_connection = Error::new(error.kind(), "the source of the upload failed");

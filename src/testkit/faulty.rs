@@ -1,10 +1,11 @@
 //! A backend that can be told to fail.
 
 use std::sync::{
-    Arc, Mutex, PoisonError,
+    Arc,
     atomic::{AtomicUsize, Ordering},
 };
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::{
@@ -85,7 +86,7 @@ impl<B> Faulty<B> {
 
     /// Sets what goes wrong from now on.
     pub fn set(&self, fault: Fault) {
-        *self.shared.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+        *self.shared.fault.lock() = fault;
     }
 
     /// Lets one call go on that waits because of [`Fault::Late`]; the next one, if none waits yet.
@@ -104,7 +105,7 @@ impl<B> Faulty<B> {
     }
 
     fn fault(&self) -> Fault {
-        *self.shared.fault.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.shared.fault.lock()
     }
 
     async fn suffer(&self) -> Result<()> {
