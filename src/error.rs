@@ -128,6 +128,11 @@ impl Error {
         self
     }
 
+    /// Creates the error for media that does not exist, or that its backend does not reveal.
+    pub(crate) fn not_found() -> Self {
+        Self::new(ErrorKind::NotFound, "the media was not found")
+    }
+
     pub(crate) fn not_owned(missing: Vec<UnverifiedId>) -> Self {
         let count = missing.len();
         let mut error =

@@ -74,15 +74,16 @@ pub(super) async fn upload(client: &Client, user_id: &str, parts: UploadParts) -
     Ok(record)
 }
 
-/// Tells rejections apart for which the service uses the same status.
+/// Distinguishes rejections for which the service uses the same status.
 fn rejected(response: ErrorResponse) -> Error {
     match response.reason.as_deref() {
         Some(reason) if reason.starts_with("File too large") => {
             let text = "the media is larger than the media service accepts";
-            response.into_public(ErrorKind::TooLarge, text)
+            response.into_public(Error::new(ErrorKind::TooLarge, text))
         }
         Some("HEIC conversion failed") => {
-            response.into_public(ErrorKind::Failed, "the media is not a readable HEIC image")
+            let text = "the media is not a readable HEIC image";
+            response.into_public(Error::new(ErrorKind::Failed, text))
         }
         _ => response.into(),
     }

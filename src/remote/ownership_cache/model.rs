@@ -141,7 +141,7 @@ impl World {
         let ask: Arc<QueryFn> = Arc::new(move |owner, _, ids| {
             let (answer, answered) = oneshot::channel();
             let _ = calls.send((owner, ids, answer));
-            Box::pin(async move { answered.await.expect("told to panic") })
+            Box::pin(async move { answered.await.expect("injected panic") })
         });
         Self {
             cache: OwnershipCache::new(max_staleness),
