@@ -6,7 +6,6 @@ use reqwest::{Method, StatusCode, header};
 
 use super::{
     client::{Client, Retry},
-    ownership_cache::{OwnershipCache, QueryFn},
     ownership_client::OwnershipClient,
     public_urls::PublicUrls,
     response::{ErrorResponse, Reply, SendError},
@@ -22,7 +21,10 @@ use crate::{
         SearchOptions, SearchPage, Upload,
     },
     owner::{Owner, Scopes},
-    ownership::{Ownership, OwnershipQuestion},
+    ownership::{
+        Ownership, OwnershipQuestion,
+        cache::{OwnershipCache, QueryFn},
+    },
 };
 
 /// A media service over HTTP, as a backend. See the [module docs](crate::remote).

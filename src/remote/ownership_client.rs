@@ -15,13 +15,13 @@ use tokio::time::Instant;
 use super::{
     call::Call,
     client::{Client, MAX_LIST},
-    ownership_cache::QueryResult,
     response::SendError,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
     id::MediaId,
     owner::{Owner, Scope, Scopes},
+    ownership::cache::QueryResult,
     protocol::{ListRow, OffsetPage, OwnedQuery, OwnedResponse},
 };
 
@@ -34,7 +34,7 @@ const FIRST_LIMIT: usize = 500;
 /// The number of scopes that are listed concurrently.
 const CONCURRENT: usize = 4;
 
-/// How long `/owned` is not tried after the service did not have it.
+/// The time without requests to `/owned` after the service did not have the route.
 const FALLBACK_PERIOD: Duration = Duration::from_secs(60);
 
 /// Queries ownership through `POST /owned`, or through lists if the service does not have it.
@@ -42,7 +42,7 @@ const FALLBACK_PERIOD: Duration = Duration::from_secs(60);
 pub(super) struct OwnershipClient {
     client: Arc<Client>,
     max_rows: usize,
-    /// Until when lists are used without trying `/owned`.
+    /// The end of the time without requests to `/owned`.
     lists_until: Mutex<Option<Instant>>,
 }
 
@@ -194,7 +194,7 @@ impl OwnershipClient {
         Ok((reply.call, self.client.body_up_to(MAX_LIST, reply).await?))
     }
 
-    /// Tells whether the rows are all that the service has, by its own count of distinct ready media.
+    /// Returns whether the rows are complete, by the service's own count of distinct ready media.
     async fn is_all(
         &self,
         owner: &Owner,
