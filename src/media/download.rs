@@ -107,7 +107,7 @@ pub struct Download {
     etag: Option<String>,
     last_modified: Option<SystemTime>,
     file_name: Option<String>,
-    attachment: bool,
+    disposition: Disposition,
     body: BoxStream<'static, Result<Bytes>>,
 }
 
@@ -126,7 +126,7 @@ impl Download {
             etag: None,
             last_modified: None,
             file_name: None,
-            attachment: false,
+            disposition: Disposition::ByType,
             body,
         }
     }
@@ -184,7 +184,14 @@ impl Download {
 
     /// Makes a browser save the bytes, even if they are an image that it could display.
     pub fn as_attachment(mut self) -> Self {
-        self.attachment = true;
+        self.disposition = Disposition::Attachment;
+        self
+    }
+
+    /// Lets a browser display audio, video and PDF instead of saving them. Scripts do not run in these types;
+    /// every other type is delivered as before (promise P8).
+    pub fn as_inline(mut self) -> Self {
+        self.disposition = Disposition::Inline;
         self
     }
 
@@ -230,7 +237,12 @@ impl Download {
 
     /// Returns whether a browser saves the bytes even if it could display them.
     pub fn is_attachment(&self) -> bool {
-        self.attachment
+        self.disposition == Disposition::Attachment
+    }
+
+    /// Returns whether a browser may display audio, video and PDF.
+    pub(crate) fn is_inline(&self) -> bool {
+        self.disposition == Disposition::Inline
     }
 
     /// Returns the bytes as a stream of chunks.
@@ -250,6 +262,16 @@ impl Download {
         }
         collect(self.body, limit).await
     }
+}
+
+/// The choice between displaying and saving the bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Disposition {
+    /// Raster images are displayed, other types saved.
+    ByType,
+    /// Audio, video and PDF are displayed as well.
+    Inline,
+    Attachment,
 }
 
 /// Returns whether this is an entity tag of RFC 9110, section 8.8.3, in ASCII.

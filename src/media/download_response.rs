@@ -46,7 +46,38 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
 /// Inserts the headers of every response about untrusted bytes.
 pub(crate) fn make_safe(headers: &mut HeaderMap) {
     for (name, value) in SAFE {
-        headers.insert(name, HeaderValue::from_static(value));
+        // A displayed video has a policy of its own.
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+}
+
+/// A type that a browser may display besides raster images. Scripts do not run in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InlineType {
+    Audio,
+    Video,
+    Pdf,
+}
+
+impl InlineType {
+    /// Returns the kind of a MIME type that a browser displays without running scripts in the page's origin.
+    pub(crate) fn of(content_type: &str) -> Option<Self> {
+        let mime = inert(content_type);
+        match (mime.type_(), mime.essence_str()) {
+            (mime::AUDIO, _) => Some(Self::Audio),
+            (mime::VIDEO, _) => Some(Self::Video),
+            (_, "application/pdf") => Some(Self::Pdf),
+            _ => None,
+        }
+    }
+
+    /// The policy lets the browser's own player or viewer load the file. Chromium refuses to show PDF in a
+    /// sandbox; its viewer runs outside of the page's origin.
+    fn content_security_policy(self) -> &'static str {
+        match self {
+            Self::Audio | Self::Video => "default-src 'none'; media-src 'self'; sandbox",
+            Self::Pdf => "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'",
+        }
     }
 }
 
@@ -54,6 +85,10 @@ pub(crate) fn make_safe(headers: &mut HeaderMap) {
 /// to `HEAD`, and to a condition that is not met have in common.
 pub(crate) fn headers_of(download: &Download) -> HeaderMap {
     let mut headers = HeaderMap::new();
+    if let Some(inline) = InlineType::of(download.content_type()).filter(|_| download.is_inline()) {
+        let policy = HeaderValue::from_static(inline.content_security_policy());
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
     make_safe(&mut headers);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     let mut set = |name, value: String| {
@@ -124,7 +159,9 @@ pub(crate) fn is_http_date(time: std::time::SystemTime) -> bool {
 
 /// Returns the `Content-Disposition`: to display or to save the bytes, and the file name (RFC 6266).
 fn disposition(download: &Download) -> String {
-    let shown = is_raster_image(download.content_type()) && !download.is_attachment();
+    let content_type = download.content_type();
+    let shown = is_raster_image(content_type) && !download.is_attachment()
+        || download.is_inline() && InlineType::of(content_type).is_some();
     let kind = if shown { "inline" } else { "attachment" };
     let Some(name) = download.file_name() else { return kind.to_owned() };
     // For clients that only read ASCII, and for clients that decode percent signs and backslashes.

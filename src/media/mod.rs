@@ -21,7 +21,7 @@ mod urls;
 mod variant;
 
 #[cfg(feature = "routes")]
-pub(crate) use self::download_response::{headers_of, is_http_date, make_safe};
+pub(crate) use self::download_response::{InlineType, headers_of, is_http_date, make_safe};
 pub(crate) use self::upload_file::{length as file_length, read as read_file};
 pub use crate::id::ContentHash;
 

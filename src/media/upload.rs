@@ -90,6 +90,12 @@ impl Upload {
         }
     }
 
+    /// Returns the bytes, and leaves none.
+    #[cfg(feature = "routes")]
+    pub(crate) fn take_body(&mut self) -> UploadBody {
+        std::mem::replace(&mut self.body, UploadBody::Bytes(Bytes::new()))
+    }
+
     /// Replaces the bytes.
     pub(crate) fn with_body(mut self, body: UploadBody) -> Self {
         self.body = body;

@@ -18,6 +18,7 @@ use axum::{
 use http_body_util::BodyExt as _;
 use tokio::{
     runtime::Handle,
+    sync::Semaphore,
     time::{sleep, timeout},
 };
 
@@ -27,6 +28,12 @@ const MAX_TIME: Duration = Duration::from_secs(3);
 /// The greatest number of bytes to drain of one body. A blocking client reads the response only after it has
 /// sent everything, so this is the size of the largest body whose refusal such a client sees.
 const MAX_BYTES: usize = 32 << 20;
+
+/// The greatest number of bodies that are drained at once. Beyond it, a body is dropped and its connection
+/// closed.
+const MAX_DRAINS: usize = 256;
+
+static DRAINS: Semaphore = Semaphore::const_new(MAX_DRAINS);
 
 /// The delay before a body is polled that the client may not have begun to send: polling it makes hyper send
 /// `100 Continue` unless the response was written before.
@@ -38,7 +45,7 @@ tokio::task_local! {
 }
 
 /// Wraps the body of a request so that its unread rest is drained in the background when it is dropped: for
-/// at most 3 s, and at most 32 MiB. A body that has ended is left as it is.
+/// at most 3 s, at most 32 MiB, and with at most 255 others at once. A body that has ended is left as it is.
 pub(crate) fn drain_on_drop(request: Request) -> Request {
     if request.body().is_end_stream() {
         return request;
@@ -87,10 +94,12 @@ impl Drop for DrainOnDrop {
         if DRAINING.try_with(|()| ()).is_ok() {
             return;
         }
+        let Ok(permit) = DRAINS.try_acquire() else { return };
         let delay = if self.awaits_continue { CONTINUE_DELAY } else { Duration::ZERO };
         runtime.spawn(DRAINING.scope((), async move {
             sleep(delay).await;
             let _ = timeout(MAX_TIME, drain(body)).await;
+            drop(permit);
         }));
     }
 }
@@ -103,5 +112,46 @@ async fn drain(mut body: Body) {
             Some(rest) => left = rest,
             None => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    /// A body that never ends, and reports its drop.
+    fn endless(dropped: mpsc::UnboundedSender<()>) -> Request {
+        struct Report(mpsc::UnboundedSender<()>);
+        impl Drop for Report {
+            fn drop(&mut self) {
+                let _ = self.0.send(());
+            }
+        }
+        let report = Report(dropped);
+        let pending = stream::poll_fn(move |_| {
+            let _ = &report;
+            Poll::<Option<Result<Bytes, axum::Error>>>::Pending
+        });
+        Request::new(Body::from_stream(pending))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn g18_the_number_of_drains_at_once_is_bounded() {
+        let (sender, mut dropped) = mpsc::unbounded_channel();
+        for _ in 0..MAX_DRAINS {
+            drop(drain_on_drop(endless(sender.clone())));
+        }
+        assert!(dropped.try_recv().is_err(), "as many as may be are drained");
+        drop(drain_on_drop(endless(sender.clone())));
+        assert!(dropped.try_recv().is_ok(), "one more is dropped at once");
+        sleep(MAX_TIME + Duration::from_secs(1)).await;
+        drop(drain_on_drop(endless(sender)));
+        for _ in 0..MAX_DRAINS {
+            assert!(dropped.try_recv().is_ok(), "the drains have ended");
+        }
+        assert!(dropped.try_recv().is_err(), "another one is drained");
     }
 }

@@ -1,4 +1,4 @@
-//! G8: a link shows a picture to whoever holds it, and makes it nobody's.
+//! G8: a link shows a picture to its holder, and does not make the holder its owner.
 
 use axum::{
     Router,
@@ -11,7 +11,7 @@ use tower_media::{
     MediaIds, MediaState, Rendition, UnverifiedId, VerifyMediaLayer, media::Variant,
 };
 
-use super::support::{World, ana, get as fetch, nobody, send, signed_in};
+use super::support::{World, ana, get as fetch, send, signed_in, unsigned};
 
 #[derive(serde::Deserialize, MediaIds)]
 struct Post {
@@ -37,7 +37,7 @@ async fn g08_a_link_opens_no_guarded_route() {
     let query = link.split_once('?').unwrap().1;
     let signature = query.rsplit_once('=').unwrap().1;
 
-    assert_eq!(fetch(&app, nobody(&link)).await.status, StatusCode::OK);
+    assert_eq!(fetch(&app, unsigned(&link)).await.status, StatusCode::OK);
     let own = fetch(&app, ana(format!("/pictures/{id}?{query}"))).await;
     assert_eq!(own.status, StatusCode::NO_CONTENT);
     for uri in [
@@ -63,5 +63,5 @@ async fn g08_a_link_dies_with_the_media() {
     let id = world.picture().await;
     let (app, link) = (world.app(), world.link(&id, Variant::Thumbnail));
     assert!(world.media.delete(&world.ana, &id).await.unwrap());
-    assert_eq!(fetch(&app, nobody(&link)).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(fetch(&app, unsigned(&link)).await.status, StatusCode::NOT_FOUND);
 }

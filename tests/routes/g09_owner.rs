@@ -68,7 +68,7 @@ async fn g09_the_owner_comes_from_where_the_application_says() {
         }
         request
     };
-    // What the extractor refuses is passed through; an owner that cannot be made is nobody.
+    // What the extractor refuses is passed through; an owner that cannot be made is 401.
     assert_eq!(send(&app, form(None)).await.status, StatusCode::PAYMENT_REQUIRED);
     assert_eq!(send(&app, form(Some("idp:"))).await.status, StatusCode::UNAUTHORIZED);
     let stored = send(&app, form(Some("idp:ana"))).await;

@@ -8,7 +8,7 @@ use tower_media::{ErrorKind, Rendition, media::Variant, routes::UploadPolicy, te
 
 use super::{
     log::Log,
-    support::{Form, World, ana, file, get, nobody, png, send, signed_in},
+    support::{Form, World, ana, file, get, png, send, signed_in, unsigned},
 };
 
 const NAME: &str = "somebodys-holiday.png";
@@ -28,8 +28,8 @@ async fn requests() {
         (ana(&path).header("if-none-match", "*"), 304),
         (ana(&path).header("if-match", "\"x\""), 412),
         (ana(&path).header("range", "bytes=500-"), 416),
-        (nobody(world.link(&id, Rendition::Original)), 200),
-        (nobody(world.link(&note, Variant::Thumbnail)), 415),
+        (unsigned(world.link(&id, Rendition::Original)), 200),
+        (unsigned(world.link(&note, Variant::Thumbnail)), 415),
     ] {
         assert_eq!(get(&app, request).await.status.as_u16(), status);
     }
@@ -44,7 +44,7 @@ async fn requests() {
         assert_eq!(send(&app, request).await.status.as_u16(), status);
     }
     world.backend.set(Fault::Fail(ErrorKind::Unavailable));
-    let linked = get(&app, nobody(world.link(&id, Rendition::Original))).await;
+    let linked = get(&app, unsigned(world.link(&id, Rendition::Original))).await;
     assert_eq!(linked.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(send(&app, upload(700).by("ana")).await.status, StatusCode::SERVICE_UNAVAILABLE);
 }

@@ -7,7 +7,7 @@ use tower_media::{
     routes::DeliveryRoutes,
 };
 
-use super::support::{World, ana, get, nobody, signed_in};
+use super::support::{World, ana, get, signed_in, unsigned};
 
 fn avatar() -> Transform {
     Transform::new().with_width(96).with_height(96).with_fit(Fit::Cover).with_format(Format::Png)
@@ -47,7 +47,7 @@ async fn p12_any_other_transform_needs_a_signature_even_of_its_owner() {
     let world = World::new();
     let (app, id) = (app(&world.media), world.picture().await);
     for query in ["", "?w=300", "?w=300&h=300&fit=cover&format=png&q=85"] {
-        for request in [ana, nobody] {
+        for request in [ana, unsigned] {
             let answer = get(&app, request(format!("/media/{id}/transform{query}"))).await;
             assert_eq!(answer.status, StatusCode::FORBIDDEN, "{query}");
         }
@@ -67,7 +67,7 @@ async fn p12_a_parameter_that_is_not_understood_is_422_and_named() {
         ("format=gif", "`format` is not one of webp, jpeg, png, avif"),
         ("q=1.5", "`q`"),
     ] {
-        let answer = get(&app, nobody(format!("/media/{id}/transform?{query}"))).await;
+        let answer = get(&app, unsigned(format!("/media/{id}/transform?{query}"))).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{query}");
         let detail = answer.json()["detail"].as_str().unwrap().to_owned();
         assert!(detail.contains(named), "{query}: {detail}");
@@ -75,7 +75,7 @@ async fn p12_a_parameter_that_is_not_understood_is_422_and_named() {
 }
 
 #[tokio::test]
-async fn p05_what_is_no_whole_picture_has_no_rendition_and_never_the_original_instead() {
+async fn p05_a_damaged_image_has_no_rendition_and_not_the_original_instead() {
     let world = World::new();
     let app = app(&world.media);
     for original in [
@@ -90,7 +90,7 @@ async fn p05_what_is_no_whole_picture_has_no_rendition_and_never_the_original_in
             assert_eq!(answer.header("content-type"), "application/problem+json");
             assert_ne!(answer.body, original);
         }
-        let linked = get(&app, nobody(world.link(&id, avatar()))).await;
+        let linked = get(&app, unsigned(world.link(&id, avatar()))).await;
         assert_eq!(linked.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
         assert_eq!(linked.header("cache-control"), "no-store");
     }

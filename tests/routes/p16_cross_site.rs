@@ -1,4 +1,4 @@
-//! P16: an upload needs an owner, and a page of another site cannot send one in somebody's name.
+//! P16: an upload needs an owner, and a page of another site cannot send one with a user's cookies.
 
 use axum::{
     body::Body,
@@ -74,9 +74,25 @@ async fn p16_pages_of_other_origins_are_refused_unless_they_are_allowed() {
 }
 
 #[test]
-fn p16_what_is_no_origin_is_refused() {
+fn p16_text_that_is_not_an_origin_is_refused() {
     for origin in ["example.org", "https://example.org/path", "*", "null", "file:///a"] {
         let refused = policy().allowed_origins([origin]).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::InvalidInput, "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn p16_a_proxy_that_changes_the_host_is_named() {
+    let world = World::new();
+    let app = signed_in(world.media.upload_routes("/up", policy()));
+    let mut request = Form::new().with(file("a.png", &png(200))).by("ana");
+    let headers = request.headers_mut();
+    headers.insert("host", HeaderValue::from_static("10.0.0.7:3000"));
+    headers.insert("origin", HeaderValue::from_static("http://photos.example.org"));
+    let answer = send(&app, request).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    let detail = answer.json()["detail"].to_string();
+    for part in ["http://photos.example.org", "10.0.0.7:3000", "proxy"] {
+        assert!(detail.contains(part), "{detail}");
     }
 }

@@ -57,7 +57,7 @@ impl Default for Clock {
     }
 }
 
-/// A state over a backend that can be told to fail, two owners, and a clock.
+/// A state over a backend that fails on command, two owners, and a clock.
 pub struct World {
     pub media: MediaState,
     pub backend: Faulty<InMemory>,
@@ -165,8 +165,8 @@ pub fn ana(uri: impl AsRef<str>) -> Builder {
     Request::get(uri.as_ref()).header("x-user", "ana")
 }
 
-/// A request of nobody's.
-pub fn nobody(uri: impl AsRef<str>) -> Builder {
+/// A request without an owner.
+pub fn unsigned(uri: impl AsRef<str>) -> Builder {
     Request::get(uri.as_ref())
 }
 
@@ -239,7 +239,7 @@ impl Form {
         all.into()
     }
 
-    /// The form as a request of nobody's.
+    /// The form as a request without an owner.
     pub fn unsigned(&self) -> Request {
         Request::post("/up")
             .header("content-type", Self::TYPE)

@@ -221,3 +221,33 @@ async fn g02_a_policy_without_a_scope_answers_500_and_says_so() {
         assert!(answer.json()["detail"].as_str().unwrap().contains("`UploadPolicy`"));
     }
 }
+
+#[tokio::test]
+async fn all_files_of_a_form_are_stored_or_none() {
+    let world = World::new();
+    let routes = |policy| UploadRoutes::new(world.media.clone(), "/up", policy).quota(1_000_000);
+    let app = signed_in(routes(policy().max_files(3)).all_or_none().into_router());
+    let form = |last: &[u8]| {
+        Form::new()
+            .with(file("a.png", &png(200)))
+            .with(file("b.png", &png(400_000)))
+            .with(file("c", last))
+    };
+    let refused = send(&app, form(b"no image").by("ana")).await;
+    assert_eq!(refused.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert_eq!(count(&world.media, &world.ana).await, 0);
+    // The files of one form share the quota.
+    let refused = send(&app, form(&png(700_000)).by("ana")).await;
+    assert_eq!(refused.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(count(&world.media, &world.ana).await, 0);
+    let stored = send(&app, form(&png(500_000)).by("ana")).await;
+    assert_eq!(stored.status, StatusCode::CREATED);
+    let sizes: Vec<_> =
+        stored.json().as_array().unwrap().iter().map(|m| m["size"].clone()).collect();
+    assert_eq!(sizes, [200, 400_000, 500_000]);
+    // Without the option, files before a refused one stay.
+    let app = signed_in(routes(policy().max_files(3)).into_router());
+    let kept = Form::new().with(file("d.png", &png(300))).with(file("c", b"no image"));
+    assert_eq!(send(&app, kept.by("ana")).await.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert_eq!(count(&world.media, &world.ana).await, 4);
+}

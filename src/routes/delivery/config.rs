@@ -30,12 +30,28 @@ impl ResourcePolicy {
     }
 }
 
+/// The MIME types, or kinds such as `video/*`, that browsers display besides raster images.
+#[derive(Debug, Clone, Default)]
+pub(in crate::routes) struct InlineTypes(pub(super) Vec<String>);
+
+impl InlineTypes {
+    pub(super) fn contains(&self, content_type: &str) -> bool {
+        let essence = content_type.split(';').next().unwrap_or_default().trim();
+        let kind = essence.split('/').next().unwrap_or_default();
+        self.0.iter().any(|allowed| match allowed.strip_suffix("/*") {
+            Some(allowed) => allowed.eq_ignore_ascii_case(kind),
+            None => allowed.eq_ignore_ascii_case(essence),
+        })
+    }
+}
+
 /// The settings that the handlers share.
 #[derive(Clone)]
 pub(super) struct DeliveryConfig {
     pub(super) media: MediaState,
     pub(super) transforms: BTreeMap<String, Transform>,
     pub(super) cross_origin_resource_policy: ResourcePolicy,
+    pub(super) inline_types: InlineTypes,
 }
 
 impl DeliveryConfig {

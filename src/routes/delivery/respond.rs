@@ -10,6 +10,7 @@ use headers::{CacheControl, HeaderMapExt as _};
 
 use super::{
     conditions::{Conditions, UnmetCondition},
+    config::InlineTypes,
     observe,
 };
 use crate::{
@@ -39,6 +40,7 @@ pub(in crate::routes) struct RenditionRequest<'a> {
     pub(in crate::routes) id: &'a MediaId,
     pub(in crate::routes) rendition: Rendition,
     pub(in crate::routes) access: Access,
+    pub(in crate::routes) inline_types: Option<&'a InlineTypes>,
 }
 
 impl RenditionRequest<'_> {
@@ -94,10 +96,13 @@ impl RenditionRequest<'_> {
         Ok(if part.etag() == download.etag() { part } else { download })
     }
 
-    /// Applies the disposition of the signed URL.
+    /// Applies the disposition of the signed URL, or of the routes.
     fn with_disposition(&self, download: Download) -> Download {
         match self.access {
             Access::SignedUrl { attachment: true, .. } => download.as_attachment(),
+            _ if self.inline_types.is_some_and(|types| types.contains(download.content_type())) => {
+                download.as_inline()
+            }
             _ => download,
         }
     }

@@ -5,13 +5,13 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use axum::{Router, extract::FromRequestParts, middleware::from_fn_with_state, routing::get};
 
 use super::{
-    config::{DeliveryConfig, ResourcePolicy},
+    config::{DeliveryConfig, InlineTypes, ResourcePolicy},
     media_path::MediaPath,
     serve::{RenditionSource, serve_owned, serve_signed, unsigned_transform},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    media::Transform,
+    media::{InlineType, Transform},
     owner::{InvalidOwner, InvalidScope, Owner, Scope},
     state::MediaState,
     verify::VerifyMediaLayer,
@@ -28,7 +28,7 @@ use crate::{
 /// # Default
 ///
 /// The owner is the [`Owner`] in the request's extensions, and media of any scope is delivered. There are no
-/// named transforms. Signed URLs are accepted if the state has a
+/// named transforms. Browsers display raster images and save every other type. Signed URLs are accepted if the state has a
 /// [`url_signer`](crate::state::MediaStateBuilder::url_signer). Only pages of the same origin may embed media.
 ///
 /// See the [module docs](crate::routes#delivery) for the responses.
@@ -70,6 +70,7 @@ impl<S> DeliveryRoutes<S> {
                 media,
                 transforms: BTreeMap::new(),
                 cross_origin_resource_policy: ResourcePolicy::default(),
+                inline_types: InlineTypes::default(),
             },
         }
     }
@@ -119,6 +120,27 @@ impl<S> DeliveryRoutes<S> {
         self
     }
 
+    /// Lets browsers display originals of these MIME types instead of saving them: types of audio and video,
+    /// `application/pdf`, and the kinds `audio/*` and `video/*`. Raster images are always displayed. Players
+    /// of Safari need ranges, which the routes answer.
+    ///
+    /// # Panics
+    ///
+    /// If a type is another one: scripts of its author could run in it (promise P8).
+    #[track_caller]
+    pub fn inline_types<I: IntoIterator<Item: Into<String>>>(mut self, types: I) -> Self {
+        self.config.inline_types = InlineTypes(types.into_iter().map(Into::into).collect());
+        for inline in &self.config.inline_types.0 {
+            let is_kind = matches!(&**inline, "audio/*" | "video/*");
+            assert!(
+                is_kind || InlineType::of(inline).is_some(),
+                "the type {inline:?} cannot be displayed: use types of audio and video, `audio/*`, `video/*`, \
+                 or `application/pdf`"
+            );
+        }
+        self
+    }
+
     /// Takes the owner from the extractor `X`, as does
     /// [`VerifyMediaLayer::owner_from`](crate::VerifyMediaLayer::owner_from).
     pub fn owner_from<X>(
@@ -157,6 +179,7 @@ impl<S> fmt::Debug for DeliveryRoutes<S> {
             .field("guard", &self.guard)
             .field("transforms", &self.config.transforms)
             .field("cross_origin_resource_policy", &self.config.cross_origin_resource_policy)
+            .field("inline_types", &self.config.inline_types)
             .finish()
     }
 }

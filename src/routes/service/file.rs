@@ -66,7 +66,7 @@ async fn deliver(
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Response, ServiceError> {
-    let request = RenditionRequest { id, rendition, access: Access::Owner };
+    let request = RenditionRequest { id, rendition, access: Access::Owner, inline_types: None };
     let error = match request.deliver(&service.media, &Conditions::of(method, headers)).await {
         Ok(response) => return Ok(response),
         Err(error) => error,

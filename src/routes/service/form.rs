@@ -4,13 +4,13 @@ use axum::http::StatusCode;
 use futures_util::TryStreamExt as _;
 use mime::Mime;
 
-use super::{UploadLimits, error::ServiceError, query, spooled_file::SpooledFile};
+use super::{UploadLimits, error::ServiceError, query};
 use crate::{
     error::Error,
     extract::{Part, Reader},
     media::Upload,
     owner::Owner,
-    routes::upload::UploadRejection,
+    routes::{spooled_file::SpooledFile, upload::UploadRejection},
 };
 
 /// The greatest number of parts of a form.

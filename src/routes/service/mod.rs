@@ -9,7 +9,6 @@ mod media;
 mod observe;
 mod query;
 mod routes;
-mod spooled_file;
 mod upload;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};

@@ -1,6 +1,7 @@
 //! Keys, and the signatures made with them.
 
 use std::{
+    borrow::Cow,
     fmt,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -18,6 +19,10 @@ const MIN_SECRET: usize = 32;
 
 /// The longest name of a key, in bytes.
 const MAX_KEY_ID: usize = 64;
+
+/// The parameters of signed URLs.
+const OWN_PARAMETERS: [&str; 9] =
+    ["w", "h", "fit", "format", "q", "disposition", "expires", "key", "signature"];
 
 /// What every signature begins with, so that no other use of the same secret makes one.
 const PURPOSE: &str = "tower-media signed url 1";
@@ -64,6 +69,7 @@ pub struct UrlSigner {
     accepted: Vec<Key>,
     window: Duration,
     longest: Duration,
+    ignored: Arc<[String]>,
     clock: Arc<dyn Fn() -> SystemTime + Send + Sync>,
 }
 
@@ -121,6 +127,7 @@ impl UrlSigner {
             accepted: Vec::new(),
             window: Duration::from_secs(15 * 60),
             longest: Duration::from_secs(7 * 24 * 3600),
+            ignored: Arc::default(),
             clock: Arc::new(SystemTime::now),
         })
     }
@@ -155,6 +162,27 @@ impl UrlSigner {
     #[must_use]
     pub fn with_longest(mut self, longest: Duration) -> Self {
         self.longest = longest;
+        self
+    }
+
+    /// Ignores query parameters that others add to a link, such as `fbclid`, or every name that begins with
+    /// `utm_` by `utm_*`. The response is that of the link without them; caches keep each spelling apart. Default:
+    /// a link with an added parameter is not valid.
+    ///
+    /// # Panics
+    ///
+    /// If a name is empty, or a parameter of a signed URL.
+    #[track_caller]
+    #[must_use]
+    pub fn ignoring_parameters<I: IntoIterator<Item: Into<String>>>(mut self, names: I) -> Self {
+        self.ignored = names.into_iter().map(Into::into).collect();
+        for name in &*self.ignored {
+            let is_own = OWN_PARAMETERS.iter().any(|own| matches_name(name, own));
+            assert!(
+                !is_own && !matches!(&**name, "" | "*"),
+                "the parameter {name:?} cannot be ignored: signed URLs use it"
+            );
+        }
         self
     }
 
@@ -221,11 +249,24 @@ impl UrlSigner {
         let genuine = key.mac(&claims, expires).verify_slice(&decoded).is_ok();
         let left = expires.saturating_sub(self.now());
         let bound = self.longest.as_secs().saturating_add(self.window_secs());
-        let as_given = Self::written(&claims, expires, &key.id, &signature) == query;
+        let as_given =
+            Self::written(&claims, expires, &key.id, &signature) == self.without_ignored(query);
         if !genuine || !as_given || left == 0 || left > bound {
             return Err(SignatureError::Invalid);
         }
         Ok((options, Duration::from_secs(left)))
+    }
+
+    /// Returns the query without the parameters that others added.
+    fn without_ignored<'a>(&self, query: &'a str) -> Cow<'a, str> {
+        if self.ignored.is_empty() {
+            return query.into();
+        }
+        let is_kept = |pair: &&str| {
+            let name = pair.split('=').next().unwrap_or_default();
+            !self.ignored.iter().any(|ignored| matches_name(ignored, name))
+        };
+        query.split('&').filter(is_kept).collect::<Vec<_>>().join("&").into()
     }
 
     fn key(&self, id: &str) -> Option<&Key> {
@@ -240,6 +281,11 @@ impl UrlSigner {
         // A clock before 1970 opens nothing that has not been made with it.
         (self.clock)().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
     }
+}
+
+/// Returns whether a name is the pattern, or begins with a pattern that ends in `*`.
+fn matches_name(pattern: &str, name: &str) -> bool {
+    pattern.strip_suffix('*').map_or(pattern == name, |prefix| name.starts_with(prefix))
 }
 
 fn invalid(what: &'static str) -> Error {

@@ -1,4 +1,4 @@
-//! Spool of a file while the rest of its form is read, because the owner may come after the file.
+//! Spool of a file while the rest of its form is read.
 
 use std::{
     fs::File,
@@ -7,12 +7,12 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use futures_util::TryStreamExt as _;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use tokio_util::io::ReaderStream;
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    media::Upload,
+    media::{Upload, UploadBody},
 };
 
 /// The size of the buffer in memory. A larger file is written to disk in chunks of this size.
@@ -23,7 +23,7 @@ const CHUNK_SIZE: usize = 128 << 10;
 
 /// Bytes in memory, or in an unnamed temporary file, which the system deletes even after a crash.
 #[derive(Debug)]
-pub(super) struct SpooledFile {
+pub(in crate::routes) struct SpooledFile {
     folder: PathBuf,
     buffer: BytesMut,
     file: Option<File>,
@@ -31,15 +31,15 @@ pub(super) struct SpooledFile {
 }
 
 impl SpooledFile {
-    pub(super) fn new(folder: PathBuf) -> Self {
+    pub(in crate::routes) fn new(folder: PathBuf) -> Self {
         Self { folder, buffer: BytesMut::new(), file: None, size: 0 }
     }
 
-    pub(super) fn size(&self) -> u64 {
+    pub(in crate::routes) fn size(&self) -> u64 {
         self.size
     }
 
-    pub(super) async fn write(&mut self, chunk: &Bytes) -> Result<()> {
+    pub(in crate::routes) async fn write(&mut self, chunk: &Bytes) -> Result<()> {
         self.size += chunk.len() as u64;
         self.buffer.extend_from_slice(chunk);
         if self.buffer.len() < IN_MEMORY {
@@ -49,14 +49,32 @@ impl SpooledFile {
         Ok(())
     }
 
+    /// Reads the bytes of an upload, and returns the upload of the spooled bytes with their number.
+    pub(in crate::routes) async fn spool(
+        mut upload: Upload,
+        folder: PathBuf,
+    ) -> Result<(Upload, u64)> {
+        let mut spooled = Self::new(folder);
+        let mut chunks = upload.take_body().into_stream().await?;
+        while let Some(chunk) = chunks.try_next().await? {
+            spooled.write(&chunk).await?;
+        }
+        let size = spooled.size();
+        Ok((upload.with_body(spooled.into_body().await?), size))
+    }
+
     /// Returns the bytes as an upload.
-    pub(super) async fn into_upload(mut self) -> Result<Upload> {
+    pub(in crate::routes) async fn into_upload(self) -> Result<Upload> {
+        Ok(Upload::new(Bytes::new()).with_body(self.into_body().await?))
+    }
+
+    async fn into_body(mut self) -> Result<UploadBody> {
         if self.file.is_none() {
-            return Ok(Upload::new(self.buffer.freeze()));
+            return Ok(UploadBody::Bytes(self.buffer.freeze()));
         }
         let file = tokio::fs::File::from_std(self.spill(true).await?);
         let chunks = ReaderStream::with_capacity(file, CHUNK_SIZE);
-        Ok(Upload::from_stream(chunks.map_err(spool_error)))
+        Ok(UploadBody::Stream(chunks.map_err(spool_error).boxed()))
     }
 
     /// Appends the buffer to the file.
