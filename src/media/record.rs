@@ -8,7 +8,7 @@ use axum::{
 };
 use serde::{Serialize, Serializer};
 
-use super::{Exif, MediaUrls, Metadata};
+use super::{Exif, FailureReason, MediaUrls, Metadata};
 use crate::id::{ContentHash, MediaId};
 
 /// The record of one piece of media.
@@ -26,6 +26,9 @@ pub struct Media {
     pub id: MediaId,
     /// How far its processing has come.
     pub status: MediaStatus,
+    /// The reason why it is [`Failed`](MediaStatus::Failed), if the backend knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure_reason: Option<FailureReason>,
     /// The file name it was uploaded under, for display only.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[serde(rename = "originalName")]
@@ -54,7 +57,7 @@ pub struct Media {
 impl Media {
     /// Describes media that has just been stored; the rest is filled in through the fields.
     ///
-    /// For backends: `created_at` is now, and name, metadata and EXIF are absent.
+    /// For backends: `created_at` is now, and failure reason, name, metadata and EXIF are absent.
     pub fn new(
         id: MediaId,
         status: MediaStatus,
@@ -66,6 +69,7 @@ impl Media {
         Self {
             id,
             status,
+            failure_reason: None,
             file_name: None,
             mime_type: mime_type.into(),
             size,
@@ -135,6 +139,6 @@ pub enum MediaStatus {
     Processing,
     /// Everything there will be is there.
     Ready,
-    /// Stored, but it could not be processed.
+    /// Stored, but no rendition of it can be made; [`Media::failure_reason`] says why.
     Failed,
 }

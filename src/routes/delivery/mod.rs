@@ -11,6 +11,6 @@ mod transform;
 
 pub(super) use self::{
     conditions::Conditions,
-    respond::{Access, RenditionRequest, is_permanent_rendition_error},
+    respond::{Access, RenditionRequest, permanent_rendition_failure},
 };
 pub use self::{config::ResourcePolicy, routes::DeliveryRoutes};

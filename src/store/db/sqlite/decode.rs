@@ -7,7 +7,7 @@ use sqlx::{Decode, Row as _, Sqlite, Type, sqlite::SqliteRow};
 use crate::{
     error::Result,
     id::{ContentHash, MediaId},
-    media::{Exif, MediaStats, MediaStatus, Metadata},
+    media::{Exif, FailureReason, MediaStats, MediaStatus, Metadata},
     owner::Owner,
     store::db::{BlobRow, MediaRow, OwnerRow, RenditionRow},
 };
@@ -104,6 +104,12 @@ impl<'r> Columns<'r> {
         })
     }
 
+    /// An unknown name, which a newer version may have written, counts as none.
+    fn failure_reason(&self) -> Result<Option<FailureReason>> {
+        let name: Option<&str> = self.get("failure_reason")?;
+        Ok(name.and_then(FailureReason::from_name))
+    }
+
     fn metadata(&self) -> Result<Option<Metadata>> {
         if self.get::<Option<i64>>("width")?.is_none() {
             return Ok(None);
@@ -128,6 +134,7 @@ impl<'r> Columns<'r> {
             mime_type: self.get("mime_type")?,
             file_name: self.get("file_name")?,
             status: self.status()?,
+            failure_reason: self.failure_reason()?,
             metadata: self.metadata()?,
             exif: self.exif()?,
             created_at: self.time("created_at")?,
