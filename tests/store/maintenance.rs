@@ -87,10 +87,10 @@ async fn r05_a_truncated_or_missing_file_is_found() {
     let ana = owner("ana");
     let cut = keep(&home.store, vec![1; 1000], &ana).await;
     let gone = keep(&home.store, vec![2; 1000], &ana).await;
-    for (kept, is_gone) in [(&cut, false), (&gone, true)] {
+    for (kept, is_deleted) in [(&cut, false), (&gone, true)] {
         let hash = kept.hash.to_string();
         let file = home.folder.path().join("blobs").join(&hash[..2]).join(&hash[2..]);
-        if is_gone { fs::remove_file(file).unwrap() } else { fs::write(file, [1; 999]).unwrap() }
+        if is_deleted { fs::remove_file(file).unwrap() } else { fs::write(file, [1; 999]).unwrap() }
     }
     let kind = |result: tower_media::Result<_>| result.unwrap_err().kind();
     assert_eq!(kind(read(&home.store, &cut.id, Rendition::Original).await), ErrorKind::Integrity);
