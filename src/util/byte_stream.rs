@@ -57,12 +57,12 @@ pub(crate) fn with_exact_len(
 
 /// The same bytes, with an error at their end if nothing comes for so long while they are waited for.
 #[cfg(any(feature = "store", feature = "remote"))]
-pub(crate) fn with_idle_timeout(
+pub(crate) fn with_idle_timeout<T: Send + 'static>(
     idle: Duration,
-    pieces: ByteStream,
+    pieces: BoxStream<'static, Result<T>>,
     otherwise: fn(Duration) -> Error,
-) -> ByteStream {
-    let next = move |mut pieces: ByteStream| async move {
+) -> BoxStream<'static, Result<T>> {
+    let next = move |mut pieces: BoxStream<'static, Result<T>>| async move {
         let next = tokio::time::timeout(idle, pieces.try_next()).await;
         let piece = next.map_err(|_| otherwise(idle))??;
         Ok(piece.map(|piece| (piece, pieces)))
