@@ -1,4 +1,4 @@
-//! `POST /owned`: which of these ids does a user own?
+//! `POST /owned`: the ownership query.
 
 use std::borrow::Cow;
 

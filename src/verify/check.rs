@@ -49,9 +49,12 @@ pub(super) struct Config {
     // The extractor reads path parameters, so the guard must be on a matched route.
     pub(super) reads_path: bool,
     pub(super) on_reject: Option<Respond>,
-    // The number of the layer, and of the declared guard once it is on a route.
     #[cfg(feature = "testkit")]
-    pub(super) number: usize,
+    pub(super) layer: usize,
+    #[cfg(feature = "testkit")]
+    pub(super) location: &'static std::panic::Location<'static>,
+    #[cfg(feature = "testkit")]
+    pub(super) mounted: Option<Arc<crate::testkit::guard_registry::MountedGuard>>,
 }
 
 /// Implements [`Check`] for an extractor: returns the request with the proof in it, or a response.
@@ -78,20 +81,9 @@ impl<E, S> Guard<E, S> {
         E: GuardedExtractor<S, M>,
         S: Sync,
     {
-        #[cfg(feature = "testkit")]
-        let probe = parts.extensions.get::<crate::testkit::guard_registry::Probe>().cloned();
         let verdict = self.verdict::<M>(parts, body).await;
         #[cfg(feature = "testkit")]
-        if let Some(probe) = probe {
-            use crate::testkit::guard_registry::{Sighting, Verdict};
-            let verdict = match &verdict {
-                Ok(()) => Verdict::Passed,
-                Err(Refusal::Extractor(_)) => Verdict::Extractor,
-                Err(Refusal::Guard(rejection)) => Verdict::Guard(rejection.label()),
-            };
-            let registry = self.config.media.guards().clone();
-            probe.mark(Sighting { registry, guard: self.config.number, verdict });
-        }
+        self.config.mark(parts, &verdict);
         match verdict {
             Ok(()) => {
                 observe::passed();
@@ -173,16 +165,18 @@ impl<E, S> Guard<E, S> {
         Ok(ids)
     }
 
-    /// Registers this guard with its state as one that is on a route.
+    /// Registers this guard with its state as one that is around a service.
     #[cfg(feature = "testkit")]
-    pub(super) fn declared(mut self) -> Self {
-        self.config.number =
-            self.config.media.guards().declare(crate::testkit::guard_registry::Declaration {
-                layer: self.config.number,
-                extractor: type_name::<E>(),
-                scopes: self.config.scopes.clone(),
-                ids: self.config.id_count.clone(),
-            });
+    pub(super) fn mounted(mut self) -> Self {
+        let config = &mut self.config;
+        let declaration = crate::testkit::guard_registry::Declaration {
+            layer: config.layer,
+            extractor: type_name::<E>(),
+            scopes: config.scopes.clone(),
+            ids: config.id_count.clone(),
+            location: config.location,
+        };
+        config.mounted = Some(config.media.guards().mount(declaration));
         self
     }
 }
@@ -205,6 +199,27 @@ impl Config {
             observe::explain(&self.media, &claim, &missing).await;
         }
         Err(VerifyMediaRejection::MediaNotOwned(MediaNotOwned { missing }))
+    }
+
+    /// Records the verdict for the replay harness, if it sent the request.
+    #[cfg(feature = "testkit")]
+    fn mark(&self, parts: &Parts, verdict: &Result<(), Refusal>) {
+        use crate::testkit::guard_registry::{Probe, Sighting, Verdict};
+        let (Some(probe), Some(guard)) = (parts.extensions.get::<Probe>(), &self.mounted) else {
+            return;
+        };
+        let matched = parts.extensions.get::<axum::extract::MatchedPath>();
+        let path = matched.map_or("(no matched path)", |path| path.as_str());
+        probe.mark(Sighting {
+            registry: self.media.guards().clone(),
+            guard: Arc::clone(guard),
+            route: format!("{} {path}", parts.method),
+            verdict: match verdict {
+                Ok(()) => Verdict::Passed,
+                Err(Refusal::Extractor(_)) => Verdict::Extractor,
+                Err(Refusal::Guard(rejection)) => Verdict::Guard(rejection.label()),
+            },
+        });
     }
 
     fn respond(&self, rejection: VerifyMediaRejection) -> Response {

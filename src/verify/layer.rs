@@ -90,6 +90,7 @@ pub struct VerifyMediaLayer<E, S = ()> {
 
 impl<E> VerifyMediaLayer<E> {
     /// Creates a layer that checks with the ownership of `media`, for an extractor that needs no state.
+    #[track_caller]
     pub fn new<M>(media: MediaState) -> Self
     where
         E: GuardedExtractor<(), M> + MediaIds,
@@ -118,6 +119,7 @@ impl<E> VerifyMediaLayer<E> {
     /// });
     /// let app: Router = Router::new().route("/posts", post(async || ()).layer(guard));
     /// ```
+    #[track_caller]
     pub fn with_ids<M, F>(media: MediaState, ids: F) -> Self
     where
         E: GuardedExtractor<(), M>,
@@ -149,6 +151,7 @@ impl<E, S> VerifyMediaLayer<E, S> {
     /// .owner_from::<State<AppState>>(|State(state)| Owner::new(state.admin));
     /// let app: Router = Router::new().route("/posts", post(async || ()).layer(guard)).with_state(state);
     /// ```
+    #[track_caller]
     pub fn new_with_state<M>(media: MediaState, state: S) -> Self
     where
         E: GuardedExtractor<S, M> + MediaIds,
@@ -160,6 +163,7 @@ impl<E, S> VerifyMediaLayer<E, S> {
 
     /// Creates a layer that reads the ids with a closure, as [`with_ids`](Self::with_ids), and whose
     /// extractors get `state`.
+    #[track_caller]
     pub fn with_ids_and_state<M, F>(media: MediaState, state: S, ids: F) -> Self
     where
         E: GuardedExtractor<S, M>,
@@ -170,6 +174,7 @@ impl<E, S> VerifyMediaLayer<E, S> {
         Self::build::<M>(media, state, IdSource::of_closure(ids), false)
     }
 
+    #[track_caller]
     fn build<M>(media: MediaState, state: S, ids: IdSource<E>, reads_path: bool) -> Self
     where
         E: GuardedExtractor<S, M>,
@@ -178,7 +183,11 @@ impl<E, S> VerifyMediaLayer<E, S> {
     {
         let config = Config {
             #[cfg(feature = "testkit")]
-            number: media.guards().next_layer(),
+            layer: media.guards().next_number(),
+            #[cfg(feature = "testkit")]
+            location: std::panic::Location::caller(),
+            #[cfg(feature = "testkit")]
+            mounted: None,
             media,
             scopes: Scopes::any(),
             id_count: 1..=100,
@@ -323,7 +332,7 @@ impl<I, E, S: Clone> Layer<I> for VerifyMediaLayer<E, S> {
     fn layer(&self, inner: I) -> Self::Service {
         let guard = self.guard.clone();
         #[cfg(feature = "testkit")]
-        let guard = guard.declared();
+        let guard = guard.mounted();
         VerifyMedia::new(inner, guard)
     }
 }

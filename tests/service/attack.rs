@@ -1,4 +1,4 @@
-//! What somebody tries who means ill, with paths, names, numbers and headers.
+//! Attacks with paths, names, numbers and headers.
 
 use axum::{
     Router,
@@ -13,7 +13,7 @@ use crate::support::{Home, form, get, in_memory, send, upload, upload_for};
 const PNG: &[u8] = include_bytes!("../fixtures/images/tiny-16x12.png");
 
 #[tokio::test]
-async fn g10_a_path_that_is_written_otherwise_leads_nowhere() {
+async fn g10_another_spelling_of_a_path_is_404() {
     let home = Home::new().await;
     for app in [in_memory(), home.routes().into_router()] {
         let record = upload_for(&app, "ana", PNG).await;
@@ -53,8 +53,8 @@ async fn g10_a_path_that_is_written_otherwise_leads_nowhere() {
 }
 
 #[tokio::test]
-async fn p12_numbers_of_any_size_are_bounded_and_the_first_of_several_counts() {
-    // A page of everything that is ready has it at once.
+async fn p12_numbers_are_bounded_and_the_first_of_several_counts() {
+    // With variants on request, an upload is `ready` and listed at once.
     let home = Home::with(Home::builder().variants(MakeVariants::OnRequest)).await;
     for app in [in_memory(), home.routes().into_router()] {
         let id = upload_for(&app, "ana", PNG).await["id"].as_str().unwrap().to_owned();
@@ -78,7 +78,7 @@ async fn p12_numbers_of_any_size_are_bounded_and_the_first_of_several_counts() {
             assert_eq!(get(&app, &format!("?userId=ana&limit=-{number}")).await.0, 400);
         }
         for (query, status) in [
-            // Whoever asks is trusted; what counts must still be what everybody reads.
+            // Callers are trusted, but must not be misled by repeated parameters.
             ("?userId=ana&userId=bob", 200),
             ("?userId=ana&limit=1&limit=-1", 200),
             ("?userId=&userId=bob", 400),
@@ -99,7 +99,7 @@ async fn p12_numbers_of_any_size_are_bounded_and_the_first_of_several_counts() {
 }
 
 #[tokio::test]
-async fn p09_a_file_name_adds_no_header_and_ends_none() {
+async fn p09_a_file_name_neither_adds_nor_ends_a_header() {
     let app = in_memory();
     for name in [
         r#"a\"; filename*=UTF-8''evil.html; x=\"b.png"#,
@@ -117,7 +117,7 @@ async fn p09_a_file_name_adds_no_header_and_ends_none() {
         let parts =
             [("name=\"app\"", &b"me"[..]), ("name=\"userId\"", b"ana"), (&*file, name.as_bytes())];
         let (status, record) = upload(&app, form(&parts)).await;
-        // A head that cannot be read is refused; one that can is harmless.
+        // A part header that cannot be parsed is refused; one that can is harmless.
         assert!(matches!(status, 201 | 400), "{name}: {record}");
         let Some(id) = record["id"].as_str() else { continue };
         let shown = record["originalName"].as_str().unwrap_or_default();
@@ -131,7 +131,7 @@ async fn p09_a_file_name_adds_no_header_and_ends_none() {
         let [value] = values[..] else { panic!("{name}: {values:?}") };
         let value = value.to_str().unwrap();
         assert!(value.starts_with("attachment; filename=\""), "{name}: {value}");
-        // One quoted text, and one extended value at most, which has neither quotes nor blanks.
+        // One quoted string, and at most one extended value, without quotes or blanks.
         let rest = value.strip_prefix("attachment; filename=\"").unwrap();
         let (quoted, rest) = rest.split_once('"').unwrap();
         assert!(!quoted.contains('\\'), "{value}");
@@ -147,11 +147,11 @@ async fn ranged(app: &Router, request: Builder) -> (StatusCode, usize) {
 }
 
 #[tokio::test]
-async fn p13_a_flood_of_ranges_is_the_whole_once() {
+async fn p13_many_ranges_are_the_whole_file_once() {
     let home = Home::new().await;
     for app in [in_memory(), home.routes().into_router()] {
         let id = upload_for(&app, "ana", &[7; 5000]).await["id"].as_str().unwrap().to_owned();
-        let asked = || Request::get(format!("/api/v1/media/{id}/file"));
+        let file_request = || Request::get(format!("/api/v1/media/{id}/file"));
         let many = format!("bytes={}0-1", "0-,".repeat(20_000));
         for (range, status, length) in [
             (&*many, 200, 5000),
@@ -163,15 +163,16 @@ async fn p13_a_flood_of_ranges_is_the_whole_once() {
             ("bytes=-0", 416, 0),
             ("bytes=5-4", 200, 5000),
         ] {
-            let (answered, read) = ranged(&app, asked().header(header::RANGE, range)).await;
+            let (answered, read) = ranged(&app, file_request().header(header::RANGE, range)).await;
             let short: String = range.chars().take(40).collect();
             assert_eq!(answered, status, "{short}");
             assert!(status == 416 || read == length, "{short}: {read}");
         }
-        let twice = asked().header(header::RANGE, "bytes=0-0").header(header::RANGE, "bytes=1-1");
+        let twice =
+            file_request().header(header::RANGE, "bytes=0-0").header(header::RANGE, "bytes=1-1");
         assert_eq!(ranged(&app, twice).await, (StatusCode::OK, 5000));
         let tags = (0..5_000).map(|n| format!("\"{n}\"")).collect::<Vec<_>>().join(",");
-        let tagged = asked().header(header::IF_NONE_MATCH, tags);
+        let tagged = file_request().header(header::IF_NONE_MATCH, tags);
         assert_eq!(ranged(&app, tagged).await, (StatusCode::OK, 5000));
     }
 }

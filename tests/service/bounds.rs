@@ -1,4 +1,4 @@
-//! What a call may take, leave behind, and tell of others.
+//! Bounds of requests, cleanup after failed uploads, and isolation of users.
 
 use axum::{
     body::{Body, Bytes},
@@ -13,7 +13,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn parts_come_in_any_order_and_the_last_of_a_name_counts() {
+async fn parts_have_any_order_and_the_last_of_a_name_counts() {
     let app = in_memory();
     let (app_part, user) = (("name=\"app\"", &b"me"[..]), ("name=\"userId\"", &b"ana"[..]));
     let large = vec![7; 700 << 10];
@@ -33,7 +33,7 @@ async fn parts_come_in_any_order_and_the_last_of_a_name_counts() {
 }
 
 #[tokio::test]
-async fn p10_an_upload_that_is_refused_or_breaks_off_leaves_nothing() {
+async fn p10_a_refused_or_aborted_upload_leaves_nothing() {
     let home = Home::new().await;
     let app = home.routes().max_bytes(1 << 20).into_router();
     let large = vec![7; (1 << 20) + 1];
@@ -41,7 +41,7 @@ async fn p10_an_upload_that_is_refused_or_breaks_off_leaves_nothing() {
     let app_part = ("name=\"app\"", &b"me"[..]);
     let whole = form(&[user, app_part, (FILE, &large[..600 << 10])]);
     let cut = |end: usize| Bytes::copy_from_slice(&whole[..end]);
-    let broken = stream::iter([Ok(cut(400 << 10)), Err(std::io::Error::other("gone"))]);
+    let broken = stream::iter([Ok(cut(400 << 10)), Err(std::io::Error::other("connection reset"))]);
     for (what, body, error) in [
         (
             "too large",
@@ -50,8 +50,12 @@ async fn p10_an_upload_that_is_refused_or_breaks_off_leaves_nothing() {
         ),
         ("no end", cut(whole.len() - 9).into(), "The form is malformed or incomplete"),
         ("broken", Body::from_stream(broken), "The form is malformed or incomplete"),
-        ("nobody's", form(&[app_part, (FILE, &large[..600 << 10])]).into(), "userId is required"),
-        ("nowhere", form(&[user, (FILE, b"x")]).into(), "app is required"),
+        (
+            "without a user",
+            form(&[app_part, (FILE, &large[..600 << 10])]).into(),
+            "userId is required",
+        ),
+        ("without an app", form(&[user, (FILE, b"x")]).into(), "app is required"),
         ("no file", form(&[user, app_part]).into(), "No file provided"),
     ] {
         let (status, answer) = upload(&app, body).await;
@@ -63,12 +67,12 @@ async fn p10_an_upload_that_is_refused_or_breaks_off_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn p10_parts_and_what_is_in_them_are_bounded() {
+async fn p10_the_parts_of_a_form_are_bounded() {
     let app = in_memory();
     let own = [("name=\"app\"", &b"me"[..]), ("name=\"userId\"", b"ana"), (FILE, b"x")];
-    let beside = |count: usize| [&own[..], &vec![("name=\"more\"", &b"x"[..]); count]].concat();
-    assert_eq!(upload(&app, form(&beside(61))).await.0, 201);
-    let (status, answer) = upload(&app, form(&beside(62))).await;
+    let with_more = |count: usize| [&own[..], &vec![("name=\"more\"", &b"x"[..]); count]].concat();
+    assert_eq!(upload(&app, form(&with_more(61))).await.0, 201);
+    let (status, answer) = upload(&app, form(&with_more(62))).await;
     assert_eq!((status, answer), (400, json!({ "error": "The form has too many parts" })));
     let long = [b'a'; (4 << 10) + 1];
     let (status, answer) = upload(&app, form(&[("name=\"app\"", &long[..])])).await;
@@ -78,7 +82,7 @@ async fn p10_parts_and_what_is_in_them_are_bounded() {
 }
 
 #[tokio::test]
-async fn p10_a_body_that_says_it_is_too_large_is_not_read() {
+async fn p10_a_body_that_is_announced_as_too_large_is_not_read() {
     let app = in_memory();
     let unread = Body::from_stream(stream::poll_fn(
         |_| -> std::task::Poll<Option<Result<Bytes, std::io::Error>>> { panic!("read") },
@@ -90,7 +94,7 @@ async fn p10_a_body_that_says_it_is_too_large_is_not_read() {
 }
 
 #[tokio::test]
-async fn r07_beyond_the_bound_an_upload_is_refused_at_once() {
+async fn r07_an_upload_beyond_the_bound_is_refused_at_once() {
     let media = MediaState::new(InMemory::new());
     let app = ServiceRoutes::new(media, keys()).max_uploads(0).into_router();
     let request = Request::post("/api/v1/media/upload")
@@ -101,14 +105,14 @@ async fn r07_beyond_the_bound_an_upload_is_refused_at_once() {
 }
 
 #[tokio::test]
-async fn questions_about_ownership_are_bounded_and_exact() {
+async fn ownership_queries_are_bounded_and_exact() {
     let app = in_memory();
     let ana = upload_for(&app, "ana", b"one").await["id"].as_str().unwrap().to_owned();
     let bob = upload_for(&app, "bob", b"one").await["id"].as_str().unwrap().to_owned();
-    let ask = async |question: String| {
+    let query = async |body: String| {
         let request =
             Request::post("/api/v1/media/owned").header(header::CONTENT_TYPE, "application/json");
-        answer(send(&app, request, question.into()).await).await
+        answer(send(&app, request, body.into()).await).await
     };
     let ids = json!([bob, "../x", ana, "absent", ana]);
     for (apps, owned) in [
@@ -116,11 +120,11 @@ async fn questions_about_ownership_are_bounded_and_exact() {
         (json!(["me", "other"]), json!([ana])),
         (json!(["other"]), json!([])),
     ] {
-        let question = json!({ "userId": "ana", "apps": apps, "ids": ids });
-        assert_eq!(ask(question.to_string()).await, (200, json!({ "owned": owned })));
+        let body = json!({ "userId": "ana", "apps": apps, "ids": ids });
+        assert_eq!(query(body.to_string()).await, (200, json!({ "owned": owned })));
     }
     let many: Vec<String> = (0..10_001).map(|n| n.to_string()).collect();
-    for (question, status) in [
+    for (body, status) in [
         (json!({ "userId": "ana", "ids": many[1..] }).to_string(), 200),
         (json!({ "userId": "ana", "ids": many }).to_string(), 400),
         (json!({ "userId": "", "ids": [] }).to_string(), 400),
@@ -128,23 +132,23 @@ async fn questions_about_ownership_are_bounded_and_exact() {
         (json!({ "ids": [] }).to_string(), 422),
         (format!("{{\"userId\":\"{}\"", "x".repeat(5 << 20)), 413),
     ] {
-        assert_eq!(ask(question).await.0, status);
+        assert_eq!(query(body).await.0, status);
     }
 }
 
 #[tokio::test]
-async fn p15_no_answer_tells_one_user_of_another() {
+async fn p15_a_response_reveals_nothing_of_another_user() {
     let home = Home::new().await;
     let app = home.routes().into_router();
     let (ana, bob) =
         (upload_for(&app, "ana", b"same").await, upload_for(&app, "bob", b"same").await);
     assert_ne!(ana["id"], bob["id"]);
-    let alike = |record: &Value| {
+    let without_ids = |record: &Value| {
         let mut record = record.clone();
         record["createdAt"] = Value::Null;
         record.to_string().replace(record["id"].as_str().unwrap(), "{id}")
     };
-    assert_eq!(alike(&ana), alike(&bob));
+    assert_eq!(without_ids(&ana), without_ids(&bob));
     let remove = Request::delete(format!("/api/v1/media/{}", ana["id"].as_str().unwrap()));
     assert_eq!(send(&app, remove, Body::empty()).await.status(), StatusCode::OK);
     assert_eq!(get(&app, &format!("/{}", bob["id"].as_str().unwrap())).await, (200, bob));
@@ -152,7 +156,7 @@ async fn p15_no_answer_tells_one_user_of_another() {
 }
 
 #[tokio::test]
-async fn a_list_has_as_many_as_are_asked_for_over_several_pages() {
+async fn a_list_has_the_requested_number_of_records() {
     let app = in_memory();
     for n in 0..503 {
         upload_for(&app, "many", n.to_string().as_bytes()).await;
@@ -169,7 +173,7 @@ async fn a_list_has_as_many_as_are_asked_for_over_several_pages() {
 }
 
 #[tokio::test]
-async fn p08_every_answer_is_safe_to_show() {
+async fn p08_every_response_has_safe_headers() {
     let app = in_memory();
     let id = upload_for(&app, "ana", b"<script>").await["id"].as_str().unwrap().to_owned();
     for (path, status) in [
@@ -193,7 +197,7 @@ async fn p08_every_answer_is_safe_to_show() {
 }
 
 #[tokio::test]
-async fn r04_readiness_ends_and_comes_back_with_what_the_service_needs() {
+async fn r04_readiness_follows_the_backend() {
     use tower_media::{
         ErrorKind,
         testkit::{Fault, Faulty},

@@ -1,4 +1,4 @@
-//! Who may call.
+//! Authentication of callers.
 
 use axum::{
     Router,
@@ -32,7 +32,7 @@ async fn status(app: &Router, path: &str, headers: &[(&str, &str)]) -> StatusCod
 const LIST: &str = "/api/v1/media?userId=ana";
 
 #[tokio::test]
-async fn a_key_opens_as_bearer_and_as_header() {
+async fn a_key_is_accepted_as_bearer_and_as_header() {
     let app = routes(keys());
     let bearer = format!("Bearer {KEY}");
     let lower = format!("bearer  {KEY}");
@@ -47,7 +47,7 @@ async fn a_key_opens_as_bearer_and_as_header() {
 }
 
 #[tokio::test]
-async fn what_is_no_key_opens_nothing() {
+async fn an_invalid_key_is_refused_on_every_route() {
     let app = routes(keys());
     let longer = format!("Bearer {KEY}x");
     let bare = KEY.to_owned();
@@ -73,7 +73,7 @@ async fn what_is_no_key_opens_nothing() {
 }
 
 #[tokio::test]
-async fn two_keys_open_while_callers_change_over() {
+async fn two_keys_are_accepted_during_a_rotation() {
     let app = routes(keys().or(OTHER).unwrap());
     for (key, expected) in [
         (KEY, StatusCode::OK),
@@ -85,7 +85,7 @@ async fn two_keys_open_while_callers_change_over() {
 }
 
 #[tokio::test]
-async fn g14_a_body_without_key_is_not_read() {
+async fn g14_without_a_key_the_body_is_not_read() {
     let body = Body::from_stream(stream::once(async {
         panic!("read");
         #[allow(unreachable_code)]
@@ -103,7 +103,7 @@ async fn g14_a_body_without_key_is_not_read() {
 }
 
 #[tokio::test]
-async fn to_serve_without_a_key_has_to_be_said() {
+async fn a_service_without_a_key_is_an_explicit_choice() {
     let app = routes(ServiceKeys::insecure_without_key());
     assert_eq!(status(&app, LIST, &[]).await, StatusCode::OK);
     assert_eq!(status(&app, "/metrics", &[]).await, StatusCode::OK);
@@ -111,7 +111,7 @@ async fn to_serve_without_a_key_has_to_be_said() {
 }
 
 #[test]
-fn a_key_that_could_be_guessed_or_not_be_sent_is_refused() {
+fn a_short_key_or_one_that_is_not_ascii_is_refused() {
     for key in ["", "fifteen-bytes-1", "sixteen bytes 12", "sixteen-bytes-1ä", "sixteen-bytes-1\n"]
     {
         assert!(ServiceKeys::new(key).is_err(), "{key:?}");

@@ -1,4 +1,4 @@
-//! The routes of the whole media protocol: against the recordings, and against `Remote`.
+//! The service routes: compared with the recordings, used through `Remote`, and attacked.
 
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "tests")]
 

@@ -1,11 +1,11 @@
-//! `Remote` against the service routes over the embedded store, on a socket.
+//! `Remote` as a client of the service routes over a `Store`, on a socket.
 
 use tower_media::{Remote, Store, testkit::conformance};
 
 use crate::support::{Home, KEY, Server};
 
 #[tokio::test]
-async fn the_contract_of_a_backend_holds_through_the_wire() {
+async fn remote_conforms_over_the_service_routes() {
     let home = Home::with(Store::builder()).await;
     let server = Server::start(home.routes().into_router()).await;
     let public = format!("{}/api/v1", server.url);

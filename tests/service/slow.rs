@@ -1,5 +1,4 @@
-//! P10 and R7: an upload that stops half way is answered and leaves nothing, and what is too much at once
-//! is refused at once.
+//! P10 and R7: an upload that stalls gets a response and leaves nothing; uploads beyond the bound are refused at once.
 
 use std::time::Duration;
 
@@ -24,7 +23,7 @@ use crate::support::{Home, KEY, Server, files};
 
 const TYPE: &str = "multipart/form-data; boundary=b";
 
-/// A form of a user's with one file of so many bytes.
+/// A form of a user with a file of `length` bytes.
 fn form(user: &str, length: usize) -> Vec<u8> {
     let head = |what: &str| format!("--b\r\nContent-Disposition: form-data; {what}\r\n\r\n");
     let mut form = head("name=\"app\"") + "me\r\n" + &head("name=\"userId\"") + user + "\r\n";
@@ -48,8 +47,8 @@ async fn count(home: &Home, user: &str) -> u64 {
     home.store.stats(&Owner::new(user).unwrap()).await.unwrap().count
 }
 
-/// Sends these bytes over a connection that could be used again, then nothing more, and returns all that
-/// comes until the server closes it.
+/// Sends these bytes over a keep-alive connection, then stalls, and returns the response once the server closes
+/// the connection.
 async fn stop_after(server: &Server, bytes: &[u8]) -> String {
     let address = server.url.strip_prefix("http://").unwrap();
     let mut socket = TcpStream::connect(address).await.unwrap();
@@ -61,7 +60,7 @@ async fn stop_after(server: &Server, bytes: &[u8]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p10_an_upload_that_stops_is_answered_and_leaves_nothing() {
+async fn p10_a_stalled_upload_is_answered_and_leaves_nothing() {
     let home = Home::new().await;
     let routes = home.routes().idle_timeout(Duration::from_millis(100)).max_uploads(1);
     let app: Router = routes.into_router();
@@ -71,16 +70,16 @@ async fn p10_an_upload_that_stops_is_answered_and_leaves_nothing() {
         "POST /api/v1/media/upload HTTP/1.1\r\nHost: x\r\nX-Service-Key: {KEY}\r\n\
          Content-Type: {TYPE}\r\n"
     );
-    // Behind the head of the request, in that of a part, in the file while it is in memory, when it is on
-    // disk, and before the form's end.
+    // After the request's header, in the header of a part, in the file while it is in memory, in the file on
+    // disk, and before the end of the form.
     for cut in [0, 60, 2_000, 400 << 10, whole.len() - 4] {
         let announced = format!("{head}Content-Length: {}\r\n\r\n", whole.len());
         let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n{cut:x}\r\n");
-        for begin in [announced, chunked] {
-            if cut == 0 && begin.contains("chunked") {
+        for header in [announced, chunked] {
+            if cut == 0 && header.contains("chunked") {
                 continue;
             }
-            let answer = stop_after(&server, &[begin.as_bytes(), &whole[..cut]].concat()).await;
+            let answer = stop_after(&server, &[header.as_bytes(), &whole[..cut]].concat()).await;
             assert!(answer.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{cut}: {answer}");
             assert!(answer.ends_with("{\"error\":\"The upload was too slow\"}"), "{answer}");
             assert_eq!(count(&home, "ana").await, 0);
@@ -89,13 +88,13 @@ async fn p10_an_upload_that_stops_is_answered_and_leaves_nothing() {
             }
         }
     }
-    // The one place that there is has been given back each time.
+    // Every upload has returned its permit.
     let served = app.oneshot(request(whole)).await.unwrap();
     assert_eq!(served.status(), 201);
 }
 
 #[tokio::test]
-async fn r07_of_many_uploads_at_once_those_beyond_the_bound_are_refused_at_once() {
+async fn r07_concurrent_uploads_beyond_the_bound_are_refused_at_once() {
     let home = Home::new().await;
     let app: Router = home.routes().max_uploads(8).into_router();
     let mut held = Vec::new();
@@ -120,7 +119,7 @@ async fn r07_of_many_uploads_at_once_those_beyond_the_bound_are_refused_at_once(
         }
     }
     assert_eq!((held.len(), refused), (8, 56));
-    // Half of the clients go away, and others get their places.
+    // Half of the clients disconnect, and others get their permits.
     held.truncate(4);
     for n in 0..4 {
         let late = app.clone().oneshot(request(form(&format!("late-{n}"), 10))).await.unwrap();
@@ -135,7 +134,7 @@ async fn r07_of_many_uploads_at_once_those_beyond_the_bound_are_refused_at_once(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r07_sixty_four_uploads_at_once_are_served() {
+async fn r07_sixty_four_concurrent_uploads_succeed() {
     let home = Home::new().await;
     let app: Router = home.routes().into_router();
     let uploads = (0..64).map(|n| {

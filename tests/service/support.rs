@@ -1,4 +1,4 @@
-//! A service of ours on a socket of its own.
+//! The service routes over a store, in process and on a socket.
 
 use std::{
     path::{Path, PathBuf},
@@ -23,10 +23,10 @@ use tower_media::{
 
 pub const KEY: &str = "the-key-of-these-tests";
 
-/// What stands before the URLs of a store.
+/// The base of a store's URLs.
 pub const PUBLIC_URL: &str = "http://localhost:3015/api/v1";
 
-/// Ends with this.
+/// A server on a free port, which stops when this is dropped.
 pub struct Server {
     pub url: String,
     task: AbortHandle,
@@ -51,14 +51,14 @@ pub fn keys() -> ServiceKeys {
     ServiceKeys::new(KEY).unwrap()
 }
 
-/// Every file below a folder.
+/// Returns every file below a folder.
 pub fn files(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let paths = entries.map(|entry| entry.unwrap().path());
     paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// A store in a folder of its own.
+/// A store in a temporary folder.
 pub struct Home {
     pub folder: TempDir,
     pub store: Store,
@@ -70,10 +70,10 @@ impl Home {
     }
 
     pub fn builder() -> StoreBuilder {
-        // How long a picture may take is not what these tests are about.
-        let pictures = ImageLimits::default().with_timeout(Duration::from_secs(600));
+        // Slow machines must not fail these tests.
+        let limits = ImageLimits::default().with_timeout(Duration::from_secs(600));
         let builder = Store::builder().public_url(PUBLIC_URL);
-        builder.variants(MakeVariants::Ahead).image_limits(pictures)
+        builder.variants(MakeVariants::Ahead).image_limits(limits)
     }
 
     pub async fn with(builder: StoreBuilder) -> Self {
@@ -82,7 +82,7 @@ impl Home {
         Self { folder, store }
     }
 
-    /// The same folder, opened anew. No clone of the store may be left.
+    /// Opens the same folder again. There may be no other clone of the store.
     pub async fn reopened(self, builder: StoreBuilder) -> Self {
         let Self { folder, store } = self;
         store.close().await.unwrap();
@@ -96,18 +96,18 @@ impl Home {
     }
 }
 
-/// The routes over a store in memory, for files of at most 1 MiB.
+/// The routes over an `InMemory`, for files of at most 1 MiB.
 pub fn in_memory() -> Router {
     ServiceRoutes::new(MediaState::new(InMemory::new()), keys()).max_bytes(1 << 20).into_router()
 }
 
-/// Sends with a key.
+/// Sends a request with a key.
 pub async fn send(app: &Router, request: Builder, body: Body) -> Response<Body> {
     let request = request.header("x-service-key", KEY).body(body).unwrap();
     app.clone().oneshot(request).await.unwrap()
 }
 
-/// The status, and the JSON that came.
+/// Returns the status and the JSON of a response.
 pub async fn answer(response: Response<Body>) -> (u16, Value) {
     let status = response.status().as_u16();
     let body = to_bytes(response.into_body(), 64 << 20).await.unwrap();
@@ -118,10 +118,10 @@ pub async fn get(app: &Router, path: &str) -> (u16, Value) {
     answer(send(app, Request::get(format!("/api/v1/media{path}")), Body::empty()).await).await
 }
 
-/// What the disposition of a file says.
+/// The disposition of a file part.
 pub const FILE: &str = "name=\"file\"; filename=\"a.bin\"";
 
-/// A form of these parts, each with what its disposition says.
+/// A form of these parts, each a disposition and bytes.
 pub fn form(parts: &[(&str, &[u8])]) -> Vec<u8> {
     let mut body = Vec::new();
     for (head, bytes) in parts {

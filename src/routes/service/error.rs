@@ -1,4 +1,4 @@
-//! Errors as the media protocol has them: a status, and JSON that says why.
+//! Errors of the media protocol: a status and `{"error":"<text>"}`.
 
 use std::{borrow::Cow, error::Error as StdError};
 
@@ -16,12 +16,12 @@ use crate::{
 pub(super) const NO_MEDIA: &str = "Media not found";
 pub(super) const NO_FILE: &str = "File not found";
 
-/// An answer that is no success.
+/// A response with an error status.
 #[derive(Debug)]
 pub(super) struct ServiceError {
     status: StatusCode,
     error: Cow<'static, str>,
-    /// How many bytes there are, of which a range had none.
+    /// The size of the file, if a range is not satisfiable.
     complete_length: Option<u64>,
 }
 
@@ -46,7 +46,7 @@ impl From<Error> for ServiceError {
             ErrorKind::InvalidInput => StatusCode::BAD_REQUEST,
             kind => kind.status(),
         };
-        // What is a server's fault is told in the operator's log, and not to the client.
+        // The causes of a server error are logged, not sent to the client.
         if !status.is_server_error() || error.kind() == ErrorKind::Unsupported {
             let complete_length = error.complete_length();
             return Self { complete_length, ..Self::new(status, error.to_string()) };
@@ -54,7 +54,7 @@ impl From<Error> for ServiceError {
         tracing::error!(
             kind = ?error.kind(),
             error = &error as &dyn StdError,
-            "a call of the media service failed"
+            "a request to the media service failed"
         );
         Self::new(status, error.problem().detail)
     }
@@ -70,7 +70,7 @@ impl IntoResponse for ServiceError {
         }
         if let Some(length) = self.complete_length {
             let range = HeaderValue::try_from(format!("bytes */{length}"));
-            headers.insert(header::CONTENT_RANGE, range.expect("digits are a header's value"));
+            headers.insert(header::CONTENT_RANGE, range.expect("digits are a valid header value"));
         }
         response
     }

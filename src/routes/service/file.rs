@@ -1,4 +1,4 @@
-//! Bytes: originals, variants and transforms.
+//! Delivery of originals, variants and transforms.
 
 use std::str::FromStr;
 
@@ -21,8 +21,8 @@ use crate::{
     routes::delivery::{Access, Conditions, RenditionRequest, is_permanent_rendition_error},
 };
 
-/// What a media's type must be for a transform.
-const NO_PICTURE: &str = "Transform only supported for images";
+/// The error of a transform of media that is not an image.
+const NOT_AN_IMAGE: &str = "Transform only supported for images";
 
 /// `GET /{id}/file`
 pub(super) async fn original(
@@ -34,7 +34,7 @@ pub(super) async fn original(
     deliver(&service, &id, Rendition::Original, &method, &headers).await
 }
 
-/// `GET /{id}/file/{variant}`: that variant, or nothing (promise P5).
+/// `GET /{id}/file/{variant}`: that variant, never the original instead (promise P5).
 pub(super) async fn variant(
     State(service): SharedState,
     PathId(id): PathId,
@@ -55,8 +55,8 @@ pub(super) async fn transform(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, ServiceError> {
-    let asked = asked(&query)?;
-    deliver(&service, &id, asked.into(), &method, &headers).await
+    let transform = transform_of(&query)?;
+    deliver(&service, &id, transform.into(), &method, &headers).await
 }
 
 async fn deliver(
@@ -66,21 +66,21 @@ async fn deliver(
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Response, ServiceError> {
-    let order = RenditionRequest { id, rendition, access: Access::Owner };
-    let error = match order.deliver(&service.media, &Conditions::of(method, headers)).await {
+    let request = RenditionRequest { id, rendition, access: Access::Owner };
+    let error = match request.deliver(&service.media, &Conditions::of(method, headers)).await {
         Ok(response) => return Ok(response),
         Err(error) => error,
     };
     let media = service.media.get(id).await?;
     Err(match (rendition, error.kind()) {
-        // There is a record, so it is the bytes that are gone.
+        // The record exists, so the bytes are missing.
         (_, ErrorKind::NotFound) => ServiceError::not_found(NO_FILE),
         (Rendition::Variant(_), kind) if is_permanent_rendition_error(kind) => {
             ServiceError::not_found(NO_FILE)
         }
         (Rendition::Transform(_), kind) if is_permanent_rendition_error(kind) => {
             match is_raster_image(&media.mime_type) {
-                false => ServiceError::bad_request(NO_PICTURE),
+                false => ServiceError::bad_request(NOT_AN_IMAGE),
                 true => ServiceError::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
             }
         }
@@ -88,8 +88,8 @@ async fn deliver(
     })
 }
 
-/// The parameters of a transform. What the recorded service breaks on is refused.
-fn asked(query: &Query) -> Result<Transform, ServiceError> {
+/// Parses the parameters of a transform. Invalid ones, with which the original service fails, are refused.
+fn transform_of(query: &Query) -> Result<Transform, ServiceError> {
     let mut transform = Transform::new();
     let (width, height) = (side(query, "w")?, side(query, "h")?);
     if let Some(width) = width.filter(|width| *width > 0) {
@@ -102,7 +102,7 @@ fn asked(query: &Query) -> Result<Transform, ServiceError> {
     match named(query, "fit") {
         Ok(Some(fit)) => transform = transform.with_fit(fit),
         Ok(None) => {}
-        // It means nothing without a size.
+        // Without a size, the fit has no effect.
         Err(refusal) if sized => return Err(refusal),
         Err(_) => {}
     }
@@ -111,7 +111,7 @@ fn asked(query: &Query) -> Result<Transform, ServiceError> {
     }
     match query.number("q") {
         None | Some(0) => {}
-        // It means nothing there.
+        // PNG is lossless.
         Some(_) if transform.format() == Format::Png => {}
         Some(quality @ 1..=100) => transform = transform.with_quality(quality as u32),
         Some(_) => return Err(ServiceError::bad_request("q must be 1 to 100")),
@@ -119,7 +119,7 @@ fn asked(query: &Query) -> Result<Transform, ServiceError> {
     Ok(transform)
 }
 
-/// One side, 0 if it is free. It is clamped to what a picture can have.
+/// Parses one side in pixels; 0 leaves it free. `Transform` clamps it.
 fn side(query: &Query, name: &str) -> Result<Option<u32>, ServiceError> {
     Ok(query.count(name)?.map(|side| u32::try_from(side).unwrap_or(u32::MAX)))
 }

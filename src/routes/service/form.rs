@@ -125,7 +125,7 @@ async fn text(mut part: Part, limits: &UploadLimits) -> Result<String, ServiceEr
         .map_err(|_| ServiceError::bad_request("A part of the form is not UTF-8"))
 }
 
-/// Returns the type by the extension of the file name, as the recorded service does, or else the type that
+/// Returns the type by the extension of the file name, as the original service does, or else the type that
 /// the client declares. Magic bytes override both (promise P4).
 fn declared_type(declared: Option<Mime>, name: Option<&str>) -> String {
     let guessed = mime_guess::from_path(name.unwrap_or_default()).first();

@@ -1,4 +1,4 @@
-//! Lists of what a user has, and the question who owns what.
+//! Lists of a user's media, and the ownership query.
 
 use std::collections::HashSet;
 
@@ -13,18 +13,18 @@ use super::{
     error::ServiceError,
     query::{Query, owner},
 };
-use crate::protocol::{CursorPage, OffsetPage, OwnedQuery, OwnedResponse, Record};
 use crate::{
     error::ErrorKind,
     id::UnverifiedId,
     media::{ListOptions, SearchOptions, SortBy},
     owner::{Owner, Scopes},
+    protocol::{CursorPage, OffsetPage, OwnedQuery, OwnedResponse, Record, StatsResponse},
 };
 
-/// The longest list, for it says nothing of what was cut off. It is read page by page.
+/// The longest list: it has no cursor to continue with. The backend is read in pages.
 const MAX_LIST: usize = 10_000;
 
-/// `GET /`: an array, the newest first.
+/// `GET /`: an array, newest first.
 pub(super) async fn list(
     State(service): SharedState,
     query: Query,
@@ -32,20 +32,20 @@ pub(super) async fn list(
     let owner = query.owner()?;
     let limit = query.limit()?.min(MAX_LIST);
     let options = ListOptions::new().with_scopes(query.scopes("app")?);
-    let (mut records, mut asked) = (Vec::new(), options.clone());
+    let (mut records, mut next_page) = (Vec::new(), options.clone());
     loop {
-        let page = service.media.list(&owner, &asked.with_limit(limit - records.len())).await?;
+        let page = service.media.list(&owner, &next_page.with_limit(limit - records.len())).await?;
         records.extend(page.items);
         match page.next {
-            Some(next) if records.len() < limit => asked = options.clone().with_after(next),
+            Some(next) if records.len() < limit => next_page = options.clone().with_after(next),
             _ => break,
         }
     }
     Ok(Json(records.into_iter().map(Record::from).collect::<Vec<_>>()).into_response())
 }
 
-/// `GET /list/all`: a page of what is ready, filtered and sorted. With `after`, which the recorded service
-/// does not know, a page of everything behind that cursor, newest first, and the cursor of the next.
+/// `GET /list/all`: a page of the media with status `ready`, filtered and sorted. With `after`, which the
+/// original service does not have, a page of all media behind that cursor, newest first, with the next cursor.
 pub(super) async fn list_all(
     State(service): SharedState,
     query: Query,
@@ -54,8 +54,8 @@ pub(super) async fn list_all(
     if query.has("after") {
         return list_after(&service, &owner, &query).await;
     }
-    let asked = query.first("sortBy").unwrap_or_default();
-    let sort_by = SortBy::ALL.into_iter().find(|by| by.as_str() == asked).unwrap_or_default();
+    let name = query.first("sortBy").unwrap_or_default();
+    let sort_by = SortBy::ALL.into_iter().find(|by| by.as_str() == name).unwrap_or_default();
     let mut options = SearchOptions::new()
         .with_scopes(query.scopes("apps")?)
         .with_sort(sort_by, query.first("sortOrder") == Some("asc"))
@@ -91,17 +91,17 @@ async fn list_after(
     Ok(Json(CursorPage::from(page)).into_response())
 }
 
-/// `GET /stats`: how much a user has.
+/// `GET /stats`: the number and the bytes of a user's media.
 pub(super) async fn stats(
     State(service): SharedState,
     query: Query,
 ) -> Result<Response, ServiceError> {
     let stats = service.media.stats(&query.owner()?).await?;
-    Ok(Json(stats).into_response())
+    Ok(Json(StatsResponse::from(stats)).into_response())
 }
 
-/// `POST /owned`: those of the ids that the user owns in one of the apps, in the order asked, each once.
-/// What is no id is owned by nobody.
+/// `POST /owned`: those of the ids that the user owns in one of the apps, in request order, each once.
+/// An invalid id is not owned.
 pub(super) async fn owned(
     State(service): SharedState,
     query: Result<Json<OwnedQuery<'static>>, JsonRejection>,

@@ -1,4 +1,4 @@
-//! Single records, and the service itself.
+//! Single records, and the state of the service.
 
 use axum::{
     Json,
@@ -6,28 +6,30 @@ use axum::{
     http::{HeaderValue, header, request::Parts},
     response::{IntoResponse as _, Response},
 };
-use serde_json::json;
 
 use super::{
     SharedState,
     error::{NO_MEDIA, ServiceError},
 };
-use crate::id::MediaId;
-use crate::protocol::Record;
+use crate::{
+    id::MediaId,
+    protocol::{DeletedResponse, HealthResponse, ReadyResponse, Record},
+};
 
-/// The id in a path. Callers of the service are trusted, so it may be acted on.
+/// The id in a path. Callers of the service are trusted, so it needs no ownership check.
 pub(super) struct PathId(pub(super) MediaId);
 
 impl<S: Send + Sync> FromRequestParts<S> for PathId {
     type Rejection = ServiceError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ServiceError> {
-        // There may be more in the path. What is no id, in whatever way, names nothing.
-        let none = || ServiceError::not_found(NO_MEDIA);
+        // The path may have more parameters. An invalid id is unknown.
+        let unknown = || ServiceError::not_found(NO_MEDIA);
         let path = Path::<Vec<(String, String)>>::from_request_parts(parts, state).await;
-        let Path(path) = path.map_err(|_| none())?;
-        let id = path.iter().find(|(name, _)| name == "id").map(|(_, id)| id).ok_or_else(none)?;
-        MediaId::from_trusted(id).map(Self).map_err(|_| none())
+        let Path(path) = path.map_err(|_| unknown())?;
+        let id =
+            path.iter().find(|(name, _)| name == "id").map(|(_, id)| id).ok_or_else(unknown)?;
+        MediaId::from_trusted(id).map(Self).map_err(|_| unknown())
     }
 }
 
@@ -40,41 +42,38 @@ pub(super) async fn get(
     Ok(Json(Record::from(media)).into_response())
 }
 
-/// `GET /hash/{sha256}`: a record of this content, whoever has it.
+/// `GET /hash/{sha256}`: one record with this content, regardless of owner.
 pub(super) async fn by_hash(
     State(service): SharedState,
     path: Option<Path<String>>,
 ) -> Result<Response, ServiceError> {
-    let none = || ServiceError::not_found(NO_MEDIA);
-    let hash = path.and_then(|Path(hash)| hash.parse().ok()).ok_or_else(none)?;
-    let media = service.media.admin().find_by_hash(hash).await?.ok_or_else(none)?;
+    let unknown = || ServiceError::not_found(NO_MEDIA);
+    let hash = path.and_then(|Path(hash)| hash.parse().ok()).ok_or_else(unknown)?;
+    let media = service.media.admin().find_by_hash(hash).await?.ok_or_else(unknown)?;
     Ok(Json(Record::from(media)).into_response())
 }
 
-/// `DELETE /{id}`: this record, and no other of the same bytes.
+/// `DELETE /{id}`: this record only, not other records of equal bytes.
 pub(super) async fn remove(
     State(service): SharedState,
     PathId(id): PathId,
 ) -> Result<Response, ServiceError> {
     if service.media.admin().delete(&id).await? {
-        Ok(Json(json!({ "success": true })).into_response())
+        Ok(Json(DeletedResponse::SUCCESS).into_response())
     } else {
         Err(ServiceError::not_found(NO_MEDIA))
     }
 }
 
-/// `GET /health`: this process answers.
+/// `GET /health`: the process responds.
 pub(super) async fn health() -> Response {
-    let now = jiff::Timestamp::now();
-    let health =
-        json!({ "status": "ok", "service": "tower-media", "timestamp": format!("{now:.3}") });
-    Json(health).into_response()
+    Json(HealthResponse::now()).into_response()
 }
 
-/// `GET /ready`: so do its database and its store.
+/// `GET /ready`: the backend responds.
 pub(super) async fn ready(State(service): SharedState) -> Result<Response, ServiceError> {
     service.media.check_health().await?;
-    Ok(Json(json!({ "status": "ready" })).into_response())
+    Ok(Json(ReadyResponse::READY).into_response())
 }
 
 /// `GET /metrics`

@@ -1,4 +1,4 @@
-//! What the operator sees of requests, under the names that the recorded service gives its metrics.
+//! Logs and metrics of requests, with the metric names of the original service.
 
 use std::time::Instant;
 
@@ -8,17 +8,17 @@ use axum::{
     response::Response,
 };
 
-/// Counts and times every request, by its route and not by its path (promise G16).
+/// Counts and times every request by its route, not by its path (promise G16).
 pub(super) async fn observe(request: Request, next: Next) -> Response {
     let method = label(request.method().as_str());
     let path = match request.extensions().get::<MatchedPath>() {
         Some(path) => path.as_str().replace('{', ":").replace('}', ""),
         None => "/*".to_owned(),
     };
-    let begun = Instant::now();
+    let started = Instant::now();
     let response = next.run(request).await;
-    let (seconds, status) = (begun.elapsed().as_secs_f64(), response.status().as_u16());
-    tracing::debug!(method, path, status, seconds, "the media service answered");
+    let (seconds, status) = (started.elapsed().as_secs_f64(), response.status().as_u16());
+    tracing::debug!(method, path, status, seconds, "the media service responded");
     #[cfg(feature = "metrics")]
     {
         let labels = [
@@ -33,7 +33,7 @@ pub(super) async fn observe(request: Request, next: Next) -> Response {
     response
 }
 
-/// One of a few words, for a client may send any.
+/// Bounds the values of the label, because a client may send any method.
 fn label(method: &str) -> &'static str {
     ["GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS"]
         .into_iter()

@@ -1,4 +1,4 @@
-//! The parameters of a query as the protocol reads them: leniently, and of repeated ones the first.
+//! Lenient parsing of query parameters, as in the original service. The first of repeated parameters counts.
 
 use std::time::SystemTime;
 
@@ -8,7 +8,7 @@ use jiff::{Timestamp, civil};
 use super::error::ServiceError;
 use crate::owner::{Owner, Scopes};
 
-/// How many records a list has unless the query says so.
+/// The number of records in a list without `limit`.
 const DEFAULT_LIMIT: usize = 50;
 
 pub(super) struct Query(Vec<(String, String)>);
@@ -18,23 +18,23 @@ impl Query {
         Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
     }
 
-    /// The first value of a name, unless it is empty.
+    /// Returns the first value of a name, unless it is empty.
     pub(super) fn first(&self, name: &str) -> Option<&str> {
         let (_, value) = self.0.iter().find(|(found, _)| found == name)?;
         Some(value.as_str()).filter(|value| !value.is_empty())
     }
 
-    /// Whether a name is given, even without a value.
+    /// Returns true if the query has this name, even without a value.
     pub(super) fn has(&self, name: &str) -> bool {
         self.0.iter().any(|(found, _)| found == name)
     }
 
-    /// Whose media are meant. The recorded service lists everybody's where nobody is named.
+    /// Returns the user whose media the query is about.
     pub(super) fn owner(&self) -> Result<Owner, ServiceError> {
         owner(self.first("userId"))
     }
 
-    /// The scopes in a list with commas, or any.
+    /// Returns the scopes of a comma-separated list, or any scope.
     pub(super) fn scopes(&self, name: &str) -> Result<Scopes, ServiceError> {
         let Some(names) = self.first(name) else { return Ok(Scopes::any()) };
         let names = names.split(',').map(str::trim).filter(|name| !name.is_empty());
@@ -42,12 +42,12 @@ impl Query {
             .map_err(|error| ServiceError::bad_request(format!("{name}: {error}")))
     }
 
-    /// A number: blanks and a sign before it, and whatever is behind its digits, do not matter.
+    /// Returns a number. Leading blanks and a sign are allowed; everything behind the digits is ignored.
     pub(super) fn number(&self, name: &str) -> Option<i64> {
         number(self.first(name)?)
     }
 
-    /// A number that is not negative.
+    /// Returns a number that is not negative.
     pub(super) fn count(&self, name: &str) -> Result<Option<usize>, ServiceError> {
         let convert = |number: i64| {
             usize::try_from(number)
@@ -56,7 +56,7 @@ impl Query {
         self.number(name).map(convert).transpose()
     }
 
-    /// How many records are asked for; 0 is no answer.
+    /// Returns the requested number of records; 0 means the default.
     pub(super) fn limit(&self) -> Result<usize, ServiceError> {
         Ok(self.count("limit")?.filter(|limit| *limit > 0).unwrap_or(DEFAULT_LIMIT))
     }
@@ -93,11 +93,11 @@ fn number(text: &str) -> Option<i64> {
     if end == 0 {
         return None;
     }
-    // Beyond what fits it is as large as can be.
+    // A number that overflows is clamped.
     Some(sign * i64::from_str_radix(&text[..end], radix).unwrap_or(i64::MAX))
 }
 
-/// A date, a time of a day, or the beginning of a year or month. Without a zone it is UTC.
+/// Parses a date, a date with a time, a month or a year. Without an offset it is UTC.
 fn time(text: &str) -> Option<Timestamp> {
     if let Ok(time) = text.parse() {
         return Some(time);
@@ -113,7 +113,7 @@ fn time(text: &str) -> Option<Timestamp> {
         };
         date.map(civil::Date::into)
     })?;
-    // The last day of the year 9999, which stands for ever to many, is none that has a zone.
+    // The last day of the year 9999, often used for "forever", is beyond the range of timestamps.
     let end = if civil.year() > 0 { Timestamp::MAX } else { Timestamp::MIN };
     Some(civil.to_zoned(jiff::tz::TimeZone::UTC).map_or(end, |zoned| zoned.timestamp()))
 }
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_read_as_the_recorded_service_reads_them() {
+    fn numbers_are_parsed_as_in_the_original_service() {
         for (text, expected) in [
             ("2", Some(2)),
             (" 2", Some(2)),
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_are_read_as_the_recorded_service_reads_them() {
+    fn dates_are_parsed_as_in_the_original_service() {
         let new_year = Some("2020-01-01T00:00:00Z".parse().expect("a time"));
         for text in [
             "2020",
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_name_that_is_given_twice_the_first_counts() {
+    fn the_first_of_repeated_parameters_counts() {
         let query = Query::parse("userId=ana&userId=bob&app=&limit=0");
         assert_eq!(query.first("userId"), Some("ana"));
         assert_eq!(query.first("app"), None);

@@ -1,4 +1,4 @@
-//! A file of a form, kept until the form has been read: only then is it known whose it is.
+//! Spool of a file while the rest of its form is read, because the owner may come after the file.
 
 use std::{
     fs::File,
@@ -15,13 +15,13 @@ use crate::{
     media::Upload,
 };
 
-/// What is kept in memory; what is longer goes to a file, in pieces of this size.
+/// The size of the buffer in memory. A larger file is written to disk in chunks of this size.
 const IN_MEMORY: usize = 256 << 10;
 
-/// How much of the file is read at once.
-const PIECE: usize = 128 << 10;
+/// The size of a chunk that is read from disk.
+const CHUNK_SIZE: usize = 128 << 10;
 
-/// Bytes on their way: in memory, or in a file without a name, which not even a crash leaves behind.
+/// Bytes in memory, or in an unnamed temporary file, which the system deletes even after a crash.
 #[derive(Debug)]
 pub(super) struct SpooledFile {
     folder: PathBuf,
@@ -39,9 +39,9 @@ impl SpooledFile {
         self.size
     }
 
-    pub(super) async fn write(&mut self, piece: &Bytes) -> Result<()> {
-        self.size += piece.len() as u64;
-        self.buffer.extend_from_slice(piece);
+    pub(super) async fn write(&mut self, chunk: &Bytes) -> Result<()> {
+        self.size += chunk.len() as u64;
+        self.buffer.extend_from_slice(chunk);
         if self.buffer.len() < IN_MEMORY {
             return Ok(());
         }
@@ -55,31 +55,32 @@ impl SpooledFile {
             return Ok(Upload::new(self.buffer.freeze()));
         }
         let file = tokio::fs::File::from_std(self.spill(true).await?);
-        let pieces = ReaderStream::with_capacity(file, PIECE);
-        Ok(Upload::from_stream(pieces.map_err(not_kept)))
+        let chunks = ReaderStream::with_capacity(file, CHUNK_SIZE);
+        Ok(Upload::from_stream(chunks.map_err(spool_error)))
     }
 
-    /// Moves what is in memory to the file.
+    /// Appends the buffer to the file.
     async fn spill(&mut self, rewind: bool) -> Result<File> {
-        let (piece, file) = (self.buffer.split().freeze(), self.file.take());
+        let (chunk, file) = (self.buffer.split().freeze(), self.file.take());
         let folder = self.folder.clone();
         let write = move || -> io::Result<File> {
             let mut file = match file {
                 Some(file) => file,
                 None => tempfile::tempfile_in(folder)?,
             };
-            file.write_all(&piece)?;
+            file.write_all(&chunk)?;
             if rewind {
                 file.rewind()?;
             }
             Ok(file)
         };
         let written = tokio::task::spawn_blocking(write).await;
-        written.map_err(io::Error::other).flatten().map_err(not_kept)
+        written.map_err(io::Error::other).flatten().map_err(spool_error)
     }
 }
 
-/// A disk that is full, or worse.
-fn not_kept(error: io::Error) -> Error {
-    Error::new(ErrorKind::Unavailable, "the upload cannot be kept").with_source(error)
+/// A full disk, or another error of the temporary folder.
+fn spool_error(error: io::Error) -> Error {
+    Error::new(ErrorKind::Unavailable, "the upload cannot be written to the temporary folder")
+        .with_source(error)
 }

@@ -20,7 +20,7 @@ use crate::{
     routes::upload::{BodyLimits, UploadRejection, content_length, limited_body},
 };
 
-/// The greatest size of a body beside its file in bytes, as in the recorded service.
+/// The greatest size of a body in bytes, not counting its file; as in the original service.
 const MAX_FORM_OVERHEAD: u64 = 28 << 20;
 
 /// The timeout of a whole upload.

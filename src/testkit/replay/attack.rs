@@ -1,25 +1,23 @@
-//! One route, and everything that is tried on it.
+//! The requests to one route.
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use axum::{
-    body::to_bytes,
-    http::{HeaderMap, StatusCode, header},
+use axum::extract::Request;
+
+use super::{
+    Owners, Replay, Report, Route,
+    exchange::{Outcome, Reached},
 };
-use bytes::Bytes;
-use tower_service::Service as _;
-
-use super::{Replay, Report, Route};
 use crate::{
     id::MediaId,
     owner::{Owner, Scope},
-    testkit::guard_registry::{Declaration, Probe, Sighting, Verdict},
+    testkit::guard_registry::{Declaration, MountedGuard},
 };
 
-/// The most ids that the harness sends to find out whether one too many is refused.
+/// The greatest number of ids in a request that has one id too many.
 const MAX_SENT: usize = 10_000;
 
-/// Texts that are no ids. Some can stand in a URL as they are, so that they reach a path parameter.
+/// Text that is not a media id. Some of it is valid in a URL, so that it reaches a path parameter.
 const MALFORMED: [&str; 9] =
     ["..", ".", "a%2Fb", "a%20b", "a%00", "a/b", "a b", "\u{ff11}\u{ff12}", "%C3%A9"];
 
@@ -28,38 +26,38 @@ pub(super) struct Attack<'a> {
     replay: &'a Replay,
     route: &'a Route,
     report: &'a mut Report,
-    guards: BTreeSet<usize>,
-}
-
-/// What came of one request.
-struct Outcome {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Bytes,
-    sightings: Vec<Sighting>,
-    /// Guards of other states.
-    strangers: usize,
+    reached: &'a mut Reached,
+    // The guards of the route, from the outermost to the innermost.
+    guards: Vec<Arc<MountedGuard>>,
 }
 
 impl<'a> Attack<'a> {
-    pub(super) fn on(replay: &'a Replay, route: &'a Route, report: &'a mut Report) -> Self {
-        Self { replay, route, report, guards: BTreeSet::new() }
+    pub(super) fn on(
+        replay: &'a Replay,
+        route: &'a Route,
+        report: &'a mut Report,
+        reached: &'a mut Reached,
+    ) -> Self {
+        Self { replay, route, report, reached, guards: Vec::new() }
     }
 
-    /// Attacks, and returns the guards that were met.
-    pub(super) async fn run(mut self) -> BTreeSet<usize> {
-        let Some(own) = self.own_id_that_passes().await else { return self.guards };
+    pub(super) async fn run(mut self) {
+        let Some(own) = self.own_id_that_passes().await else {
+            let own = self.supply(&self.owners().caller, self.scopes()).await;
+            return self.reach_fallbacks(&[own]).await;
+        };
         let (min, max) = self.bounds();
-        let replay = self.replay;
+        let (replay, owners) = (self.replay, self.owners());
         let scopes = self.scopes();
-        let foreign = self.supply(&replay.other, scopes.clone()).await;
+        let foreign = self.supply(&owners.other, scopes.clone()).await;
         let unknown = MediaId::random().to_string();
         let more = self.own_ids(&scopes, min.max(1), own.clone()).await;
+        self.reach_fallbacks(&more).await;
 
-        // Signed in as nobody, with ids that would be fine.
-        self.refused("nobody is signed in", None, &more, &["missing_owner", "extractor"]).await;
+        // Valid ids without a login.
+        self.refused("no owner", None, &more, &["missing_owner", "extractor"]).await;
 
-        let caller = Some(&replay.caller);
+        let caller = Some(&owners.caller);
         let not_owned = &["not_owned"];
         let with = |id: &str| replaced(&more, id);
         let foreign_answer =
@@ -69,16 +67,16 @@ impl<'a> Attack<'a> {
         if let (Some(foreign_answer), Some(unknown_answer)) = (foreign_answer, unknown_answer)
             && foreign_answer.without(&foreign) != unknown_answer.without(&unknown)
         {
-            self.find("foreign and unknown", "the answers tell one from the other");
+            self.find("foreign and unknown", "the responses differ");
         }
-        let removed = self.supply(&replay.caller, scopes.clone()).await;
-        let id = MediaId::from_trusted(&removed).expect("it was an id when it was supplied");
-        if let Ok(true) = replay.media.delete(&replay.caller, &id).await {
-            self.refused("a removed id", caller, &with(&removed), not_owned).await;
+        let deleted = self.supply(&owners.caller, scopes.clone()).await;
+        let id = MediaId::from_trusted(&deleted).expect("supplied as an id");
+        if let Ok(true) = replay.media.delete(&owners.caller, &id).await {
+            self.refused("a deleted id", caller, &with(&deleted), not_owned).await;
         }
-        if self.declarations().iter().any(|guard| guard.scopes.as_slice().is_some()) {
+        if self.declarations().any(|guard| guard.scopes.as_slice().is_some()) {
             let elsewhere = Scope::new("replay-elsewhere").expect("a scope");
-            let elsewhere = self.supply(&replay.caller, vec![elsewhere]).await;
+            let elsewhere = self.supply(&owners.caller, vec![elsewhere]).await;
             self.refused("an own id of another scope", caller, &with(&elsewhere), not_owned).await;
         }
         if max > more.len() {
@@ -106,7 +104,7 @@ impl<'a> Attack<'a> {
             let many: Vec<String> = (0..=max).map(|_| MediaId::random().to_string()).collect();
             let mut reasons = vec!["too_many_ids", "extractor", "unreadable_body"];
             if self.guards.len() > 1 {
-                // An outer guard that allows more asks about them first, and nobody owns them.
+                // An outer guard that allows more of them refuses them first, because they are unknown.
                 reasons.push("not_owned");
             }
             self.refused("one id too many", caller, &many, &reasons).await;
@@ -116,48 +114,61 @@ impl<'a> Attack<'a> {
             let case = format!("the malformed id {text:?}");
             self.refused(&case, caller, &with(text), reasons).await;
         }
-        self.guards
     }
 
-    /// Learns which guards are on the route by sending the caller's own ids until they pass.
+    /// Finds the guards of the route by sending the caller's own ids until they pass: the control
+    /// request.
     async fn own_id_that_passes(&mut self) -> Option<String> {
         let case = "the caller's own ids";
-        // Each guard shows itself only once those outside of it have let the request pass.
+        // An inner guard sees a request only if the outer guards let it pass.
         loop {
             let known = self.guards.len();
+            let owners = self.owners();
             let scopes = self.scopes();
-            let own = self.supply(&self.replay.caller, scopes.clone()).await;
+            let own = self.supply(&owners.caller, scopes.clone()).await;
             let min = self.bounds().0.max(1);
             let ids = self.own_ids(&scopes, min, own.clone()).await;
-            let Some(outcome) = self.send(Some(&self.replay.caller), &ids).await else {
+            let Some(outcome) = self.send(Some(&owners.caller), &ids).await else {
                 self.find(case, "the request could not be built");
                 return None;
             };
-            if outcome.strangers > 0 {
-                let what = "a guard of another `MediaState` was met: give `Replay` the state that the \
-                            guards were made with";
+            if outcome.other_states > 0 {
+                let what = "reached a guard of another `MediaState`: give `Replay` the state of the \
+                            guards";
                 self.find(case, what);
                 return None;
             }
-            self.guards.extend(outcome.sightings.iter().map(|sighting| sighting.guard));
+            for seen in &outcome.sightings {
+                if self.guards.iter().all(|guard| guard.number != seen.guard.number) {
+                    self.guards.push(Arc::clone(&seen.guard));
+                }
+            }
+            let status = outcome.status;
             if self.guards.is_empty() {
                 let what = format!(
-                    "no guard was met (status {}): is the layer on this route, with the same \
-                     `MediaState`, and does `sign_in` sign in?",
-                    outcome.status
+                    "reached no guard (status {status}): put the layer on this route, with the same \
+                     `MediaState`, and check that `sign_in` signs in"
                 );
                 self.find(case, what);
                 return None;
             }
+            let body = String::from_utf8_lossy(&outcome.body);
             if outcome.all_passed(&self.guards) {
+                if status.is_client_error() || status.is_server_error() {
+                    let what = format!(
+                        "passed the guards, but the handler refused them (status {status}: {body}): \
+                         send a request that the handler accepts"
+                    );
+                    self.find(case, what);
+                }
                 return Some(own);
             }
             if self.guards.len() == known {
+                let refusing = outcome.sightings.last().map_or("the guard", |seen| &seen.route);
                 let what = format!(
-                    "were refused (status {}: {}), so nothing can be said of other refusals: does \
-                     `supply` put media where the ownership looks, and is the request well formed?",
-                    outcome.status,
-                    String::from_utf8_lossy(&outcome.body)
+                    "were refused at {refusing} (status {status}: {body}), so other refusals prove \
+                     nothing: check that `supply` stores media where the ownership finds it, and that \
+                     the request is well formed"
                 );
                 self.find(case, what);
                 return None;
@@ -168,7 +179,8 @@ impl<'a> Attack<'a> {
     async fn own_ids(&self, scopes: &[Scope], count: usize, first: String) -> Vec<String> {
         let mut ids = vec![first];
         while ids.len() < count.min(self.route.capacity) {
-            ids.push(self.supply(&self.replay.caller, scopes.to_vec()).await);
+            let caller = &self.owners().caller;
+            ids.push(self.supply(caller, scopes.to_vec()).await);
         }
         ids
     }
@@ -176,27 +188,29 @@ impl<'a> Attack<'a> {
     async fn supply(&self, owner: &Owner, scopes: Vec<Scope>) -> String {
         (self.replay.supply)(owner.clone(), scopes)
             .await
-            .unwrap_or_else(|error| panic!("media for the replay could not be supplied: {error}"))
+            .unwrap_or_else(|error| panic!("`supply` failed: {error}"))
             .to_string()
     }
 
-    fn declarations(&self) -> Vec<Declaration> {
-        let all = self.replay.media.guards().all();
-        self.guards.iter().map(|number| all[*number].clone()).collect()
+    fn owners(&self) -> &'a Owners {
+        self.replay.owners_of(&self.route.name)
     }
 
-    /// How many ids all guards of the route together allow.
+    fn declarations(&self) -> impl Iterator<Item = &Declaration> {
+        self.guards.iter().map(|guard| &guard.declaration)
+    }
+
+    /// Returns the range of ids that all guards of the route accept.
     fn bounds(&self) -> (usize, usize) {
-        let guards = self.declarations();
-        let min = guards.iter().map(|guard| *guard.ids.start()).max().unwrap_or(1);
-        let max = guards.iter().map(|guard| *guard.ids.end()).min().unwrap_or(1);
+        let min = self.declarations().map(|guard| *guard.ids.start()).max().unwrap_or(1);
+        let max = self.declarations().map(|guard| *guard.ids.end()).min().unwrap_or(1);
         (min, max.min(self.route.capacity))
     }
 
-    /// Scopes in which media counts for all guards of the route.
+    /// Returns scopes in which media counts for all guards of the route.
     fn scopes(&self) -> Vec<Scope> {
-        let named = self.declarations();
-        let first = named.iter().filter_map(|guard| guard.scopes.as_slice()?.first().cloned());
+        let first =
+            self.declarations().filter_map(|guard| guard.scopes.as_slice()?.first().cloned());
         let mut scopes: Vec<Scope> = first.collect();
         if scopes.is_empty() {
             scopes.push(Scope::new("replay").expect("a scope"));
@@ -204,26 +218,19 @@ impl<'a> Attack<'a> {
         scopes
     }
 
-    async fn send(&mut self, who: Option<&Owner>, ids: &[String]) -> Option<Outcome> {
+    pub(super) fn request(&self, ids: &[String]) -> Option<Request> {
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let mut request = (self.route.build)(&ids).ok()?;
-        let probe = Probe::default();
-        request.extensions_mut().insert(probe.clone());
-        if let Some(owner) = who {
-            (self.replay.sign_in)(&mut request, owner);
-        }
-        self.report.count_request();
-        let response = match self.replay.app.clone().call(request).await {
-            Ok(response) => response,
-            Err(never) => match never {},
-        };
-        let (parts, body) = response.into_parts();
-        let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
-        let own = self.replay.media.guards();
-        let (sightings, strangers): (Vec<_>, Vec<_>) =
-            probe.sightings().into_iter().partition(|sighting| sighting.registry.is(own));
-        let strangers = strangers.len();
-        Some(Outcome { status: parts.status, headers: parts.headers, body, sightings, strangers })
+        (self.route.build)(&ids).ok()
+    }
+
+    async fn send(&mut self, who: Option<&Owner>, ids: &[String]) -> Option<Outcome> {
+        let request = self.request(ids)?;
+        Some(self.exchange(request, who.is_some()).await)
+    }
+
+    pub(super) async fn exchange(&mut self, request: Request, signed_in: bool) -> Outcome {
+        let caller = &self.owners().caller;
+        self.replay.send(request, signed_in.then_some(caller), self.report, self.reached).await
     }
 
     /// Expects a refusal for one of `reasons`, with a status that says so.
@@ -234,7 +241,7 @@ impl<'a> Attack<'a> {
         ids: &[String],
         reasons: &[&str],
     ) -> Option<Outcome> {
-        // What cannot even be built cannot be sent by anybody.
+        // A request that cannot be built cannot be sent.
         let outcome = self.send(who, ids).await?;
         let reason = outcome.reason();
         if outcome.all_passed(&self.guards) {
@@ -249,7 +256,8 @@ impl<'a> Attack<'a> {
     }
 
     async fn passed(&mut self, case: &str, ids: &[String]) {
-        match self.send(Some(&self.replay.caller), ids).await {
+        let caller = &self.owners().caller;
+        match self.send(Some(caller), ids).await {
             Some(outcome) if outcome.all_passed(&self.guards) => {}
             Some(outcome) => {
                 self.find(case, format!("was refused (status {})", outcome.status));
@@ -263,35 +271,7 @@ impl<'a> Attack<'a> {
     }
 }
 
-impl Outcome {
-    fn all_passed(&self, guards: &BTreeSet<usize>) -> bool {
-        let passed = |guard: &usize| {
-            let of_it = |seen: &&Sighting| seen.guard == *guard && seen.verdict == Verdict::Passed;
-            self.sightings.iter().any(|seen| of_it(&seen))
-        };
-        !guards.is_empty() && guards.iter().all(passed)
-    }
-
-    /// Why the request was refused, as far as the guards know.
-    fn reason(&self) -> &'static str {
-        match self.sightings.last().map(|sighting| sighting.verdict) {
-            None => "unrouted",
-            Some(Verdict::Passed) => "passed",
-            Some(Verdict::Extractor) => "extractor",
-            Some(Verdict::Guard(label)) => label,
-        }
-    }
-
-    /// The answer without what the caller sent, and without what depends on its length or on time.
-    fn without(&self, id: &str) -> (StatusCode, HeaderMap, String) {
-        let mut headers = self.headers.clone();
-        headers.remove(header::CONTENT_LENGTH);
-        headers.remove(header::DATE);
-        (self.status, headers, String::from_utf8_lossy(&self.body).replace(id, ""))
-    }
-}
-
-/// `ids` with the last one replaced.
+/// Returns `ids` with the last one replaced.
 fn replaced(ids: &[String], id: &str) -> Vec<String> {
     let mut ids = ids.to_vec();
     if let Some(last) = ids.last_mut() {

@@ -1,16 +1,18 @@
-//! The replay harness: what an attacker would send, to every guarded route of an application.
+//! The replay harness: sends the requests of an attacker to every guarded route of an application.
 
 mod attack;
+mod exchange;
+mod reach;
 mod report;
 
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeMap, fmt};
 
 use axum::{Router, extract::Request, http};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
-use self::attack::Attack;
 pub use self::report::{Finding, Report};
+use self::{attack::Attack, exchange::Reached};
 use crate::{
     error::Result,
     id::MediaId,
@@ -19,18 +21,24 @@ use crate::{
     state::MediaState,
 };
 
-/// Sends every guarded route what an attacker would send, and reports what got through.
+/// Sends the requests of an attacker to every guarded route, and reports what got through.
 ///
-/// It runs in an application's own tests, against its real router and over any backend. For each
-/// route the application says how a request with given ids looks, and how somebody signs in; the rest
-/// the harness reads from the guards: how many ids they allow and in which scopes they count. It
-/// uploads media for two people and then sends another user's ids, mixed batches, removed, unknown and
-/// malformed ids, ids of another scope, too few and too many, and requests without a login. Each has
-/// to be refused by the guard, for the right reason, with an answer that tells foreign from unknown
-/// ids in nothing (promise G3–G6, G10, G14). Guards of the same [`MediaState`] that no route led to
-/// are reported as well.
+/// It runs in an application's own tests, against its real router and over any backend. The application
+/// describes for each route how a request with given ids looks, and how a request is signed in. The
+/// harness reads the rest from the guards: the number of ids that they accept and their scopes. It uploads
+/// media for two owners, and then sends ids of the other owner, mixed batches, deleted, unknown and malformed
+/// ids, ids of another scope, too few and too many ids, and requests without a login. The guard must refuse
+/// each of them, for the right reason, with a response that does not distinguish foreign ids from unknown
+/// ones (promises G3 to G6, G10, G14).
 ///
-/// Handlers run only with the caller's own media, once or twice per route.
+/// It also reports every guard of this [`MediaState`] that no request reached: a layer that is cloned onto
+/// two routes is two guards, so a forgotten route shows up. [`leave_out`](Self::leave_out) excludes a
+/// route on purpose. A control request with the caller's own ids, which the handler must accept, shows that
+/// the refusals are due to the ids.
+///
+/// Handlers run only with the caller's own media, a few times per route. Handlers of `any(..)` and of
+/// fallbacks also receive such requests with the method `REPLAY`, on the paths of the routes and above
+/// them.
 ///
 /// # Example
 ///
@@ -67,11 +75,19 @@ use crate::{
 pub struct Replay {
     app: Router,
     media: MediaState,
-    caller: Owner,
-    other: Owner,
+    owners: Owners,
+    // By the name of the route.
+    owners_of_route: BTreeMap<String, Owners>,
+    left_out: Vec<String>,
     sign_in: Box<SignIn>,
     supply: Box<Supply>,
     routes: Vec<Route>,
+}
+
+/// The owner who sends the requests, and the owner whose media they must not reach.
+struct Owners {
+    caller: Owner,
+    other: Owner,
 }
 
 type SignIn = dyn Fn(&mut Request, &Owner) + Send + Sync;
@@ -80,43 +96,62 @@ type Build = dyn Fn(&[&str]) -> http::Result<Request> + Send + Sync;
 
 struct Route {
     name: String,
-    // How many ids a request can hold; guards may allow more.
+    // The greatest number of ids in a request; guards may accept more.
     capacity: usize,
     build: Box<Build>,
 }
 
 impl Replay {
-    /// Prepares to attack `app`, whose guards and uploads go through `media`: the guards have to be
-    /// made with this very state, or with a clone of it.
+    /// Prepares to attack `app`, whose guards were made with `media` or a clone of it.
     ///
     /// # Default
     ///
-    /// The caller is `replay-caller` and the other person `replay-other`; both are signed in by an
-    /// [`Owner`] in the request's extensions; media is supplied by uploading it.
+    /// The caller is `replay-caller` and the other owner `replay-other`; both are signed in by an
+    /// [`Owner`] in the request's extensions; media is supplied by an upload.
     pub fn new(app: Router, media: MediaState) -> Self {
         let uploads = media.clone();
+        let owner = |subject| Owner::new(subject).expect("a subject");
         Self {
-            app,
+            // Makes the services of all routes, and with them their guards, once.
+            app: app.with_state(()),
             media,
-            caller: Owner::new("replay-caller").expect("a subject"),
-            other: Owner::new("replay-other").expect("a subject"),
+            owners: Owners { caller: owner("replay-caller"), other: owner("replay-other") },
+            owners_of_route: BTreeMap::new(),
+            left_out: Vec::new(),
             sign_in: Box::new(|request, owner| {
                 request.extensions_mut().insert(owner.clone());
             }),
             supply: Box::new(move |owner, scopes| {
-                Box::pin(upload_somewhere(uploads.clone(), owner, scopes))
+                Box::pin(upload_to_scopes(uploads.clone(), owner, scopes))
             }),
             routes: Vec::new(),
         }
     }
 
-    /// Sets who calls, and whose media must stay out of reach.
-    pub fn people(mut self, caller: Owner, other: Owner) -> Self {
-        (self.caller, self.other) = (caller, other);
+    /// Sets the owner who sends the requests, and the owner whose media they must not reach.
+    pub fn owners(mut self, caller: Owner, other: Owner) -> Self {
+        self.owners = Owners { caller, other };
         self
     }
 
-    /// Sets how a request is signed in: with a token, a cookie, whatever the application checks.
+    /// Sets the owners for the route of this name, such as two teams for a route that acts for a team.
+    /// The function of [`sign_in`](Self::sign_in) receives the caller of the route.
+    pub fn route_owners(mut self, name: impl Into<String>, caller: Owner, other: Owner) -> Self {
+        self.owners_of_route.insert(name.into(), Owners { caller, other });
+        self
+    }
+
+    /// Leaves a route out, by its method and path, such as `POST /webhooks/{id}`, or by the name of a
+    /// route of this replay.
+    ///
+    /// Its guard is then not reported as unreached. To find the guard, one request without ids and body is
+    /// sent to the method and path; a guard that accepts requests without ids lets it pass to the handler.
+    pub fn leave_out(mut self, name: impl Into<String>) -> Self {
+        self.left_out.push(name.into());
+        self
+    }
+
+    /// Sets the function that signs a request in, such as with a token or a cookie.
     pub fn sign_in(
         mut self,
         sign_in: impl Fn(&mut Request, &Owner) + Send + Sync + 'static,
@@ -125,8 +160,8 @@ impl Replay {
         self
     }
 
-    /// Sets how somebody comes to own new media in some scopes, where an upload is not enough: with
-    /// an [`Ownership`](crate::Ownership) of the application's own, insert a row into its table.
+    /// Sets the function that makes an owner the owner of new media in some scopes, if an upload does not:
+    /// for an application's own [`Ownership`](crate::Ownership), insert a row into its table.
     pub fn supply<F, Fut>(mut self, supply: F) -> Self
     where
         F: Fn(Owner, Vec<Scope>) -> Fut + Send + Sync + 'static,
@@ -136,7 +171,7 @@ impl Replay {
         self
     }
 
-    /// Adds a route by a name for the report, and by how a request with these ids looks.
+    /// Adds a route, with a name for the report, and a function that builds a request with these ids.
     pub fn route(
         mut self,
         name: impl Into<String>,
@@ -147,8 +182,8 @@ impl Replay {
         self
     }
 
-    /// Adds a route whose request holds one id, such as one in the path. Where no ids are tried, the
-    /// id is empty. A text that cannot be sent at all may fail to build; it is then taken as refused.
+    /// Adds a route whose request has one id, such as one in the path. For a request without ids, the
+    /// id is empty. If text cannot be sent, the function may fail; that counts as a refusal.
     pub fn route_with_one(
         mut self,
         name: impl Into<String>,
@@ -159,30 +194,34 @@ impl Replay {
         self
     }
 
-    /// Sends everything and reports.
+    /// Sends all requests and returns the report.
     ///
     /// # Panics
     ///
-    /// If media cannot be supplied: then nothing could be said about any route.
+    /// If media cannot be supplied, or [`route_owners`](Self::route_owners) or
+    /// [`leave_out`](Self::leave_out) name no route.
     pub async fn run(self) -> Report {
-        let mut report = Report::default();
-        let mut reached = BTreeSet::new();
-        for route in &self.routes {
-            reached.extend(Attack::on(&self, route, &mut report).run().await);
+        let is_route = |name: &String| self.routes.iter().any(|route| route.name == *name);
+        for name in self.owners_of_route.keys() {
+            assert!(
+                is_route(name),
+                "`route_owners` names {name:?}, which is not a route of this replay"
+            );
         }
-        for (number, guard) in self.media.guards().all().iter().enumerate() {
-            if !reached.contains(&number) {
-                let scopes = guard.scopes.as_slice().map_or("any scope".to_owned(), |scopes| {
-                    scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(", ")
-                });
-                let what = format!(
-                    "no route led to `VerifyMediaLayer::<{}>` with {:?} ids in {scopes}",
-                    guard.extractor, guard.ids
-                );
-                report.find("(none)", "every guard is reached", what);
+        let mut report = Report::default();
+        let mut reached = Reached::new();
+        for route in &self.routes {
+            if !self.left_out.contains(&route.name) {
+                Attack::on(&self, route, &mut report, &mut reached).run().await;
             }
         }
+        self.reach_left_out(&mut report, &mut reached).await;
+        self.report_unreached(&reached, &mut report);
         report
+    }
+
+    fn owners_of(&self, route: &str) -> &Owners {
+        self.owners_of_route.get(route).unwrap_or(&self.owners)
     }
 }
 
@@ -193,8 +232,8 @@ impl fmt::Debug for Replay {
     }
 }
 
-/// Uploads the same new content in each of the scopes.
-async fn upload_somewhere(media: MediaState, owner: Owner, scopes: Vec<Scope>) -> Result<MediaId> {
+/// Uploads the same new content to each of the scopes.
+async fn upload_to_scopes(media: MediaState, owner: Owner, scopes: Vec<Scope>) -> Result<MediaId> {
     let content = Bytes::from(format!("replay {}", MediaId::random()));
     let mut id = None;
     for scope in scopes {

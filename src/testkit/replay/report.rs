@@ -1,16 +1,16 @@
-//! What the harness found.
+//! The report of the harness.
 
 use std::fmt;
 
-/// What [`Replay`](super::Replay) found.
+/// The findings of a [`Replay`](super::Replay).
 #[derive(Debug, Default)]
-#[must_use = "a report is there to be looked at"]
+#[must_use = "a report has findings to look at"]
 pub struct Report {
     requests: usize,
     findings: Vec<Finding>,
 }
 
-/// Something that should not have happened.
+/// A request that had the wrong result, or a guard that no request reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     route: String,
@@ -33,29 +33,29 @@ impl Report {
         self.requests
     }
 
-    /// Returns what should not have happened.
+    /// Returns the findings. An application without defects has none.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }
 
-    /// Panics with all findings, if there are any.
+    /// Asserts that there are no findings.
     ///
     /// # Panics
     ///
-    /// See above.
+    /// With all findings, if there are any.
     pub fn assert_clean(&self) {
         let list: String = self.findings.iter().map(|finding| format!("\n- {finding}")).collect();
-        assert!(self.findings.is_empty(), "guarded routes let through or went wrong:{list}");
+        assert!(self.findings.is_empty(), "the replay of the guarded routes has findings:{list}");
     }
 }
 
 impl Finding {
-    /// Returns the route, by the name it was given.
+    /// Returns the name of the route, or the place in the code that made an unreached guard.
     pub fn route(&self) -> &str {
         &self.route
     }
 
-    /// Returns what was tried.
+    /// Returns the case that was tried.
     pub fn case(&self) -> &str {
         &self.case
     }

@@ -1,4 +1,4 @@
-//! What of an answer differs from the recorded one.
+//! Comparison of a response with the recorded one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,15 +12,14 @@ use super::{
     prometheus,
 };
 
-/// What we answered.
+/// Our response.
 pub struct Ours {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
 }
 
-/// Compares status, type and body, and of JSON every field. Headers that say how an answer is sent are
-/// no part of the protocol.
+/// Compares status, type and body, of JSON every field. Headers of the transport are not compared.
 pub fn compare(exchange: &Exchange, was: &Answer, is: &Ours, known: &Known) -> Vec<Difference> {
     let mut found = Comparison { exchange, found: Vec::new() };
     let header = |name: &str| is.headers.get(name).map(|value| value.to_str().unwrap());
@@ -93,7 +92,7 @@ impl Comparison<'_> {
         });
     }
 
-    /// Compares field by field. What one of two lists lacks is told by their order.
+    /// Compares field by field. A record that only one of two lists has appears as a difference of the order.
     fn fields(&mut self, was: &Fields, is: &Fields, record: impl Fn(&str) -> Option<Compared>) {
         let fields: BTreeSet<&String> = was.keys().chain(is.keys()).collect();
         for field in fields {
@@ -112,7 +111,7 @@ impl Comparison<'_> {
     fn bytes(&mut self, was: &Answer, is: &[u8], content_type: &str) {
         let is_made = self.exchange.request.path().contains("/transform");
         match (&self.exchange.picture, picture(is)) {
-            // Coded anew; a quality means something else to another encoder.
+            // Re-encoded: another encoder interprets the quality differently.
             (Some(was), Some(is)) if is_made || content_type == "image/webp" => {
                 self.differ("picture", &shown(was), &nearly(&is, was));
             }
@@ -175,7 +174,7 @@ fn put(all: &mut Fields, path: &str, json: &Value) {
                 put(all, &below(&format!("[{}]", item["id"].as_str().unwrap())), item);
             }
         }
-        // When it was made is no part of what it is.
+        // Dates always differ.
         Value::String(_) if path.ends_with("createdAt") || path == "timestamp" => {
             all.insert(path.to_owned(), "a date".to_owned());
         }

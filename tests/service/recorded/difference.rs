@@ -1,4 +1,4 @@
-//! One thing that is not as it was, and what can be said of it.
+//! One difference between a response and its recording.
 
 use std::fmt;
 
@@ -10,13 +10,13 @@ pub struct Difference {
     pub method: String,
     pub path: String,
     pub query: String,
-    /// `status` and `type` of the answer, `allows`, `length`, `bytes`, `picture`, or where in its JSON.
+    /// `status`, `type`, `allows`, `length`, `bytes`, `picture`, or a path in the JSON.
     pub field: String,
     pub was: String,
     pub is: String,
-    /// Whether our store makes variants when they are asked for, and not ahead.
+    /// True if the store makes variants on request, not ahead.
     pub in_memory: bool,
-    /// Of which record, if it is in one.
+    /// The record that contains the field.
     pub record: Option<Compared>,
 }
 
@@ -25,23 +25,22 @@ pub struct Difference {
 pub struct Compared {
     pub file_name: String,
     pub mime_type: String,
-    /// What the recorded status was.
+    /// The recorded status.
     pub was: String,
 }
 
 impl Difference {
-    /// Whether it is in this field of a record or of the answer, which was this and is that. `*` at an end
-    /// stands for anything.
+    /// Returns true if this field changed from `was` to `is`. `*` at an end of a pattern matches any text.
     pub fn is(&self, field: &str, was: &str, is: &str) -> bool {
         fits(self.leaf(), field) && fits(&self.was, was) && fits(&self.is, is)
     }
 
-    /// The field without the record that it is in.
+    /// The field without the path of its record.
     pub fn leaf(&self) -> &str {
         self.field.rsplit("].").next().unwrap()
     }
 
-    /// Whether something of a record that there was not is there.
+    /// Returns true if our record has a field that the recorded one lacks.
     pub fn adds(&self, part: &str) -> bool {
         self.was.is_empty() && !self.is.is_empty() && fits(self.leaf(), part)
     }
@@ -54,8 +53,7 @@ impl Difference {
         self.method == "POST" && self.path == "/api/v1/media/upload"
     }
 
-    /// Whether it is about a file of such a name: that of the record, or else that in what the recording
-    /// says of the line.
+    /// Returns true if the file has this name or extension, by its record, or else by the name of the exchange.
     pub fn is_of(&self, file: &str) -> bool {
         match &self.record {
             Some(record) => record.file_name.to_lowercase().ends_with(file),
@@ -63,7 +61,7 @@ impl Difference {
         }
     }
 
-    /// Whether the recorded record was of a picture that had not been processed.
+    /// Returns true if the recorded image had not been processed.
     pub fn was_not_processed(&self) -> bool {
         self.record.as_ref().is_some_and(|record| matches!(&*record.was, "processing" | "failed"))
     }

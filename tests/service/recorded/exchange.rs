@@ -1,4 +1,4 @@
-//! The recorded exchanges, and the requests in them made again.
+//! The recorded exchanges, and their requests.
 
 use std::{collections::HashMap, fs, sync::LazyLock};
 
@@ -18,9 +18,9 @@ pub struct Exchange {
     pub name: String,
     pub request: Asked,
     answers: Vec<Answer>,
-    /// The answer, where it is of no use to a client's tests.
+    /// The response, if tests of clients cannot use it.
     seen: Option<Answer>,
-    /// What the body of the answer shows.
+    /// The image in the body of the response.
     pub picture: Option<Picture>,
 }
 
@@ -32,15 +32,15 @@ pub struct Asked {
     #[serde(default)]
     values: HashMap<String, String>,
     form: Option<Vec<Part>>,
-    /// How many small fields stand before the form's other parts.
+    /// The number of small fields before the other parts of the form.
     #[serde(default)]
     fields: usize,
-    /// A body that is no form, each character a byte.
+    /// A body other than a form, one character per byte.
     body: Option<String>,
-    /// How long the body is, of which nothing else was kept.
+    /// The length of a body whose bytes were not recorded.
     #[serde(default)]
     length: usize,
-    /// How long the path is, of which only the beginning was kept.
+    /// The length of a path of which only the start was recorded.
     #[serde(default)]
     path_length: usize,
 }
@@ -51,7 +51,7 @@ struct Part {
     value: Option<String>,
     filename: Option<String>,
     content_type: Option<String>,
-    /// The whole header, where it was written by hand.
+    /// The whole header, if it was written by hand.
     disposition: Option<String>,
     #[serde(default)]
     length: usize,
@@ -61,7 +61,7 @@ struct Part {
 
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Answer {
-    /// 0 if there was no answer at all.
+    /// 0 without a response.
     #[serde(default)]
     pub status: u16,
     #[serde(rename = "type")]
@@ -69,7 +69,7 @@ pub struct Answer {
     pub text: Option<String>,
     #[serde(default)]
     pub length: usize,
-    /// The origin whose pages may read it.
+    /// `Access-Control-Allow-Origin`.
     pub allows: Option<String>,
 }
 
@@ -80,7 +80,7 @@ pub struct Picture {
     pub height: usize,
 }
 
-/// The files of the recordings by their hash.
+/// The files of the recordings by hash.
 static FILES: LazyLock<HashMap<String, Vec<u8>>> = LazyLock::new(|| {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/images");
     let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -95,7 +95,7 @@ pub fn recording(topic: &str) -> Vec<Exchange> {
 }
 
 impl Exchange {
-    /// What the recorded service answered: several times where there were several requests at once.
+    /// The recorded responses: several if the exchange has simultaneous requests.
     pub fn answers(&self) -> Vec<Answer> {
         match &self.answers[..] {
             [] => vec![self.seen.clone().unwrap_or_default()],
@@ -103,12 +103,12 @@ impl Exchange {
         }
     }
 
-    /// The same request with our ids, hashes and dates, if it can be made.
+    /// The same request with our ids, hashes and dates, or `None` if it cannot be built.
     pub fn request(&self, known: &Known, key: &str) -> Option<Request<Body>> {
         let Asked { method, query, values, form, body, length, .. } = &self.request;
         let query = query.as_ref().map(|query| format!("?{query}")).unwrap_or_default();
         let target = known.translate(&format!("{}{query}", self.request.path()));
-        // What is no URI at all no server of ours gets to see.
+        // Hyper refuses an invalid URI before it reaches the routes.
         let uri: Uri = target.parse().ok()?;
         let method: Method = method.parse().ok()?;
         let mut request = Request::builder().method(method).uri(uri).header("x-service-key", key);
@@ -131,7 +131,7 @@ impl Exchange {
         request.body(body.collect::<Vec<u8>>().into()).ok()
     }
 
-    /// The file that is uploaded, as recorded and as sent: their hashes and lengths.
+    /// The hashes of the uploaded file as recorded and as sent.
     pub fn file_hashes(&self) -> Option<(String, String)> {
         let parts = self.request.form.as_ref()?;
         let file = parts.iter().rev().find(|part| part.name == "file" && part.value.is_none())?;
@@ -149,7 +149,7 @@ impl Asked {
 
 const BOUNDARY: &str = "recorded-boundary";
 
-/// A form of one file that is so long, with the boundary of the recordings.
+/// A form of `length` bytes with one file, and the boundary of the recordings.
 fn upload_of(length: usize) -> Vec<u8> {
     const BOUNDARY: &str = "----wirecaptureboundary7d93b1";
     let disposition = "form-data; name=\"file\"; filename=\"big.bin\"";
@@ -197,11 +197,11 @@ impl Part {
     }
 }
 
-/// Images that were not kept, by how their names begin, with their width and height.
+/// Images that are not among the fixtures: the start of the name, width and height.
 const PAINTED: [(&str, u16, u16); 2] = [("big", 4000, 3000), ("o", 160, 120)];
 
-/// The bytes of a recorded file: those of this hash where they were kept, else others that are as long.
-/// Where they are of a picture these are too.
+/// The bytes of a recorded file: the fixture with this hash, or else other bytes of the same length, an image in
+/// place of an image.
 pub fn file(name: &str, sha256: &str, length: usize) -> Vec<u8> {
     if let Some(bytes) = FILES.get(sha256) {
         return bytes.clone();
@@ -210,7 +210,7 @@ pub fn file(name: &str, sha256: &str, length: usize) -> Vec<u8> {
     let painted = PAINTED.iter().find(|(kind, ..)| number(kind).is_some());
     let mut bytes = painted.map(|(_, width, height)| painting(*width, *height)).unwrap_or_default();
     let rest = length.saturating_sub(bytes.len());
-    // Of each hash others.
+    // Different hashes get different bytes.
     let filler = [sha256.as_bytes(), b" and so on "].concat();
     bytes.extend(filler.iter().cycle().take(rest));
     assert_eq!(bytes.len(), length, "{name}");

@@ -1,4 +1,4 @@
-//! Recordings during which the store or the database was down, or the work ahead stood still.
+//! Recordings during an outage of the object store, the database or the variant worker.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use crate::{
     support::Home,
 };
 
-/// How long a store that does not answer is waited for.
-const SOON: std::time::Duration = std::time::Duration::from_millis(200);
+/// The timeout of an object store that hangs.
+const TIMEOUT: std::time::Duration = std::time::Duration::from_millis(200);
 
 pub async fn outage() -> Stage {
     let store = FaultyStore::default();
@@ -33,14 +33,14 @@ pub async fn outage() -> Stage {
     stage.start(&home);
     stage.lines("outage", 25..=32).await;
 
-    // We have no queue that could be down.
+    // There is not a queue that could be down.
     stage.lines("outage", [33]).await;
     let uploaded = stage.known_by_hash(&record("outage", 41)).await;
-    assert!(uploaded, "it was not answered then, and is stored");
+    assert!(uploaded, "the upload without a recorded response is stored");
     stage.lines("outage", 34..=53).await;
 
     stage.stop();
-    home = home.reopened(builder().idle_timeout(SOON)).await;
+    home = home.reopened(builder().idle_timeout(TIMEOUT)).await;
     stage.start(&home);
     store.set(Fault::Hangs);
     stage.lines("outage", 54..=57).await;
@@ -58,7 +58,7 @@ pub async fn outage() -> Stage {
     stage
 }
 
-/// A small picture waits behind large ones, and one that is none is uploaded again.
+/// A small image waits behind large ones, and a broken one is uploaded again.
 pub async fn transitions() -> Stage {
     let store = FaultyStore::default();
     let home = Home::with(Home::builder().object_store(Arc::new(store.clone()))).await;
@@ -70,7 +70,7 @@ pub async fn transitions() -> Stage {
         stage.stored(big, "test", "slow").await;
     }
     stage.lines("transitions", [1, 2, 3, 7, 8, 9]).await;
-    // A rendition that is asked for is not waited for behind others, but one that cannot be kept is.
+    // A requested rendition does not wait behind others, but one that cannot be stored does.
     store.set(Fault::None);
     stage.lines("transitions", 4..=6).await;
     for media in &slow {

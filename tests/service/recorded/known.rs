@@ -1,4 +1,4 @@
-//! What of the recordings is something else with us.
+//! Translation of recorded ids, hashes and dates into ours.
 
 use std::collections::BTreeMap;
 
@@ -7,16 +7,16 @@ use serde_json::Value;
 
 use super::exchange::Exchange;
 
-/// What ids, hashes and dates of the recordings are with us.
+/// Recorded ids, hashes and dates, with ours.
 #[derive(Debug, Default)]
 pub struct Known {
     texts: BTreeMap<String, String>,
-    /// How much later we are, in days and exactly.
+    /// The recorded day, our day, and the exact distance.
     later: Option<(String, String, jiff::SignedDuration)>,
 }
 
 impl Known {
-    /// Takes what stands in the recordings for something else of ours.
+    /// Translates a recorded text into ours.
     pub fn means(&mut self, was: impl Into<String>, is: impl Into<String>) {
         self.texts.insert(was.into(), is.into());
     }
@@ -27,12 +27,12 @@ impl Known {
             text = text.replace(was, is);
         }
         let Some((day, today, later)) = &self.later else { return text };
-        // Other dates of the days of the recording are as much later as we are.
+        // Dates of the recording are shifted by the distance.
         let mut shifted = String::new();
-        for piece in text.split_inclusive(['=', '&']) {
-            let (bare, end) = match piece.strip_suffix(['=', '&']) {
-                Some(bare) => (bare, &piece[bare.len()..]),
-                None => (piece, ""),
+        for part in text.split_inclusive(['=', '&']) {
+            let (bare, end) = match part.strip_suffix(['=', '&']) {
+                Some(bare) => (bare, &part[bare.len()..]),
+                None => (part, ""),
             };
             let recorded =
                 bare.starts_with("2026-11-") && !self.texts.values().any(|is| is == bare);
@@ -50,7 +50,7 @@ impl Known {
         serde_json::from_str(&self.translate(&json.to_string())).unwrap()
     }
 
-    /// Learns what the hash of an uploaded file is, if its bytes had to be others.
+    /// Learns the hash of an uploaded file whose bytes differ from the recorded ones.
     pub fn learn_hash(&mut self, exchange: &Exchange) {
         if let Some((was, is)) = exchange.file_hashes().filter(|(was, is)| was != is) {
             self.means(was, is);

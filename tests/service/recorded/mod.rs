@@ -1,4 +1,4 @@
-//! The recorded exchanges, made again with the service routes, and every difference explained.
+//! Replay of the recorded exchanges against the service routes, with an explanation of every difference.
 //!
 //! `cargo test --test service -- --nocapture recorded` prints all of them.
 
@@ -24,7 +24,7 @@ use self::{
 };
 use crate::support::Home;
 
-/// All recordings, and how many lines they have as they were handed in: none was lost on the way.
+/// All recordings with their numbers of lines.
 const RECORDINGS: [(&str, usize); 23] = [
     ("config", 14),
     ("delete", 18),
@@ -51,13 +51,13 @@ const RECORDINGS: [(&str, usize); 23] = [
     ("upload-types", 57),
 ];
 
-/// Exchanges that cannot be made again, with the reason.
+/// Exchanges that cannot be replayed, with the reason.
 const NOT_MADE: [(&str, &[usize], &str); 2] = [
     ("misc", &[14], "a method that does not exist cannot be sent by this client"),
-    ("legacy", &[7, 8, 9], "no row of ours can be so, and those of the service are not taken over"),
+    ("legacy", &[7, 8, 9], "the store cannot have such a row"),
 ];
 
-/// Exchanges that a scene makes on its own.
+/// Exchanges that are part of a scene.
 const ELSEWHERE: [(&str, RangeInclusive<usize>); 2] = [("list", 30..=35), ("list-all", 79..=86)];
 
 fn not_made(topic: &str) -> impl Iterator<Item = usize> {
@@ -66,10 +66,10 @@ fn not_made(topic: &str) -> impl Iterator<Item = usize> {
 
 type Played = Pin<Box<dyn Future<Output = Stage>>>;
 
-/// What is made on one store, in this order; the rest has scenes.
+/// Topics that are replayed on one store, in this order; the others are scenes.
 const LISTS: &[&str] =
     &["setup-lists", "get", "hash", "list", "list-all", "stats", "misc", "health"];
-/// Without `list-all`: in memory pictures that cannot be decoded are not known to be so, and listed.
+/// Without `list-all`: an `InMemory` lists images that cannot be decoded, because it has not decoded them.
 const LISTED_IN_MEMORY: &[&str] =
     &["setup-lists", "get", "hash", "list", "stats", "misc", "health"];
 const DELIVERY: &[&str] = &["setup-delivery", "file", "transform"];
@@ -91,7 +91,7 @@ async fn in_memory(topics: &[&'static str]) -> Stage {
     stage
 }
 
-/// Makes every exchange: each of these on a thread of its own.
+/// Replays every exchange, each scene on its own thread.
 fn everything() -> Vec<Stage> {
     let scenes: [fn() -> Played; 19] = [
         || Box::pin(embedded(DELIVERY)),
@@ -137,9 +137,9 @@ fn everything() -> Vec<Stage> {
 #[test]
 #[cfg_attr(
     any(feature = "heic", feature = "avif"),
-    ignore = "the table tells of a server without these features"
+    ignore = "the table describes a server without these features"
 )]
-fn every_difference_from_the_recorded_service_is_explained_and_every_explanation_is_needed() {
+fn every_difference_is_explained_and_every_explanation_needed() {
     let stages = everything();
     let differences: Vec<&Difference> =
         stages.iter().flat_map(|stage| &stage.differences).collect();
@@ -163,7 +163,7 @@ fn every_difference_from_the_recorded_service_is_explained_and_every_explanation
         .map(|(_, explained)| explained.was)
         .collect();
     assert_eq!(unexplained, 0, "of {} differences", differences.len());
-    assert!(idle.is_empty(), "explained and not found any more: {idle:?}");
+    assert!(idle.is_empty(), "explained, but not found: {idle:?}");
 
     let made: BTreeSet<(&str, usize)> =
         stages.iter().flat_map(|stage| &stage.made).copied().collect();
@@ -173,15 +173,22 @@ fn every_difference_from_the_recorded_service_is_explained_and_every_explanation
         let not_made: BTreeSet<usize> = not_made(topic).collect();
         let left: Vec<_> =
             lines.into_iter().filter(|line| !made.contains(&(topic, *line))).collect();
-        assert_eq!(left, Vec::from_iter(not_made), "{topic}: what is not made has a reason");
+        assert_eq!(
+            left,
+            Vec::from_iter(not_made),
+            "{topic}: only exchanges with a reason are left out"
+        );
     }
 }
 
 #[test]
-fn the_docs_say_what_differs() {
+fn the_docs_list_every_difference() {
     let docs = include_str!("../../../src/docs/service.md");
-    let rows: Vec<&str> =
-        docs.lines().skip_while(|line| *line != "| was | is | why |").skip(2).collect();
+    let rows: Vec<&str> = docs
+        .lines()
+        .skip_while(|line| *line != "| original service | these routes | reason |")
+        .skip(2)
+        .collect();
     let rows: Vec<&str> = rows.into_iter().take_while(|line| line.starts_with("| ")).collect();
     let expected: Vec<String> = explained()
         .iter()

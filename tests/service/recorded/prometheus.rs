@@ -1,11 +1,10 @@
-//! Metrics in Prometheus' text format: which there are, and how they are labelled.
+//! The names and labels of metrics in Prometheus' text format.
 
 use std::collections::BTreeSet;
 
 use super::compare::Fields;
 
-/// The type of each family, the names of its labels, and the bounds of its buckets. Counts and times are
-/// others each time.
+/// Returns the type of each family, the names of its labels, and the bounds of its buckets. Values differ each time.
 pub fn flat(text: &str) -> Fields {
     let mut all = Fields::new();
     for line in text.lines().filter(|line| !line.is_empty()) {
@@ -16,7 +15,7 @@ pub fn flat(text: &str) -> Fields {
             let labels = labels.rsplit_once('}').unwrap().0;
             let pairs = labels.split("\",").map(|pair| pair.split_once("=\"").unwrap());
             for (label, value) in pairs {
-                // Of other labels the values are those of the requests.
+                // The values of other labels depend on the requests.
                 let value = if label == "le" { value.trim_end_matches('"') } else { "…" };
                 let seen = all.entry(format!("{name} {label}")).or_default();
                 let mut values: BTreeSet<&str> = seen.split_whitespace().collect();

@@ -1,4 +1,4 @@
-//! Recordings between whose exchanges something happened to the service.
+//! Recordings with an event between two exchanges.
 
 use std::{fs, path::Path};
 
@@ -11,7 +11,7 @@ use tower_http::cors::CorsLayer;
 use super::{exchange::recording, stage::Stage};
 use crate::support::{Home, files};
 
-/// The records in a recorded answer, each once.
+/// The records in a recorded response, each once.
 pub fn records(topic: &str, line: usize) -> Vec<Value> {
     let answers = recording(topic)[line - 1].answers();
     let json: Value = serde_json::from_str(answers[0].text.as_ref().unwrap()).unwrap();
@@ -35,7 +35,7 @@ pub fn record(topic: &str, line: usize) -> Value {
     records(topic, line).remove(0)
 }
 
-/// Two users have the same file, and one of them removes it.
+/// Two users have equal files, and one of them deletes its own.
 pub async fn delete(mut stage: Stage) -> Stage {
     let shared = record("delete", 1);
     stage.stored(&shared, "test", "owner").await;
@@ -49,7 +49,7 @@ pub async fn delete(mut stage: Stage) -> Stage {
     stage
 }
 
-/// The service is started with other settings.
+/// The service restarts with other settings.
 pub async fn config() -> Stage {
     let elsewhere = Home::builder().public_url("http://localhost:8080/cdn/api/v1");
     let mut home = Home::with(elsewhere).await;
@@ -57,7 +57,7 @@ pub async fn config() -> Stage {
     let origins = ["http://localhost:5171", "http://localhost:5172"];
     let cors = CorsLayer::new().allow_origin(origins.map(HeaderValue::from_static));
     stage.app = stage.app.layer(cors);
-    stage.stored(&record("config", 1), "test", "somebody").await;
+    stage.stored(&record("config", 1), "test", "user").await;
     stage.lines("config", 1..=6).await;
 
     stage.stop();
@@ -67,23 +67,23 @@ pub async fn config() -> Stage {
     stage
 }
 
-/// Rows that say something else than the bytes, as an older version may have left them.
+/// Rows that contradict the bytes, as an older version may have written them.
 pub async fn legacy() -> Stage {
     let mut home = Home::new().await;
     let mut stage = Stage::over(&home);
-    // The sizes and hashes of the recorded rows were not those of their files.
+    // The recorded rows have wrong sizes and hashes.
     let mut heic = record("legacy", 1);
     stage.known.means("\"size\":16", "\"size\":667");
     let hash = "56cd7d5f03dc32a7fa3cbd8f388136d4c0d99f63beac1176725d2947772327fe";
     stage.known.means(heic["hash"].as_str().unwrap(), hash);
     (heic["hash"], heic["size"]) = (hash.into(), 667.into());
-    stage.stored(&heic, "test", "somebody").await;
+    stage.stored(&heic, "test", "user").await;
     let mut same = heic.clone();
     same["id"] = "ef09f371-2db2-431a-81e1-a0d144b96f7d".into();
     stage.stored(&same, "test", "another").await;
     let mut jpeg = record("config", 1);
     jpeg["id"] = "6171fc3f-0e51-40df-ad33-309f25550a5d".into();
-    stage.stored(&jpeg, "test", "somebody").await;
+    stage.stored(&jpeg, "test", "user").await;
 
     stage.stop();
     home.store.close().await.unwrap();
@@ -98,7 +98,7 @@ async fn forget_types(folder: &Path) {
     let options = SqliteConnectOptions::new().filename(folder.join("media.sqlite"));
     let mut rows = SqliteConnection::connect_with(&options).await.unwrap();
     let forget = "UPDATE media SET mime_type = 'application/octet-stream'
-                  WHERE owner IN (SELECT number FROM owners WHERE subject = 'somebody')";
+                  WHERE owner IN (SELECT number FROM owners WHERE subject = 'user')";
     assert_eq!(sqlx::query(forget).execute(&mut rows).await.unwrap().rows_affected(), 2);
     rows.close().await.unwrap();
 }
@@ -111,7 +111,7 @@ pub async fn limits() -> Stage {
     stage
 }
 
-/// Files vanish from the disk.
+/// Files disappear from the disk.
 pub async fn lost_object() -> Stage {
     let home = Home::new().await;
     let mut stage = Stage::over(&home);
@@ -130,7 +130,7 @@ pub async fn lost_object() -> Stage {
     stage
 }
 
-/// A user with more files than a list has if nothing is said, and one with few of several types.
+/// A user with more files than the default limit of a list, and a user with files of several types.
 pub async fn many() -> Stage {
     let home = Home::new().await;
     let mut stage = Stage::over(&home);
@@ -146,7 +146,7 @@ pub async fn many() -> Stage {
     stage
 }
 
-/// What is counted of some requests.
+/// The metrics of some requests.
 pub async fn metrics() -> Stage {
     let recorder = PrometheusBuilder::new()
         .set_buckets(&[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0])
@@ -166,13 +166,13 @@ pub async fn metrics() -> Stage {
     stage
 }
 
-/// Several uploads of the same bytes at the same moment.
+/// Simultaneous uploads of equal bytes.
 pub async fn race(mut stage: Stage) -> Stage {
     stage.lines("race", [2, 1, 4, 3]).await;
     stage
 }
 
-/// A picture of 12 megapixels.
+/// An image of 12 megapixels.
 pub async fn slow_transform() -> Stage {
     let home = Home::new().await;
     let mut stage = Stage::over(&home);

@@ -1,4 +1,4 @@
-//! A service of ours, on which recorded exchanges are made again.
+//! The service routes on which recorded exchanges are replayed.
 
 use std::{
     collections::BTreeSet,
@@ -27,9 +27,9 @@ pub struct Stage {
     pub app: Router,
     pub known: Known,
     pub differences: Vec<Difference>,
-    /// The lines that were made.
+    /// The replayed lines.
     pub made: BTreeSet<(&'static str, usize)>,
-    /// Whether to go on while a picture is being processed.
+    /// True to continue while an image is being processed.
     pub hurries: bool,
     in_memory: bool,
 }
@@ -43,7 +43,7 @@ impl Stage {
     pub fn in_memory() -> Self {
         let media = MediaState::new(InMemory::new());
         let mut stage = Self::of(media.clone(), ServiceRoutes::new(media, keys()).into_router());
-        // Nothing stands before its URLs.
+        // Its URLs have no base.
         stage.known.means(PUBLIC_URL, "");
         stage.in_memory = true;
         stage
@@ -54,19 +54,19 @@ impl Stage {
         Self { media, app, known, differences, made, hurries: false, in_memory: false }
     }
 
-    /// Lets go of the service.
+    /// Drops the service.
     pub fn stop(&mut self) {
         self.media = MediaState::in_memory();
         self.app = Router::new();
     }
 
-    /// Goes on with one that was started anew.
+    /// Continues with a restarted service.
     pub fn start(&mut self, home: &Home) {
         self.media = MediaState::new(home.store.clone());
         self.app = home.routes().into_router();
     }
 
-    /// Makes all of a recording, in its order.
+    /// Replays a whole recording.
     pub async fn play(&mut self, topic: &'static str) {
         let elsewhere = super::ELSEWHERE.into_iter().filter(|(of, _)| *of == topic);
         let elsewhere = elsewhere.flat_map(|(_, lines)| lines);
@@ -76,7 +76,7 @@ impl Stage {
         }
     }
 
-    /// Makes some lines of a recording.
+    /// Replays some lines of a recording.
     pub async fn lines(&mut self, topic: &'static str, lines: impl IntoIterator<Item = usize>) {
         let recording = recording(topic);
         for line in lines {
@@ -84,12 +84,12 @@ impl Stage {
         }
     }
 
-    /// Makes one exchange. Where there were several at the same moment, there are as many now.
+    /// Replays one exchange, simultaneous requests simultaneously.
     async fn make(&mut self, topic: &'static str, exchange: &Exchange) {
         let answers = exchange.answers();
         let asked = answers.iter().map(|_| {
             let request = exchange.request(&self.known, KEY).unwrap_or_else(|| {
-                panic!("{topic} {}: {} cannot be asked", exchange.seq, exchange.name)
+                panic!("{topic} {}: the request of {} cannot be built", exchange.seq, exchange.name)
             });
             self.app.clone().oneshot(request)
         });
@@ -125,7 +125,7 @@ impl Stage {
         }));
     }
 
-    /// Stores the file of a record that was recorded, of which the upload was not.
+    /// Stores the file of a recorded record whose upload was not recorded.
     pub async fn stored(&mut self, was: &Value, app: &str, user: &str) -> MediaId {
         let text = |field: &str| was[field].as_str().unwrap();
         let length = was["size"].as_u64().unwrap() as usize;
@@ -148,7 +148,7 @@ impl Stage {
         media.id
     }
 
-    /// Looks for the file of a record by its hash, and learns what else is different of it.
+    /// Finds the file of a record by its hash, and learns its id and date.
     pub async fn known_by_hash(&mut self, was: &Value) -> bool {
         let hash = self.known.translate(was["hash"].as_str().unwrap()).parse().unwrap();
         let Some(media) = self.media.admin().find_by_hash(hash).await.unwrap() else {
@@ -159,7 +159,7 @@ impl Stage {
         true
     }
 
-    /// Waits until processing is over, so that nothing depends on how long it takes.
+    /// Waits for the end of processing, so that the result does not depend on its duration.
     pub async fn is_processed(&self, id: &str) {
         let id = MediaId::from_trusted(id).unwrap();
         let processed = self.media.wait_until_ready(&id, Duration::from_secs(600)).await;
@@ -169,13 +169,13 @@ impl Stage {
     }
 }
 
-/// What of a record cannot be the same as was recorded.
+/// The fields of a record that always differ from the recording.
 fn of_record(media: &Media) -> Value {
     let created = jiff::Timestamp::try_from(media.created_at).unwrap();
     json!({ "id": media.id, "createdAt": format!("{created:.3}") })
 }
 
-/// Waits until what is uploaded next has another date: recorded dates differ too.
+/// Waits until the next upload has another date, because recorded dates differ too.
 fn next_millisecond() {
     let now = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
     let begin = now();

@@ -1,10 +1,10 @@
-//! What differs from the recorded service on purpose, and why. The docs of `ServiceRoutes` say the same.
+//! Intended differences from the original service, with reasons. The docs of `ServiceRoutes` have the same table.
 //!
-//! A row covers exactly the fields, values and files that it is about: anything else fails the test.
+//! A row covers exactly its fields, values and files: any other difference fails the test.
 
 use super::difference::Difference;
 
-/// A row of the table, and the differences that it is about.
+/// A row of the table, and a predicate of its differences.
 pub struct Explained {
     pub was: &'static str,
     pub is: &'static str,
@@ -21,7 +21,7 @@ macro_rules! explained {
 mod records;
 mod requests;
 
-/// All rows. The first that covers a difference explains it.
+/// All rows. The first row that covers a difference explains it.
 pub fn explained() -> Vec<&'static Explained> {
     records::ROWS.iter().chain(requests::ROWS).collect()
 }
