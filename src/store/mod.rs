@@ -9,6 +9,7 @@ mod gc;
 mod ingest;
 mod inner;
 mod quota;
+mod redirect;
 mod renditions;
 mod settings;
 mod spool;

@@ -173,7 +173,7 @@ impl Client<'_> {
             _ => None,
         });
         let store = builder.with_client_options(options).with_retry(self.retry()).build()?;
-        // Its signer cannot bind the headers of the response, so there are no signed URLs.
+        // Its signer cannot bind the headers of the response, so it presigns nothing.
         Ok(Bucket { store: Arc::new(PrefixStore::new(store, self.prefix()?)), presigner: None })
     }
 
