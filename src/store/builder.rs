@@ -64,9 +64,9 @@ impl StoreBuilder {
     /// Keeps blobs and renditions in a bucket instead of the folder: `s3://bucket/prefix`,
     /// `gs://bucket/prefix` or `az://container/prefix`, with the features `s3`, `gcs` and `azure`.
     ///
-    /// Keys, endpoint and region are those of the environment: `AWS_…`, `GOOGLE_…` and `AZURE_…`, as
-    /// `object_store` [reads](object_store::aws::AmazonS3Builder::from_env) [them](object_store#configuration-system).
-    /// A service with the protocol of S3 takes `AWS_ENDPOINT_URL`; `AWS_ALLOW_HTTP=true` allows it without
+    /// Keys, endpoint and region are those of the environment: `AWS_…`, `GOOGLE_…` and `AZURE_…`, with the names of
+    /// `object_store`'s [options](object_store::aws::AmazonS3ConfigKey); the guide on
+    /// [buckets](mod@crate::guide::buckets) names the usual ones. A service with the protocol of S3 takes `AWS_ENDPOINT_URL`; `AWS_ALLOW_HTTP=true` allows it without
     /// TLS. As with [`object_store`](Self::object_store), bucket or prefix must belong to this crate alone.
     ///
     /// A connection is made within 5 s. A request fails if nothing arrives within the
