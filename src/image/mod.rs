@@ -35,6 +35,8 @@ mod jpeg;
 #[cfg(feature = "images")]
 mod limits;
 #[cfg(feature = "images")]
+mod partial;
+#[cfg(feature = "images")]
 mod png;
 #[cfg(feature = "images")]
 mod processor;

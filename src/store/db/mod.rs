@@ -4,6 +4,8 @@
 
 mod content_lock;
 mod database;
+mod decode;
+mod error;
 mod records;
 mod sqlite;
 #[cfg(test)]

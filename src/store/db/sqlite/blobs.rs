@@ -44,7 +44,7 @@ impl BlobQueries for SqliteDatabase {
     fn is_orphan(&self, hash: ContentHash) -> BoxFuture<'_, Result<bool>> {
         Box::pin(async move {
             let row = self.queries.one(query(IS_REFERENCED).bind(hash_bytes(hash))).await?;
-            Ok(!Columns(&row).get::<bool>("referenced")?)
+            Ok(!Columns(&row).flag("referenced")?)
         })
     }
 
@@ -80,5 +80,5 @@ impl BlobQueries for SqliteDatabase {
 async fn forget_orphan(conn: &mut SqliteConnection, hash: ContentHash) -> Result<bool, DbError> {
     query("DELETE FROM orphans WHERE hash = ?1").bind(hash_bytes(hash)).execute(&mut *conn).await?;
     let row = query(IS_REFERENCED).bind(hash_bytes(hash)).fetch_one(conn).await?;
-    Ok(!Columns(&row).get::<bool>("referenced")?)
+    Ok(!Columns(&row).flag("referenced")?)
 }

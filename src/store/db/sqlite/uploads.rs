@@ -6,14 +6,14 @@ use futures_util::future::BoxFuture;
 use sqlx::{Row as _, SqliteConnection, query};
 
 use super::{
-    decode::{Columns, each, hash_bytes, now, status, tenant, to_integer, to_millis},
+    decode::{Columns, each, exif_json, hash_bytes, now, status, tenant, to_integer, to_millis},
     engine::SqliteDatabase,
-    error::DbError,
+    error::{self, DbError},
     listing::GET,
     writer::Durability,
 };
 use crate::{
-    error::{Error, ErrorKind, Result},
+    error::Result,
     id::{ContentHash, MediaId},
     media::MediaStatus,
     store::db::{MediaRow, NewMedia, OwnerRow, UploadQueries},
@@ -152,8 +152,7 @@ impl Insert {
         if let Some(quota) = self.quota
             && owner.stats.bytes.saturating_add(*size) > quota
         {
-            let message = format!("the upload would exceed the owner's quota of {quota} bytes");
-            return Err(Error::new(ErrorKind::TooLarge, message).into());
+            return Err(error::over_quota(quota).into());
         }
         let arrival = owner.arrivals + 1;
         let metadata = metadata.as_ref();
@@ -174,7 +173,7 @@ impl Insert {
         .bind(metadata.map(|metadata| metadata.height))
         .bind(metadata.and_then(|metadata| metadata.format.clone()))
         .bind(metadata.map(|metadata| metadata.has_alpha))
-        .bind(self.exif())
+        .bind(exif_json(self.media.exif.as_ref()))
         .bind(to_millis(self.at))
         .execute(&mut *conn)
         .await?;
@@ -201,7 +200,7 @@ impl Insert {
         .bind(existing.row.id.as_str().to_owned())
         .bind(status(self.media.status))
         .bind(mime_type.clone())
-        .bind(self.exif())
+        .bind(exif_json(self.media.exif.as_ref()))
         .bind(metadata.map(|metadata| metadata.width))
         .bind(metadata.map(|metadata| metadata.height))
         .bind(metadata.and_then(|metadata| metadata.format.clone()))
@@ -209,11 +208,6 @@ impl Insert {
         .execute(&mut *conn)
         .await?;
         Ok(Inserted { arrival: existing.arrival, row: fetch(conn, &existing.row.id).await? })
-    }
-
-    fn exif(&self) -> Option<String> {
-        let exif = self.media.exif.as_ref();
-        exif.map(|exif| serde_json::to_string(exif).expect("EXIF serializes to JSON"))
     }
 }
 
