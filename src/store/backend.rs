@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     blobs::{blob_key, damaged},
-    db::{Listing, Matches, MediaRow},
+    db::{BlobId, Generation, Listing, Matches, MediaRow},
     gc::{GcReport, Verification},
     inner::Inner,
     renditions::missing_blob,
@@ -147,7 +147,7 @@ impl Store {
     }
 
     async fn original(&self, row: MediaRow, options: &DownloadOptions) -> Result<Download> {
-        let key = blob_key(row.hash);
+        let key = blob_key(row.blob());
         let describe = |download: Download| {
             let download = download.with_hash(row.hash).with_last_modified(row.created_at);
             match &row.file_name {
@@ -253,6 +253,7 @@ impl MediaBackend for Store {
         }
         let unknown = ContentHash::from_bytes([0; 32]);
         self.inner.db.find_by_hash(unknown).await?;
+        let unknown = BlobId { hash: unknown, generation: Generation::UNNUMBERED };
         self.inner.blobs.open(&blob_key(unknown), None).await.map(drop)
     }
 
