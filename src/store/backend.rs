@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     blobs::{blob_key, damaged},
-    db::{Listing, Matches, MediaRow},
+    db::{BlobId, Generation, Listing, Matches, MediaRow},
     gc::{GcReport, Verification},
     inner::Inner,
     renditions::missing_blob,
@@ -140,14 +140,13 @@ impl Store {
     }
 
     async fn row(&self, id: &MediaId) -> Result<MediaRow> {
-        let not_found = || Error::new(ErrorKind::NotFound, "unknown media id");
-        self.inner.db.get(id).await?.ok_or_else(not_found)
+        self.inner.db.get(id).await?.ok_or_else(Error::not_found)
     }
 
     async fn original(&self, row: MediaRow, options: &DownloadOptions) -> Result<Download> {
         let part = options.part_of(row.size)?;
         let range = part.map(|part| part.range());
-        let blob = self.inner.blobs.open(&blob_key(row.hash), range).await?;
+        let blob = self.inner.blobs.open(&blob_key(row.blob()), range).await?;
         let blob = blob.ok_or_else(|| missing_blob(&row))?;
         if blob.size != row.size {
             return Err(damaged());
@@ -245,6 +244,7 @@ impl MediaBackend for Store {
         }
         let unknown = ContentHash::from_bytes([0; 32]);
         self.inner.db.find_by_hash(unknown).await?;
+        let unknown = BlobId { hash: unknown, generation: Generation::UNNUMBERED };
         self.inner.blobs.open(&blob_key(unknown), None).await.map(drop)
     }
 

@@ -73,8 +73,9 @@ impl StoreBuilder {
 
     /// Sets the maximum size of one owner's originals, in bytes. Default: unlimited.
     ///
-    /// Concurrent uploads count, so that together they cannot exceed the quota. An upload over the quota is
-    /// [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge).
+    /// An upload is checked against the owner's bytes when it begins, while it is read, and once more when it
+    /// is committed, so that concurrent uploads together cannot exceed the quota either (promise M3). An
+    /// upload over the quota is [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge).
     pub fn quota(mut self, bytes: u64) -> Self {
         self.settings.quota = Some(bytes);
         self
@@ -96,7 +97,9 @@ impl StoreBuilder {
 
     /// Sets the time from the last reference to a blob until it may be deleted. Default: 1 hour.
     ///
-    /// Running downloads, and backups that copy the database before the blobs, must finish within it.
+    /// Running downloads, and backups that copy the database before the blobs, must finish within it. It is
+    /// also the lease of an upload: one that takes longer from the end of its body to its commit starts that
+    /// part again, and after 8 attempts is [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable).
     pub fn grace(mut self, grace: Duration) -> Self {
         self.settings.grace = grace;
         self

@@ -8,7 +8,6 @@ mod folder;
 mod gc;
 mod ingest;
 mod inner;
-mod quota;
 mod renditions;
 mod settings;
 mod spool;

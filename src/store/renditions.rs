@@ -170,7 +170,7 @@ impl Inner {
 
     /// The original as a local file, and the guard of a temporary copy.
     async fn source(&self, row: &MediaRow) -> Result<(ImageSource, Option<TempPath>)> {
-        let key = blob_key(row.hash);
+        let key = blob_key(row.blob());
         let mut blob = self.blobs.open(&key, None).await?.ok_or_else(|| missing_blob(row))?;
         if let Some(path) = self.blobs.local_path(&key)? {
             return Ok((ImageSource::File(path), None));

@@ -18,24 +18,38 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use super::persist::{self, BlobRead, BlobSource, CHUNK_SIZE, not_written};
 use crate::{
     error::{Error, ErrorKind, Result},
-    id::{ContentHash, MediaId},
+    id::MediaId,
+    store::db::{BlobId, Generation},
     util::byte_stream::with_idle_timeout,
 };
 
 const BLOBS: &str = "blobs";
 const RENDITIONS: &str = "renditions";
 
-/// The key of a blob.
-pub(crate) fn blob_key(hash: ContentHash) -> Path {
-    let hash = hash.to_string();
-    Path::from_iter([BLOBS, &hash[..2], &hash[2..]])
+/// The key of a blob: `blobs/ab/cdef…-<generation>`.
+pub(crate) fn blob_key(blob: BlobId) -> Path {
+    let hash = blob.hash.to_string();
+    let name = match blob.generation {
+        Generation::UNNUMBERED => hash[2..].to_owned(),
+        generation => format!("{}-{:016x}", &hash[2..], generation.number()),
+    };
+    Path::from_iter([BLOBS, &hash[..2], &name])
 }
 
-/// The hash in a key of [`blob_key`].
-pub(crate) fn parse_blob_key(key: &Path) -> Option<ContentHash> {
+/// The blob whose [`blob_key`] this is.
+pub(crate) fn parse_blob_key(key: &Path) -> Option<BlobId> {
     let parts: Vec<_> = key.parts().collect();
-    let [_, first, rest] = &parts[..] else { return None };
-    format!("{}{}", first.as_ref(), rest.as_ref()).parse().ok()
+    let [_, first, name] = &parts[..] else { return None };
+    let (rest, generation) = match name.as_ref().split_once('-') {
+        None => (name.as_ref(), Generation::UNNUMBERED),
+        Some((rest, digits)) => {
+            (rest, Generation::from_number(i64::from_str_radix(digits, 16).ok()?))
+        }
+    };
+    let hash = format!("{}{rest}", first.as_ref()).parse().ok()?;
+    let blob = BlobId { hash, generation };
+    // Another spelling of the same number is not a key of ours.
+    (blob_key(blob) == *key).then_some(blob)
 }
 
 /// The prefix of all renditions of one media item.
@@ -227,4 +241,36 @@ pub(crate) fn damaged() -> Error {
         ErrorKind::Integrity,
         "the stored bytes do not match their hash; upload the same file again to restore them",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::ContentHash;
+
+    #[test]
+    fn m01_each_generation_has_a_key_of_its_own() {
+        let hash = ContentHash::of(b"");
+        let keys = [
+            (Generation::UNNUMBERED, ""),
+            (Generation::from_number(1), "-0000000000000001"),
+            (Generation::from_number(i64::MAX), "-7fffffffffffffff"),
+        ];
+        for (generation, suffix) in keys {
+            let blob = BlobId { hash, generation };
+            let rest = "b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+            assert_eq!(blob_key(blob).as_ref(), format!("blobs/e3/{rest}{suffix}"));
+            assert_eq!(parse_blob_key(&blob_key(blob)), Some(blob));
+        }
+        let key = blob_key(BlobId { hash, generation: Generation::from_number(10) });
+        for other in [
+            key.as_ref().replace("000a", "000A"),
+            key.as_ref().replace("-0000", "-"),
+            key.as_ref().replace("000000000000000a", "0000000000000000"),
+            key.as_ref().replace("blobs/e3", "blobs"),
+            format!("{key}-1"),
+        ] {
+            assert_eq!(parse_blob_key(&Path::from(other.as_str())), None, "{other}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{BlobRow, MediaRow, OwnerRow, RenditionRow, error::damaged};
+use super::{BlobId, BlobRow, Generation, MediaRow, OwnerRow, RenditionRow, error::damaged};
 use crate::{
     error::Result,
     id::{ContentHash, MediaId},
@@ -185,6 +185,7 @@ impl<'r, R: EngineRow> Columns<'r, R> {
             id: self.id("id")?,
             owner: self.owner()?,
             hash: self.hash()?,
+            generation: self.generation()?,
             size: self.unsigned("size")?,
             mime_type: self.text("mime_type")?.to_owned(),
             file_name: self.0.text("file_name")?.map(str::to_owned),
@@ -206,8 +207,16 @@ impl<'r, R: EngineRow> Columns<'r, R> {
         })
     }
 
-    pub(super) fn blob(&self) -> Result<BlobRow> {
-        Ok(BlobRow { hash: self.hash()?, size: self.unsigned("size")? })
+    fn generation(&self) -> Result<Generation> {
+        self.integer("generation").map(Generation::from_number)
+    }
+
+    pub(super) fn blob_id(&self) -> Result<BlobId> {
+        Ok(BlobId { hash: self.hash()?, generation: self.generation()? })
+    }
+
+    pub(super) fn blob_row(&self) -> Result<BlobRow> {
+        Ok(BlobRow { id: self.blob_id()?, size: self.unsigned("size")? })
     }
 
     pub(super) fn rendition(&self) -> Result<RenditionRow> {

@@ -17,7 +17,7 @@ pub(super) fn busy() -> Error {
 }
 
 /// The upload does not fit into the owner's quota.
-pub(super) fn over_quota(quota: u64) -> Error {
+pub(crate) fn over_quota(quota: u64) -> Error {
     let message = format!("the upload would exceed the owner's quota of {quota} bytes");
     Error::new(ErrorKind::TooLarge, message)
 }

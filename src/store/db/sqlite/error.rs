@@ -5,7 +5,7 @@ use std::path::Path;
 use sqlx::migrate::MigrateError;
 
 use crate::error::{Error, ErrorKind};
-pub(super) use crate::store::db::error::{busy, closed, damaged, over_quota, unknown_page_token};
+pub(super) use crate::store::db::error::{busy, closed, damaged, unknown_page_token};
 
 /// The reason why a write was not applied.
 #[derive(Debug)]
