@@ -142,8 +142,7 @@ impl Store {
     }
 
     async fn row(&self, id: &MediaId) -> Result<MediaRow> {
-        let not_found = || Error::new(ErrorKind::NotFound, "unknown media id");
-        self.inner.db.get(id).await?.ok_or_else(not_found)
+        self.inner.db.get(id).await?.ok_or_else(Error::not_found)
     }
 
     async fn original(&self, row: MediaRow, options: &DownloadOptions) -> Result<Download> {
