@@ -42,7 +42,7 @@ pub(super) fn read_header(mut input: Input, limits: &ImageLimits) -> Result<RawH
     let deadline = input::deadline(&input);
     let header = FrameHeader::read(&mut input).map_err(|error| input::failed(deadline, error))?;
     limits.check_memory(header.memory(MAX_DIVISOR))?;
-    Ok(RawHeader { size: header.size(), has_alpha: false, exif: header.exif })
+    Ok(RawHeader { size: header.size(), has_alpha: false, exif: header.exif, orientation: None })
 }
 
 /// The headers up to the first scan, which are enough to check the limits before decoding.

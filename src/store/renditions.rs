@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::SystemTime};
 
+use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use tempfile::TempPath;
 use tokio::io::AsyncWriteExt as _;
@@ -62,6 +63,12 @@ impl Inner {
         options: &DownloadOptions,
     ) -> Result<Option<Download>> {
         let Some(row) = self.db.rendition(id, key).await? else { return Ok(None) };
+        let redirect =
+            Download::from_bytes(row.mime_type.as_str(), Bytes::new()).with_hash(row.hash);
+        if let Some(redirect) = self.redirect(&rendition_key(id, key), redirect, options).await? {
+            self.db.touch_rendition(id, &row).await?;
+            return Ok(Some(redirect));
+        }
         let part = options.part_of(row.size)?;
         let range = part.map(|part| part.range());
         let blob = self.blobs.open(&rendition_key(id, key), range).await?;
