@@ -27,8 +27,8 @@ use crate::{
 ///
 /// # Default
 ///
-/// The owner is the [`Owner`] in the request's extensions, and media of any scope is delivered. There are no
-/// named transforms. Signed URLs are accepted if the state has a
+/// The owner is the [`Owner`] in the request's extensions, and media of any scope is delivered. No transform has
+/// a name. Signed URLs are accepted if the state has a
 /// [`url_signer`](crate::state::MediaStateBuilder::url_signer). Only pages of the same origin may embed media.
 ///
 /// See the [module docs](crate::routes#delivery) for the responses.
