@@ -1,0 +1,297 @@
+//! Writes of an upload and of its processing.
+
+use futures_util::future::BoxFuture;
+use sqlx::{PgConnection, postgres::PgRow, query};
+
+use super::{
+    blobs::bury,
+    decode::{Columns, each, exif_json, hash_bytes, status, tenant, to_integer},
+    engine::PostgresDatabase,
+    error::{DbError, over_quota},
+    listing::{GET, records},
+    pool::Repeat,
+};
+use crate::{
+    error::Result,
+    id::{ContentHash, MediaId},
+    media::{MediaStatus, Metadata},
+    store::db::{BlobId, Generation, MediaRow, NewMedia, OwnerRow, UploadQueries},
+};
+
+pub(super) const PROCESSING: &str =
+    "SELECT id FROM tower_media.media WHERE status = 'processing' ORDER BY number LIMIT $1";
+
+/// Creates the owner, or locks the row that exists. The update changes nothing, but makes it be returned.
+const LOCK_OR_CREATE_OWNER: &str = "
+    INSERT INTO tower_media.owners (tenant, subject) VALUES ($1, $2)
+    ON CONFLICT (tenant, subject) DO UPDATE SET subject = excluded.subject
+    RETURNING number, arrivals, count, bytes, ready
+";
+
+/// Locks the content until the end of the transaction, if it still has the generation that was reserved.
+pub(super) const LOCK_CURRENT: &str = "
+    SELECT 1 FROM tower_media.contents WHERE hash = $1 AND generation = $2 FOR NO KEY UPDATE
+";
+
+pub(super) const EXISTING: &str = records!("WHERE hash = $1 AND owner = $2");
+
+/// Inserts the media row, counts it for its owner, and counts the reference of its content.
+const CREATE: &str = "
+    WITH
+        owner AS (
+            UPDATE tower_media.owners
+            SET arrivals = $3, count = count + 1, bytes = bytes + $6,
+                ready = ready + ($9 = 'ready')::bigint
+            WHERE number = $2
+        ),
+        content AS (
+            UPDATE tower_media.contents SET refs = refs + 1 WHERE hash = $4
+        )
+    INSERT INTO tower_media.media (id, owner, arrival, hash, generation, size, mime_type, file_name, status,
+        width, height, format, has_alpha, exif, date_taken, has_location, created_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, coalesce($15, '~'), $16,
+        tower_media.now_millis())
+";
+
+/// Changes the status of media and the total of its owner, whose row is locked.
+const SET_STATUS: &str = "
+    WITH
+        old AS (SELECT number, owner, status FROM tower_media.media WHERE id = $1),
+        changed AS (
+            UPDATE tower_media.owners
+            SET ready = ready + ($2 = 'ready')::bigint - (old.status = 'ready')::bigint
+            FROM old WHERE owners.number = old.owner
+        )
+    UPDATE tower_media.media SET status = $2 FROM old WHERE media.number = old.number
+";
+
+const REPAIR: &str = "
+    UPDATE tower_media.media
+    SET mime_type = $2, exif = $3, width = $4, height = $5, format = $6, has_alpha = $7,
+        date_taken = coalesce($8, '~'), has_location = $9
+    WHERE id = $1
+";
+
+impl UploadQueries for PostgresDatabase {
+    fn reserve(&self, hash: ContentHash, size: u64) -> BoxFuture<'_, Result<BlobId>> {
+        Box::pin(self.pool.write(Repeat::Harmless, async move |conn| {
+            let row = query(
+                "INSERT INTO tower_media.contents (hash, generation, size, since)
+                 VALUES ($1, $2, $3, tower_media.now_millis())
+                 ON CONFLICT (hash) DO UPDATE SET since = tower_media.now_millis()
+                 RETURNING hash, generation",
+            )
+            .bind(hash_bytes(hash))
+            .bind(Generation::random().number())
+            .bind(to_integer(size))
+            .persistent(false)
+            .fetch_one(conn)
+            .await?;
+            Ok(Columns(&row).blob_id()?)
+        }))
+    }
+
+    fn insert(
+        &self,
+        media: NewMedia,
+        generation: Generation,
+        quota: Option<u64>,
+    ) -> BoxFuture<'_, Result<Option<MediaRow>>> {
+        let insert = Insert { media, generation, quota, id: MediaId::random() };
+        Box::pin(self.pool.write(Repeat::Harmless, async move |conn| insert.apply(conn).await))
+    }
+
+    fn set_status<'a>(
+        &'a self,
+        id: &'a MediaId,
+        status: MediaStatus,
+    ) -> BoxFuture<'a, Result<bool>> {
+        let id = id.clone();
+        Box::pin(self.pool.write(Repeat::Harmless, async move |conn| {
+            // Every change of an owner's media holds this lock, so the next statement sees the last one.
+            query(
+                "SELECT 1 FROM tower_media.owners
+                 WHERE number = (SELECT owner FROM tower_media.media WHERE id = $1)
+                 FOR NO KEY UPDATE",
+            )
+            .bind(id.as_str().to_owned())
+            .persistent(false)
+            .execute(&mut *conn)
+            .await?;
+            set_status(conn, &id, status).await
+        }))
+    }
+
+    fn processing(&self, limit: usize) -> BoxFuture<'_, Result<Vec<MediaId>>> {
+        Box::pin(self.pool.read(async move |conn| {
+            let statement = query(PROCESSING).bind(limit as i64).persistent(false);
+            Ok(each(&statement.fetch_all(conn).await?, |row| row.id("id"))?)
+        }))
+    }
+}
+
+async fn set_status(
+    conn: &mut PgConnection,
+    id: &MediaId,
+    new: MediaStatus,
+) -> Result<bool, DbError> {
+    let changed = query(SET_STATUS)
+        .bind(id.as_str().to_owned())
+        .bind(status(new))
+        .persistent(false)
+        .execute(conn)
+        .await?;
+    Ok(changed.rows_affected() > 0)
+}
+
+struct Insert {
+    media: NewMedia,
+    generation: Generation,
+    quota: Option<u64>,
+    id: MediaId,
+}
+
+/// A media row and its arrival number.
+struct Inserted {
+    arrival: i64,
+    row: MediaRow,
+}
+
+impl Insert {
+    async fn apply(&self, conn: &mut PgConnection) -> Result<Option<MediaRow>, DbError> {
+        let owner = self.owner(conn).await?;
+        if !self.is_current(conn).await? {
+            let blob = BlobId { hash: self.media.hash, generation: self.generation };
+            bury(conn, blob).await?;
+            return Ok(None);
+        }
+        let inserted = match self.existing(conn, &owner).await? {
+            Some(existing) => self.repair(conn, existing).await?,
+            None => self.create(conn, &owner).await?,
+        };
+        query(
+            "INSERT INTO tower_media.refs (media, scope, owner, arrival) VALUES ($1, $2, $3, $4)
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(inserted.row.id.as_str().to_owned())
+        .bind(self.media.scope.as_str().to_owned())
+        .bind(owner.number)
+        .bind(inserted.arrival)
+        .persistent(false)
+        .execute(conn)
+        .await?;
+        Ok(Some(inserted.row))
+    }
+
+    async fn owner(&self, conn: &mut PgConnection) -> Result<OwnerRow, DbError> {
+        let row = query(LOCK_OR_CREATE_OWNER)
+            .bind(tenant(&self.media.owner).to_owned())
+            .bind(self.media.owner.subject().to_owned())
+            .persistent(false)
+            .fetch_one(conn)
+            .await?;
+        Ok(Columns(&row).owner_row()?)
+    }
+
+    async fn is_current(&self, conn: &mut PgConnection) -> Result<bool, DbError> {
+        let current = query(LOCK_CURRENT)
+            .bind(hash_bytes(self.media.hash))
+            .bind(self.generation.number())
+            .persistent(false)
+            .fetch_optional(conn)
+            .await?;
+        Ok(current.is_some())
+    }
+
+    async fn existing(
+        &self,
+        conn: &mut PgConnection,
+        owner: &OwnerRow,
+    ) -> Result<Option<Inserted>, DbError> {
+        let row = query(EXISTING)
+            .bind(hash_bytes(self.media.hash))
+            .bind(owner.number)
+            .persistent(false)
+            .fetch_optional(conn)
+            .await?;
+        Ok(row.as_ref().map(inserted).transpose()?)
+    }
+
+    async fn create(&self, conn: &mut PgConnection, owner: &OwnerRow) -> Result<Inserted, DbError> {
+        let NewMedia { hash, size, mime_type, file_name, exif, .. } = &self.media;
+        if let Some(quota) = self.quota
+            && owner.stats.bytes.saturating_add(*size) > quota
+        {
+            return Err(over_quota(quota).into());
+        }
+        let metadata = self.media.metadata.as_ref();
+        query(CREATE)
+            .bind(self.id.as_str().to_owned())
+            .bind(owner.number)
+            .bind(owner.arrivals + 1)
+            .bind(hash_bytes(*hash))
+            .bind(self.generation.number())
+            .bind(to_integer(*size))
+            .bind(mime_type.clone())
+            .bind(file_name.clone())
+            .bind(status(self.media.status))
+            .bind(metadata.map(|metadata| i64::from(metadata.width)))
+            .bind(metadata.map(|metadata| i64::from(metadata.height)))
+            .bind(metadata.and_then(|metadata| metadata.format.clone()))
+            .bind(metadata.map(|metadata| metadata.has_alpha))
+            .bind(exif_json(exif.as_ref()))
+            .bind(self.date_taken())
+            .bind(self.has_location())
+            .persistent(false)
+            .execute(&mut *conn)
+            .await?;
+        self.fetch(conn, &self.id).await
+    }
+
+    /// A repeated upload repairs a row whose processing failed, and changes nothing else.
+    async fn repair(
+        &self,
+        conn: &mut PgConnection,
+        existing: Inserted,
+    ) -> Result<Inserted, DbError> {
+        let old = existing.row;
+        if old.status != MediaStatus::Failed {
+            return Ok(Inserted { row: old, ..existing });
+        }
+        let metadata: Option<&Metadata> = self.media.metadata.as_ref().or(old.metadata.as_ref());
+        query(REPAIR)
+            .bind(old.id.as_str().to_owned())
+            .bind(self.media.mime_type.clone())
+            .bind(exif_json(self.media.exif.as_ref()))
+            .bind(metadata.map(|metadata| i64::from(metadata.width)))
+            .bind(metadata.map(|metadata| i64::from(metadata.height)))
+            .bind(metadata.and_then(|metadata| metadata.format.clone()))
+            .bind(metadata.map(|metadata| metadata.has_alpha))
+            .bind(self.date_taken())
+            .bind(self.has_location())
+            .persistent(false)
+            .execute(&mut *conn)
+            .await?;
+        set_status(conn, &old.id, self.media.status).await?;
+        self.fetch(conn, &old.id).await
+    }
+
+    async fn fetch(&self, conn: &mut PgConnection, id: &MediaId) -> Result<Inserted, DbError> {
+        let statement = query(GET).bind(id.as_str().to_owned()).persistent(false);
+        Ok(inserted(&statement.fetch_one(conn).await?)?)
+    }
+
+    fn date_taken(&self) -> Option<String> {
+        let date = self.media.exif.as_ref()?.date_taken.clone();
+        date.filter(|date| !date.contains('\0'))
+    }
+
+    fn has_location(&self) -> bool {
+        let exif = self.media.exif.as_ref();
+        exif.is_some_and(|exif| exif.gps_latitude.is_some() && exif.gps_longitude.is_some())
+    }
+}
+
+fn inserted(row: &PgRow) -> Result<Inserted> {
+    Ok(Inserted { arrival: Columns(row).integer("arrival")?, row: Columns(row).media()? })
+}
