@@ -51,8 +51,8 @@ macro_rules! delete {
                  ),
                  owner AS (
                      UPDATE tower_media.owners
-                     SET count = count - lost.count, bytes = bytes - lost.bytes,
-                         ready = ready - lost.ready
+                     SET count = owners.count - lost.count, bytes = owners.bytes - lost.bytes,
+                         ready = owners.ready - lost.ready
                      FROM (
                          SELECT owner, count(*) AS count, sum(size)::bigint AS bytes,
                              count(*) FILTER (WHERE status = 'ready') AS ready

@@ -41,7 +41,7 @@ const CREATE: &str = "
         owner AS (
             UPDATE tower_media.owners
             SET arrivals = $3, count = count + 1, bytes = bytes + $6,
-                ready = ready + ($9 = 'ready')::bigint
+                ready = ready + ($9 = 'ready')::int
             WHERE number = $2
         ),
         content AS (
@@ -59,7 +59,7 @@ const SET_STATUS: &str = "
         old AS (SELECT number, owner, status FROM tower_media.media WHERE id = $1),
         changed AS (
             UPDATE tower_media.owners
-            SET ready = ready + ($2 = 'ready')::bigint - (old.status = 'ready')::bigint
+            SET ready = ready + ($2 = 'ready')::int - (old.status = 'ready')::int
             FROM old WHERE owners.number = old.owner
         )
     UPDATE tower_media.media SET status = $2 FROM old WHERE media.number = old.number
