@@ -10,7 +10,10 @@ mod routes;
 mod sniff;
 mod uploads;
 
-pub(super) use self::limited_body::{BodyLimits, content_length, limited_body};
+pub(super) use self::{
+    limited_body::{BodyLimits, content_length, limited_body},
+    origin::check as check_origin,
+};
 pub use self::{
     policy::UploadPolicy, rejection::UploadRejection, routes::UploadRoutes, uploads::Uploads,
 };
