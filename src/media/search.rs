@@ -109,7 +109,7 @@ impl SearchOptions {
     }
 
     /// Lists only what was uploaded at this time or earlier. Times count in whole milliseconds, as records
-    /// show them; the recorded service counts finer, so there the time of a record excludes that record.
+    /// show them; the original service counts finer, so there the time of a record excludes that record.
     pub fn with_to(mut self, to: SystemTime) -> Self {
         self.to = Some(to);
         self

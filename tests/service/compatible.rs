@@ -82,7 +82,7 @@ async fn media_without_a_user_belongs_to_its_app() {
     // Users of that name, or in that app, are other owners.
     let user = |name: &'static str| {
         let app = ("name=\"app\"", &b"logos"[..]);
-        form(&[(FILE, b"logos"), app, ("name=\"userId\"", name.as_bytes())])
+        form(&[(FILE, b"of a user"), app, ("name=\"userId\"", name.as_bytes())])
     };
     let (_, users) = upload(&app, user("logos")).await;
     let (_, anas) = upload(&app, user("ana")).await;
