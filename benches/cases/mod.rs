@@ -77,34 +77,34 @@ pub(crate) fn all() -> Vec<Case> {
     let grants = Grants::of(&ana(), ids(COUNTS[COUNTS.len() - 1]));
     let mut cases = Vec::new();
     for count in COUNTS {
-        cases.extend(by_path(&grants).map(|(peer, route)| Case::path(peer, count, route)));
-        cases.extend(by_json(&grants).map(|(peer, route)| Case::json(peer, count, route)));
+        cases.extend(by_path(&grants).map(|peer| Case::path(peer, count)));
+        cases.extend(by_json(&grants).map(|peer| Case::json(peer, count)));
     }
     cases
 }
 
 impl Case {
-    fn path(peer: &'static str, count: usize, route: MethodRouter) -> Self {
+    fn path((peer, media, route): Peer, count: usize) -> Self {
         let ids: Vec<_> = ids(count).collect();
         Self {
             source: "path",
             peer,
             ids: count,
-            app: app("/pictures/{ids}", route),
+            app: app("/pictures/{ids}", &media, route),
             method: Method::GET,
             head: format!("/pictures/{}\n{VALUES}", ids.join(",")),
             body: Bytes::new(),
         }
     }
 
-    fn json(peer: &'static str, count: usize, route: MethodRouter) -> Self {
+    fn json((peer, media, route): Peer, count: usize) -> Self {
         let text = Text { prompt: "a cat on a roof".into(), references: ids(count).collect() };
         let body = serde_json::to_vec(&text).expect("text serialises");
         Self {
             source: "json",
             peer,
             ids: count,
-            app: app("/generate", route),
+            app: app("/generate", &media, route),
             method: Method::POST,
             head: format!("/generate\n{VALUES}\napplication/json\n{}", body.len()),
             body: body.into(),
@@ -135,8 +135,10 @@ impl Case {
     }
 }
 
-fn app(path: &str, route: MethodRouter) -> Router {
-    let media = MediaState::in_memory();
+/// The name, the state behind the router, and the route of a peer.
+type Peer = (&'static str, MediaState, MethodRouter);
+
+fn app(path: &str, media: &MediaState, route: MethodRouter) -> Router {
     let router = Router::new().route(path, route).layer(media.layer()).layer(Extension(ana()));
     // As `axum::serve` does: the layers are put on once, not for each request.
     router.with_state(())
@@ -165,26 +167,32 @@ fn ids(count: usize) -> impl Iterator<Item = String> {
         .map(|n| format!("{:08x}-390d-41fe-8146-{n:012x}", n.wrapping_mul(0x9e37_79b9) as u32))
 }
 
-fn by_path(grants: &Grants) -> [(&'static str, MethodRouter); 4] {
+fn by_path(grants: &Grants) -> [Peer; 4] {
     let decide = AsyncRequireAuthorizationLayer::new(DecideByPath(grants.clone()));
-    let guard = |media| VerifyMediaLayer::<Path<Listed>>::new(media).id_count(1..=256);
+    let guarded = |peer, media: MediaState| {
+        let guard = VerifyMediaLayer::<Path<Listed>>::new(media.clone()).id_count(1..=256);
+        (peer, media, get(verified_path).layer(guard))
+    };
     [
-        ("bare", get(path)),
-        ("tower-http", get(path).layer(decide)),
-        ("guard", get(verified_path).layer(guard(asking(GrantAll)))),
-        ("guard-set", get(verified_path).layer(guard(asking(grants.clone())))),
+        ("bare", MediaState::in_memory(), get(path)),
+        ("tower-http", MediaState::in_memory(), get(path).layer(decide)),
+        guarded("guard", asking(GrantAll)),
+        guarded("guard-set", asking(grants.clone())),
     ]
 }
 
-fn by_json(grants: &Grants) -> [(&'static str, MethodRouter); 5] {
+fn by_json(grants: &Grants) -> [Peer; 5] {
     let decide = AsyncRequireAuthorizationLayer::new(DecideByJson(grants.clone()));
-    let guard = |media| VerifyMediaLayer::<Json<Generate>>::new(media).id_count(1..=256);
+    let guarded = |peer, media: MediaState| {
+        let guard = VerifyMediaLayer::<Json<Generate>>::new(media.clone()).id_count(1..=256);
+        (peer, media, post(verified_json).layer(guard))
+    };
     [
-        ("bare", post(json)),
-        ("tower-http", post(json).layer(decide)),
-        ("by-hand", post(json_by_hand).with_state(grants.clone())),
-        ("guard", post(verified_json).layer(guard(asking(GrantAll)))),
-        ("guard-set", post(verified_json).layer(guard(asking(grants.clone())))),
+        ("bare", MediaState::in_memory(), post(json)),
+        ("tower-http", MediaState::in_memory(), post(json).layer(decide)),
+        ("by-hand", MediaState::in_memory(), post(json_by_hand).with_state(grants.clone())),
+        guarded("guard", asking(GrantAll)),
+        guarded("guard-set", asking(grants.clone())),
     ]
 }
 

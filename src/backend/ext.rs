@@ -1,4 +1,4 @@
-//! Conveniences on every backend.
+//! Extension methods of every backend.
 
 use std::{
     sync::{
@@ -24,10 +24,9 @@ const CONCURRENT: usize = 4;
 /// The first and the longest polling interval of [`MediaBackendExt::wait_until_ready`].
 const POLL_INTERVALS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
-/// Conveniences on every [`MediaBackend`].
+/// Extension methods of every [`MediaBackend`].
 pub trait MediaBackendExt: MediaBackend {
-    /// Reads one rendition of each of `ids`, or the same part of each, into memory, in the order
-    /// given.
+    /// Reads the same rendition or range of each of `ids` into memory, in their order.
     ///
     /// # Behavior
     ///
@@ -179,7 +178,7 @@ impl Budget {
     }
 
     fn exceeded(&self) -> Error {
-        let what = format!("the media together are larger than {} bytes", self.total);
+        let what = format!("the media together exceed {} bytes", self.total);
         Error::new(ErrorKind::TooLarge, what)
     }
 }

@@ -23,11 +23,19 @@ pub mod ids {}
 #[doc = include_str!("guide/uploads.md")]
 pub mod uploads {}
 
+// The page is about a feature.
+#[cfg(feature = "tus")]
+#[doc = include_str!("guide/resumable.md")]
+pub mod resumable {}
+
 #[doc = include_str!("guide/delivery.md")]
 pub mod delivery {}
 
 #[doc = include_str!("guide/backends.md")]
 pub mod backends {}
+
+#[doc = include_str!("guide/buckets.md")]
+pub mod buckets {}
 
 #[doc = include_str!("guide/errors.md")]
 pub mod errors {}

@@ -16,6 +16,7 @@ use super::{
     format::{MAX_ICC_PROFILE, RawHeader},
     input::{self, Input},
     limits::ImageLimits,
+    partial,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -30,10 +31,6 @@ compile_error!(
 const DIVISORS: [u32; 3] = [MAX_DIVISOR, 4, 2];
 const MAX_DIVISOR: u32 = 8;
 
-/// A truncated file counts as an image if at least one row in four is decoded, or the whole first scan.
-/// Missing rows are gray, as in browsers.
-const MIN_DECODED_PART: usize = 4;
-
 /// Bounds the scans of a progressive file: each scan visits all coefficients, and costs 10 bytes of file.
 const MAX_SCANS: u32 = 500;
 
@@ -45,7 +42,7 @@ pub(super) fn read_header(mut input: Input, limits: &ImageLimits) -> Result<RawH
     let deadline = input::deadline(&input);
     let header = FrameHeader::read(&mut input).map_err(|error| input::failed(deadline, error))?;
     limits.check_memory(header.memory(MAX_DIVISOR))?;
-    Ok(RawHeader { size: header.size(), has_alpha: false, exif: header.exif })
+    Ok(RawHeader { size: header.size(), has_alpha: false, exif: header.exif, orientation: None })
 }
 
 /// The headers up to the first scan, which are enough to check the limits before decoding.
@@ -280,9 +277,7 @@ fn decode_pixels(
     // A second scan implies that the first is complete, and with it the whole image at low detail.
     if progress.is_at_end.get() && progress.later_scans.get() == 0 {
         let decoded = rows_before_end.max(height - trailing_gray_rows(&bytes, row_bytes));
-        if decoded * MIN_DECODED_PART < height {
-            return Err(invalid("the file is truncated near its beginning"));
-        }
+        partial::check_rows(decoded, height)?;
     }
     if format == PixelFormat::Cmyk {
         // Adobe's CMYK files are inverted: 255 is no ink.

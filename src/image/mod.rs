@@ -35,12 +35,16 @@ mod jpeg;
 #[cfg(feature = "images")]
 mod limits;
 #[cfg(feature = "images")]
+mod partial;
+#[cfg(feature = "images")]
 mod png;
 #[cfg(feature = "images")]
 mod processor;
 #[cfg(feature = "images")]
 mod resize;
 mod source;
+#[cfg(feature = "tiff")]
+mod tiff;
 #[cfg(feature = "images")]
 mod webp;
 

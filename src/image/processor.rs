@@ -125,7 +125,10 @@ impl ImageProcessor {
             let _permit = permit;
             let mut input = input::open(&source, deadline)?;
             let Some(format) = SourceFormat::sniff(&mut input)? else { return Ok(None) };
-            Header::read(format, input, &limits).map(Some)
+            match Header::read(format, input, &limits) {
+                Err(error) if error.kind() == ErrorKind::Unsupported => Ok(None),
+                header => header.map(Some),
+            }
         })
         .await
     }

@@ -1,10 +1,8 @@
 //! A circuit breaker: after repeated failures, calls fail at once for a while.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::observe;
@@ -34,7 +32,7 @@ pub(super) struct Admission(u32);
 impl CircuitBreaker {
     /// Admits a call, unless the circuit is open.
     pub(super) fn admit(&self) -> Option<Admission> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.lock();
         if let Some(open_until) = state.open_until {
             let now = Instant::now();
             if now < open_until {
@@ -48,7 +46,7 @@ impl CircuitBreaker {
 
     /// Records the outcome of an admitted call. An error status that is no outage counts as a success.
     pub(super) fn record(&self, Admission(opened): Admission, succeeded: bool) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.lock();
         if succeeded {
             *state = State::default();
             return;

@@ -91,9 +91,9 @@ impl ErrorResponse {
         )
     }
 
-    /// Makes an error of which clients may see `text` and the details are in the source.
-    pub(super) fn into_public(self, kind: ErrorKind, text: &'static str) -> Error {
-        self.call.explain(Error::new(kind, text), RESPONDED)
+    /// Adds the details of the call as the source of an error whose text clients may see.
+    pub(super) fn into_public(self, error: Error) -> Error {
+        self.call.explain(error, RESPONDED)
     }
 }
 
@@ -104,15 +104,15 @@ impl From<ErrorResponse> for Error {
     fn from(response: ErrorResponse) -> Self {
         let kind = match response.status {
             StatusCode::NOT_FOUND => {
-                return response.into_public(ErrorKind::NotFound, "there is no such media");
+                return response.into_public(Error::not_found());
             }
             StatusCode::PAYLOAD_TOO_LARGE => {
                 let text = "the media is larger than the media service accepts";
-                return response.into_public(ErrorKind::TooLarge, text);
+                return response.into_public(Error::new(ErrorKind::TooLarge, text));
             }
             StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => {
                 let text = "the media service rejected the request as invalid";
-                return response.into_public(ErrorKind::InvalidInput, text);
+                return response.into_public(Error::new(ErrorKind::InvalidInput, text));
             }
             StatusCode::GATEWAY_TIMEOUT => ErrorKind::Timeout,
             // 500 covers a database or an object store that is down, and much else.

@@ -1,10 +1,8 @@
 //! The timeout of a request with a streamed body: it restarts while the body makes progress.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 /// The progress of a request body. Clones share it.
@@ -52,11 +50,11 @@ impl UploadProgress {
     }
 
     fn set(&self, stage: Stage) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = stage;
+        *self.0.lock() = stage;
     }
 
     fn stage(&self) -> Stage {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.lock()
     }
 
     /// Waits for `response`: up to `idle` for each chunk of the body to be taken, and up to `request`

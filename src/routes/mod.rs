@@ -6,6 +6,8 @@ mod service;
 pub(crate) mod signed_url;
 mod upload;
 
+#[cfg(feature = "tus")]
+pub use self::upload::PartialUploads;
 pub use self::{
     delivery::{DeliveryRoutes, ResourcePolicy},
     service::{ServiceKeys, ServiceRoutes},

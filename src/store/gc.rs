@@ -9,6 +9,7 @@ use super::{
         all_blobs_prefix, all_renditions_prefix, blob_key, damaged, parse_blob_key,
         parse_rendition_key,
     },
+    db::BlobId,
     inner::Inner,
 };
 use crate::{
@@ -63,22 +64,19 @@ impl Inner {
                 break;
             }
         }
-        let before = now.checked_sub(self.settings.grace).unwrap_or(SystemTime::UNIX_EPOCH);
+        let grace = self.settings.grace;
         let mut report = GcReport::default();
         loop {
-            let orphans = self.db.orphans(before, BATCH).await?;
-            for &hash in &orphans {
-                let _lock = self.db.lock(hash).await?;
-                // The same bytes may have been uploaded since.
-                if self.db.is_orphan(hash).await? {
-                    // In this order: a record without a file is collected again, but a file without a
-                    // record is not found.
-                    self.blobs.delete(&blob_key(hash)).await?;
-                    report.blobs += 1;
-                }
-                self.db.forget_orphan(hash).await?;
+            let claimed = self.db.claim_unreferenced(grace, BATCH).await?;
+            let dead = self.db.dead_blobs(grace, BATCH).await?;
+            for &blob in &dead {
+                self.blobs.delete(&blob_key(blob)).await?;
+                report.blobs += 1;
             }
-            if orphans.len() < BATCH {
+            // In this order: a record without a file is collected again, but only `verify` finds a file
+            // without a record.
+            self.db.forget_dead(&dead).await?;
+            if claimed < BATCH && dead.len() < BATCH {
                 return Ok(report);
             }
         }
@@ -109,10 +107,10 @@ impl Inner {
         loop {
             let blobs = self.db.referenced_blobs(after, BATCH).await?;
             for blob in &blobs {
-                self.verify_blob(blob.hash, &mut report).await?;
+                self.verify_blob(blob.id, &mut report).await?;
             }
             match blobs.last() {
-                Some(last) if blobs.len() == BATCH => after = Some(last.hash),
+                Some(last) if blobs.len() == BATCH => after = Some(last.id.hash),
                 _ => break,
             }
         }
@@ -121,17 +119,17 @@ impl Inner {
         Ok(report)
     }
 
-    async fn verify_blob(&self, hash: ContentHash, report: &mut Verification) -> Result<()> {
-        let Some(blob) = self.blobs.open(&blob_key(hash), None).await? else {
+    async fn verify_blob(&self, id: BlobId, report: &mut Verification) -> Result<()> {
+        let Some(blob) = self.blobs.open(&blob_key(id), None).await? else {
             // It may have been deleted and collected since its row was read.
-            if !self.db.is_orphan(hash).await? && !self.db.existing(&[hash]).await?.is_empty() {
-                report.missing.push(hash);
+            if self.db.is_referenced(id).await? {
+                report.missing.push(id.hash);
             }
             return Ok(());
         };
         report.checked += 1;
-        match verify_hash(hash, blob.chunks, damaged).try_for_each(|_| ready(Ok(()))).await {
-            Err(error) if error.kind() == ErrorKind::Integrity => report.damaged.push(hash),
+        match verify_hash(id.hash, blob.chunks, damaged).try_for_each(|_| ready(Ok(()))).await {
+            Err(error) if error.kind() == ErrorKind::Integrity => report.damaged.push(id.hash),
             read => read?,
         }
         Ok(())
@@ -140,13 +138,9 @@ impl Inner {
     async fn find_stray_blobs(&self, report: &mut Verification) -> Result<()> {
         let mut files = self.blobs.list(&all_blobs_prefix()).try_chunks(BATCH);
         while let Some(files) = files.try_next().await.map_err(|stopped| stopped.1)? {
-            let hashes: Vec<_> =
+            let blobs: Vec<_> =
                 files.iter().filter_map(|file| parse_blob_key(&file.location)).collect();
-            let existing = self.db.existing(&hashes).await?;
-            for hash in hashes.into_iter().filter(|hash| !existing.contains(hash)) {
-                report.strays += 1;
-                self.db.mark_pending(hash).await?;
-            }
+            report.strays += self.db.record_strays(&blobs).await?;
         }
         Ok(())
     }

@@ -6,7 +6,6 @@ use super::{
     blobs::{BlobSource, blob_key, is_disk_full},
     db::{MediaRow, NewMedia},
     inner::Inner,
-    quota::Reservation,
     settings::MakeVariants,
     spool::Spool,
 };
@@ -16,6 +15,9 @@ use crate::{
     media::{MediaStatus, Upload},
     owner::Owner,
 };
+
+/// Number of attempts at an upload whose content is collected before it is committed.
+const ATTEMPTS: usize = 8;
 
 impl Inner {
     pub(super) async fn upload(
@@ -32,12 +34,11 @@ impl Inner {
             let message = format!("{max} uploads are in progress, which is the limit; retry later");
             Error::new(ErrorKind::Unavailable, message)
         })?;
-        let used = match self.quota.limit() {
+        let used = match self.settings.quota {
             Some(_) => self.db.stats(owner).await?.bytes,
             None => 0,
         };
-        let mut reservation = self.quota.begin(owner, used);
-        let spooled = Spool { inner: self }.read(parts.body, &mut reservation).await?;
+        let spooled = Spool { inner: self, used }.read(parts.body).await?;
         let hint = parts.content_type.as_deref();
         let source = image_source(&spooled.source);
         let identity = self.images.identify(source, &spooled.head, hint).await?;
@@ -57,7 +58,7 @@ impl Inner {
             metadata: identity.metadata,
             exif: identity.exif,
         };
-        self.commit_upload(spooled.source, media, reservation).await
+        self.commit_upload(spooled.source, media).await
     }
 
     /// Stores the blob and inserts the row, even if the caller is dropped.
@@ -65,12 +66,9 @@ impl Inner {
         self: &Arc<Self>,
         source: BlobSource,
         media: NewMedia,
-        reservation: Reservation,
     ) -> Result<MediaRow> {
         let inner = self.clone();
         let committed = self.tasks.spawn(async move {
-            // Excludes garbage collection, and uploads of the same bytes.
-            let _lock = inner.db.lock(media.hash).await?;
             let row = match inner.write(&source, &media).await {
                 // Renditions can be made again, so they make room for uploads (promise R10).
                 Err(error) if is_disk_full(&error) && inner.free(media.size).await? => {
@@ -78,7 +76,6 @@ impl Inner {
                 }
                 written => written?,
             };
-            drop(reservation);
             if row.status == MediaStatus::Processing {
                 inner.variants_pending.notify_one();
             }
@@ -91,13 +88,23 @@ impl Inner {
 }
 
 impl Inner {
+    /// Reserves the content, places its bytes and commits the row, as [`Database`](super::db::Database) describes.
     async fn write(&self, source: &BlobSource, media: &NewMedia) -> Result<MediaRow> {
-        // If the process dies from here on, garbage collection finds the blob without a row.
-        self.db.mark_pending(media.hash).await?;
-        // Existing bytes are written as well: the time reveals nothing of other owners (promise P15), and
-        // lost bytes are restored.
-        self.blobs.put(&blob_key(media.hash), source).await?;
-        self.db.insert(media.clone(), self.quota.limit()).await
+        for _ in 0..ATTEMPTS {
+            // If the process dies from here on, garbage collection finds the blob without a row.
+            let blob = self.db.reserve(media.hash, media.size).await?;
+            // Existing bytes are written as well: the time reveals nothing of other owners (promise P15),
+            // and lost bytes are restored.
+            self.blobs.put(&blob_key(blob), source).await?;
+            let quota = self.settings.quota;
+            if let Some(row) = self.db.insert(media.clone(), blob.generation, quota).await? {
+                return Ok(row);
+            }
+        }
+        let message = format!(
+            "storing the bytes took longer than the grace period in {ATTEMPTS} attempts; set a longer one"
+        );
+        Err(Error::new(ErrorKind::Unavailable, message))
     }
 }
 

@@ -9,7 +9,6 @@ use super::{
     blobs::Blobs,
     db::{Database, MediaRow},
     folder::Folder,
-    quota::Quota,
     settings::Settings,
 };
 use crate::{
@@ -26,7 +25,6 @@ pub(super) struct Inner {
     pub(super) db: Arc<dyn Database>,
     pub(super) blobs: Blobs,
     pub(super) images: ImageProcessor,
-    pub(super) quota: Quota,
     pub(super) uploads: Semaphore,
     /// Single-flight of rendering, by media id and the keys of the transforms.
     pub(super) renditions: SingleFlight<(MediaId, String), Arc<[Rendered]>>,
@@ -47,7 +45,6 @@ impl Inner {
     ) -> Self {
         Self {
             uploads: Semaphore::new(settings.max_uploads),
-            quota: Quota::new(settings.quota),
             settings,
             folder,
             db,

@@ -8,7 +8,7 @@ mod folder;
 mod gc;
 mod ingest;
 mod inner;
-mod quota;
+mod redirect;
 mod renditions;
 mod settings;
 mod spool;

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::SystemTime};
 
+use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use tempfile::TempPath;
 use tokio::io::AsyncWriteExt as _;
@@ -56,6 +57,12 @@ impl Inner {
         options: &DownloadOptions,
     ) -> Result<Option<Download>> {
         let Some(row) = self.db.rendition(id, key).await? else { return Ok(None) };
+        let redirect =
+            Download::from_bytes(row.mime_type.as_str(), Bytes::new()).with_hash(row.hash);
+        if let Some(redirect) = self.redirect(&rendition_key(id, key), redirect, options).await? {
+            self.db.touch_rendition(id, &row).await?;
+            return Ok(Some(redirect));
+        }
         let part = options.part_of(row.size)?;
         let range = part.map(|part| part.range());
         let blob = self.blobs.open(&rendition_key(id, key), range).await?;
@@ -170,7 +177,7 @@ impl Inner {
 
     /// The original as a local file, and the guard of a temporary copy.
     async fn source(&self, row: &MediaRow) -> Result<(ImageSource, Option<TempPath>)> {
-        let key = blob_key(row.hash);
+        let key = blob_key(row.blob());
         let mut blob = self.blobs.open(&key, None).await?.ok_or_else(|| missing_blob(row))?;
         if let Some(path) = self.blobs.local_path(&key)? {
             return Ok((ImageSource::File(path), None));

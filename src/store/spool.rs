@@ -13,8 +13,8 @@ use tempfile::NamedTempFile;
 
 use super::{
     blobs::{BlobSource, is_disk_full, new_temp_file, not_written},
+    db::over_quota,
     inner::Inner,
-    quota::Reservation,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -45,35 +45,28 @@ pub(super) struct Spooled {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Spool<'a> {
     pub(super) inner: &'a Inner,
+    /// Bytes of the owner when the upload began. Refuses early what the commit would refuse.
+    pub(super) used: u64,
 }
 
 impl Spool<'_> {
     /// Reads the body to its end.
-    pub(super) async fn read(
-        self,
-        body: UploadBody,
-        reservation: &mut Reservation,
-    ) -> Result<Spooled> {
+    pub(super) async fn read(self, body: UploadBody) -> Result<Spooled> {
         match body {
             UploadBody::Bytes(bytes) => {
                 self.check_size(bytes.len() as u64)?;
-                reservation.take(bytes.len() as u64)?;
                 in_memory(bytes).await
             }
             UploadBody::File(path) => {
                 let length = file_length(&path).await?;
                 self.check_size(length)?;
-                self.read_stream(read_file(path, length), reservation).await
+                self.read_stream(read_file(path, length)).await
             }
-            UploadBody::Stream(chunks) => self.read_stream(chunks, reservation).await,
+            UploadBody::Stream(chunks) => self.read_stream(chunks).await,
         }
     }
 
-    async fn read_stream(
-        self,
-        chunks: ByteStream,
-        reservation: &mut Reservation,
-    ) -> Result<Spooled> {
+    async fn read_stream(self, chunks: ByteStream) -> Result<Spooled> {
         let mut chunks = with_idle_timeout(self.inner.settings.idle_timeout, chunks, timed_out);
         let mut buffer = BytesMut::new();
         let mut file = None;
@@ -81,7 +74,6 @@ impl Spool<'_> {
         while let Some(chunk) = chunks.try_next().await? {
             size += chunk.len() as u64;
             self.check_size(size)?;
-            reservation.take(chunk.len() as u64)?;
             buffer.extend_from_slice(&chunk);
             if buffer.len() >= MAX_IN_MEMORY {
                 file = Some(self.write(file, buffer.split().freeze()).await?);
@@ -99,8 +91,14 @@ impl Spool<'_> {
     }
 
     fn check_size(&self, size: u64) -> Result<()> {
-        let max_bytes = self.inner.settings.max_bytes;
-        if size > max_bytes { Err(too_large(max_bytes)) } else { Ok(()) }
+        let settings = &self.inner.settings;
+        if size > settings.max_bytes {
+            return Err(too_large(settings.max_bytes));
+        }
+        match settings.quota {
+            Some(quota) if self.used.saturating_add(size) > quota => Err(over_quota(quota)),
+            _ => Ok(()),
+        }
     }
 
     async fn write(self, file: Option<SpoolFile>, chunk: Bytes) -> Result<SpoolFile> {

@@ -84,7 +84,7 @@ async fn p17_downloads_together_are_bounded_by_the_total_limit() {
         let read = media.download_all(asked.iter().map(|n| &ids[*n]), Rendition::Original).await;
         assert_eq!(read.as_ref().err().map(|error| error.kind()), kind, "{asked:?}");
         if let Err(error) = read {
-            assert_eq!(error.to_string(), "the media together are larger than 35 bytes");
+            assert_eq!(error.to_string(), "the media together exceed 35 bytes");
         }
     }
 }

@@ -41,7 +41,7 @@ async fn p10_an_upload_that_breaks_off_leaves_nothing_and_says_why() {
         io::Error::from(io::ErrorKind::ConnectionReset).into();
     let error = media.upload(&ana, upload(reset)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
-    assert_eq!(error.to_string(), "the upload broke off");
+    assert_eq!(error.to_string(), "the upload ended before all of its bytes arrived");
     let source = std::error::Error::source(&error).unwrap();
     assert!(source.downcast_ref::<io::Error>().is_some());
 

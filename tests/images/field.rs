@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     close, decoded, fixture, images,
-    made::{Container, chunk, quad},
+    made::{Container, MAKE, chunk, exif, quad},
     quarters, shown, size,
 };
 
@@ -83,6 +83,21 @@ async fn p18_exif_with_a_prefix_is_read() {
     assert!(exif_of_file["dateTaken"].is_string(), "{exif_of_file}");
     let off = difference(&shown(field(name)).await, &decoded(&field("reference.png")));
     assert!(off < 4.0, "{name} differs by {off}");
+    // It has an orientation of 6 and no other field of the record.
+    let name = "sharp_keepmeta.webp";
+    let stored = crate::made(field(name), crate::png()).await.unwrap();
+    assert_eq!(read(field(name)).await.0, size(&decoded(&stored)));
+    #[expect(clippy::disallowed_methods, reason = "our own fixture")]
+    let unrotated = image::load_from_memory(&field(name)).unwrap();
+    assert_eq!(size(&decoded(&stored)), (unrotated.height(), unrotated.width()));
+
+    for container in [Container::Jpeg, Container::Png, Container::WebP] {
+        let prefixed = [&b"Exif\0\0"[..], &exif(6)].concat();
+        let image = container.write(&quad(40, 20), &prefixed);
+        let (displayed, exif) = read(image).await;
+        assert_eq!(displayed, (20, 40), "{container:?}");
+        assert_eq!(exif["cameraMake"], MAKE, "{container:?}");
+    }
 }
 
 #[tokio::test]
@@ -140,6 +155,21 @@ async fn p06_png_color_spaces_are_converted_to_srgb() {
             [167, 116, 96],
         ),
         ("sRGB by cHRM", [150, 120, 100], vec![(b"cHRM", chromaticities(srgb))], [150, 120, 100]),
+        ("linear", [128; 3], vec![(b"gAMA", 100_000u32.to_be_bytes().to_vec())], [188; 3]),
+        ("gamma 1.8", [128; 3], vec![(b"gAMA", 55_556u32.to_be_bytes().to_vec())], [146; 3]),
+        (
+            "gamma of sRGB",
+            [150, 120, 100],
+            vec![(b"gAMA", 45_455u32.to_be_bytes().to_vec())],
+            [150, 120, 100],
+        ),
+        (
+            "sRGB before cHRM",
+            [150, 120, 100],
+            vec![(b"cHRM", chromaticities(rec2020)), (b"sRGB", vec![0])],
+            [150, 120, 100],
+        ),
+        ("nonsense", [150, 120, 100], vec![(b"cHRM", vec![0; 32])], [150, 120, 100]),
     ] {
         let file = chunks
             .iter()

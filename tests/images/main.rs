@@ -3,6 +3,8 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
 mod colours;
+mod damaged;
+mod damaged_png;
 mod every_picture;
 mod exif;
 mod field;
@@ -17,6 +19,8 @@ mod orientation;
 mod refused;
 mod sizes;
 mod stripped;
+#[cfg(feature = "tiff")]
+mod tiff;
 
 use std::time::Duration;
 

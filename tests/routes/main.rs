@@ -19,4 +19,6 @@ mod p13_ranges;
 mod p14_signed_urls;
 mod p16_cross_site;
 mod r07_overload;
+mod u_tus;
+mod u_tus_crash;
 mod uploads;

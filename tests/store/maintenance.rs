@@ -62,8 +62,7 @@ async fn r05_a_flipped_bit_is_detected_before_the_end() {
     let ana = owner("ana");
     for bytes in [vec![7; 10], vec![7; 1_000_000]] {
         let kept = keep(&home.store, bytes.clone(), &ana).await;
-        let hash = kept.hash.to_string();
-        let file = home.folder.path().join("blobs").join(&hash[..2]).join(&hash[2..]);
+        let file = home.blob(&kept);
         let mut flipped = bytes.clone();
         flipped[bytes.len() / 2] ^= 1;
         fs::write(&file, &flipped).unwrap();
@@ -86,17 +85,16 @@ async fn r05_a_truncated_or_missing_file_is_found() {
     let home = TestStore::new().await;
     let ana = owner("ana");
     let cut = keep(&home.store, vec![1; 1000], &ana).await;
-    let gone = keep(&home.store, vec![2; 1000], &ana).await;
-    for (kept, is_gone) in [(&cut, false), (&gone, true)] {
-        let hash = kept.hash.to_string();
-        let file = home.folder.path().join("blobs").join(&hash[..2]).join(&hash[2..]);
-        if is_gone { fs::remove_file(file).unwrap() } else { fs::write(file, [1; 999]).unwrap() }
+    let lost = keep(&home.store, vec![2; 1000], &ana).await;
+    for (kept, missing) in [(&cut, false), (&lost, true)] {
+        let file = home.blob(&kept);
+        if missing { fs::remove_file(file).unwrap() } else { fs::write(file, [1; 999]).unwrap() }
     }
     let kind = |result: tower_media::Result<_>| result.unwrap_err().kind();
     assert_eq!(kind(read(&home.store, &cut.id, Rendition::Original).await), ErrorKind::Integrity);
-    assert_eq!(kind(read(&home.store, &gone.id, Rendition::Original).await), ErrorKind::NotFound);
+    assert_eq!(kind(read(&home.store, &lost.id, Rendition::Original).await), ErrorKind::NotFound);
     let found = home.store.verify().await.unwrap();
-    assert_eq!((found.damaged, found.missing), (vec![cut.hash], vec![gone.hash]));
+    assert_eq!((found.damaged, found.missing), (vec![cut.hash], vec![lost.hash]));
 }
 
 #[tokio::test]

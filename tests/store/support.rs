@@ -40,6 +40,15 @@ impl TestStore {
     pub fn files(&self, below: &str) -> Vec<PathBuf> {
         files(&self.folder.path().join(below))
     }
+
+    /// The file with the original.
+    pub fn blob(&self, media: &Media) -> PathBuf {
+        let hash = media.hash.to_string();
+        let found = self.files(&format!("blobs/{}", &hash[..2])).into_iter();
+        let is_it =
+            |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().contains(&hash[2..]);
+        found.filter(is_it).next_back().unwrap()
+    }
 }
 
 pub fn files(folder: &Path) -> Vec<PathBuf> {

@@ -11,6 +11,7 @@ mod transform;
 
 pub(super) use self::{
     conditions::Conditions,
+    config::redirect_expiry,
     respond::{Access, RenditionRequest, is_permanent_rendition_error},
 };
 pub use self::{config::ResourcePolicy, routes::DeliveryRoutes};

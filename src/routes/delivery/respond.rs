@@ -39,6 +39,8 @@ pub(in crate::routes) struct RenditionRequest<'a> {
     pub(in crate::routes) id: &'a MediaId,
     pub(in crate::routes) rendition: Rendition,
     pub(in crate::routes) access: Access,
+    /// How long the URL of a redirect is valid; `None` if the bytes are always delivered from here.
+    pub(in crate::routes) redirect: Option<Duration>,
 }
 
 impl RenditionRequest<'_> {
@@ -78,6 +80,10 @@ impl RenditionRequest<'_> {
         if let Err(unmet) = conditions.check(&download) {
             return Ok(self.unmet(unmet, download));
         }
+        if download.redirect().is_some() {
+            observe::delivered("redirect");
+            return Ok(download.into_response());
+        }
         observe::delivered(if download.part().is_some() { "part" } else { "whole" });
         let mut response = self.with_disposition(download).into_response();
         self.set_caching(response.headers_mut());
@@ -86,6 +92,26 @@ impl RenditionRequest<'_> {
 
     async fn download(&self, media: &MediaState, conditions: &Conditions) -> Result<Download> {
         let options = DownloadOptions::new(self.rendition);
+        if let Some(expires_in) = self.redirect
+            && conditions.can_redirect()
+        {
+            let options = match self.access {
+                Access::Owner => options.with_redirect(expires_in),
+                // Not longer than the signed URL itself (promise P14).
+                Access::SignedUrl { expires_in: link, attachment: false } => {
+                    options.with_redirect(expires_in.min(link))
+                }
+                Access::SignedUrl { expires_in: link, attachment: true } => {
+                    options.with_redirect(expires_in.min(link)).as_attachment()
+                }
+            };
+            return media
+                .download(
+                    self.id,
+                    conditions.range().map_or(options, |range| options.with_range(range)),
+                )
+                .await;
+        }
         let ranged = conditions.range().map_or(options, |range| options.with_range(range));
         let download = media.download(self.id, ranged).await?;
         let Some(range) = conditions.range_of(&download) else { return Ok(download) };

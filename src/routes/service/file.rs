@@ -79,7 +79,8 @@ async fn deliver(
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Response, ServiceError> {
-    let request = RenditionRequest { id, rendition, access: Access::Owner };
+    let redirect = service.redirect;
+    let request = RenditionRequest { id, rendition, access: Access::Owner, redirect };
     let error = match request.deliver(&service.media, &Conditions::of(method, headers)).await {
         Ok(response) => return Ok(response),
         Err(error) => error,

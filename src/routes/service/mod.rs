@@ -31,6 +31,8 @@ struct ServiceState {
     uploads: Semaphore,
     metrics: Option<Box<Render>>,
     compatibility: Compatibility,
+    /// How long the URL of a redirect is valid; `None` if the bytes are always delivered from here.
+    redirect: Option<Duration>,
 }
 
 type SharedState = State<Arc<ServiceState>>;

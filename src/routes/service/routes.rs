@@ -25,7 +25,7 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result},
     media::make_safe,
-    routes::delivery::ResourcePolicy,
+    routes::delivery::{ResourcePolicy, redirect_expiry},
     state::MediaState,
     util::drain_body::drain_on_drop,
 };
@@ -43,6 +43,7 @@ pub struct ServiceRoutes {
     limits: UploadLimits,
     max_uploads: usize,
     metrics: Option<Box<Render>>,
+    redirect: Option<Duration>,
 }
 
 impl ServiceRoutes {
@@ -62,6 +63,7 @@ impl ServiceRoutes {
             limits,
             max_uploads: 256,
             metrics: None,
+            redirect: None,
         }
     }
 
@@ -95,6 +97,16 @@ impl ServiceRoutes {
     /// Default: the system's temporary folder. The files have no names, so a crash leaves none behind.
     pub fn spool_in(mut self, folder: impl Into<PathBuf>) -> Self {
         self.limits.spool = folder.into();
+        self
+    }
+
+    /// Redirects to presigned URLs of the object store, as
+    /// [`DeliveryRoutes::presigned_redirects`](crate::routes::DeliveryRoutes::presigned_redirects) does.
+    /// Default: off.
+    ///
+    /// Callers must follow redirects, without sending the service key along. [`Remote`](crate::Remote) does not.
+    pub fn presigned_redirects(mut self, expires_in: Duration) -> Self {
+        self.redirect = Some(redirect_expiry(expires_in));
         self
     }
 
@@ -218,6 +230,7 @@ impl ServiceRoutes {
             uploads: Semaphore::new(self.max_uploads),
             metrics: self.metrics,
             compatibility: self.compatibility,
+            redirect: self.redirect,
         };
         let policy = self.resource_policy;
         routes

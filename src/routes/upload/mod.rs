@@ -8,8 +8,13 @@ mod policy;
 mod rejection;
 mod routes;
 mod sniff;
+mod state;
+#[cfg(feature = "tus")]
+mod tus;
 mod uploads;
 
+#[cfg(feature = "tus")]
+pub use self::tus::PartialUploads;
 pub(super) use self::{
     limited_body::{BodyLimits, content_length, limited_body},
     origin::check as check_origin,

@@ -7,12 +7,12 @@ use tower_http::csrf::CsrfLayer;
 
 use super::{
     UploadRejection,
-    concurrency::ConcurrencyLimit,
+    concurrency::{ConcurrencyLimit, ConcurrencyPermit},
     limited_body::{BodyLimits, limited_body},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    owner::{InvalidScope, Scope},
+    owner::{InvalidScope, Owner, Scope},
 };
 
 /// The greatest size of a form without its files in bytes: text fields, heads and boundaries.
@@ -40,17 +40,17 @@ const MAX_FORM_OVERHEAD: u64 = 1 << 20;
 #[must_use = "a policy does nothing until it is given to routes or a layer"]
 pub struct UploadPolicy {
     pub(super) types: Arc<[String]>,
-    pub(super) scope: Option<Result<Scope, InvalidScope>>,
+    scope: Option<Result<Scope, InvalidScope>>,
     pub(super) max_bytes: u64,
     pub(super) max_files: usize,
     pub(super) max_dimensions: Option<(u32, u32)>,
     idle_timeout: Duration,
     total_timeout: Duration,
     min_rate: u32,
-    pub(super) max_concurrent: usize,
-    pub(super) max_concurrent_per_owner: usize,
+    max_concurrent: usize,
+    max_concurrent_per_owner: usize,
     pub(super) origins: CsrfLayer,
-    pub(super) concurrency: ConcurrencyLimit,
+    concurrency: ConcurrencyLimit,
 }
 
 impl UploadPolicy {
@@ -152,10 +152,10 @@ impl UploadPolicy {
         Extension(self.clone())
     }
 
-    /// Applies the limits of a request to its body.
-    pub(super) fn limited_body(&self, body: Body) -> Body {
+    /// Applies the time limits and a limit of bytes to the body of a request.
+    pub(super) fn limited_body(&self, body: Body, max_bytes: u64) -> Body {
         let limits = BodyLimits {
-            max_bytes: self.max_body_bytes(),
+            max_bytes,
             too_large: UploadRejection::TooLarge(self.max_bytes),
             idle_timeout: self.idle_timeout,
             total_timeout: self.total_timeout,
@@ -164,8 +164,23 @@ impl UploadPolicy {
         limited_body(body, limits)
     }
 
-    /// The greatest size of a body in bytes.
-    pub(super) fn max_body_bytes(&self) -> u64 {
+    /// Returns the scope, or the rejection of a policy without a valid one.
+    pub(super) fn valid_scope(&self) -> Result<&Scope, UploadRejection> {
+        match &self.scope {
+            Some(Ok(scope)) => Ok(scope),
+            _ => Err(UploadRejection::WrongWiring(
+                "The `UploadPolicy` has no valid scope. Set one with `.scope(..)`.",
+            )),
+        }
+    }
+
+    /// Takes a permit of the concurrency limit.
+    pub(super) fn permit(&self, owner: &Owner) -> Result<ConcurrencyPermit, UploadRejection> {
+        self.concurrency.acquire(owner, self.max_concurrent, self.max_concurrent_per_owner)
+    }
+
+    /// The greatest size of a form in bytes.
+    pub(super) fn max_form_bytes(&self) -> u64 {
         self.max_bytes.saturating_mul(self.max_files as u64).saturating_add(MAX_FORM_OVERHEAD)
     }
 }

@@ -142,7 +142,7 @@ impl UploadRejection {
     }
 
     /// Returns the rejection in the error's source chain.
-    fn in_chain(error: &Error) -> Option<Self> {
+    pub(super) fn in_chain(error: &Error) -> Option<Self> {
         iter::successors(Some(error as &(dyn StdError + 'static)), |&error| error.source())
             .find_map(|error| error.downcast_ref::<Self>())
             .cloned()

@@ -11,7 +11,7 @@ use axum::{
     routing::post,
 };
 
-use super::{UploadPolicy, UploadRejection, Uploads, observe};
+use super::{UploadPolicy, UploadRejection, Uploads, observe, state::UploadState};
 use crate::{
     error::Result,
     extract::{OwnerSource, Refusal},
@@ -43,14 +43,6 @@ pub struct UploadRoutes<S = ()> {
     state: UploadState<S>,
 }
 
-struct UploadState<S> {
-    media: MediaState,
-    policy: UploadPolicy,
-    quota: Option<u64>,
-    owner: OwnerSource<S>,
-    state: S,
-}
-
 impl UploadRoutes {
     /// Creates the route with the defaults.
     pub fn new(media: MediaState, path: impl Into<String>, policy: UploadPolicy) -> Self {
@@ -68,7 +60,16 @@ impl<S> UploadRoutes<S> {
         state: S,
     ) -> Self {
         let owner = OwnerSource::Extension;
-        Self { path: path.into(), state: UploadState { media, policy, quota: None, owner, state } }
+        let state = UploadState {
+            media,
+            policy,
+            quota: None,
+            owner,
+            state,
+            #[cfg(feature = "tus")]
+            partial_uploads: None,
+        };
+        Self { path: path.into(), state }
     }
 
     /// Sets the quota of an owner in bytes, compared with [`MediaState::stats`] before each file. Concurrent
@@ -92,6 +93,16 @@ impl<S> UploadRoutes<S> {
         self
     }
 
+    /// Adds resumable uploads by the [tus protocol](https://tus.io) 1.0 below the path, at `/tus`, under the same
+    /// policy, owner and quota: `POST` creates an upload, and `HEAD`, `PATCH` and `DELETE` of its `Location`
+    /// continue or end it. The response to the last `PATCH` has the id of the stored media in `Media-Id` and its
+    /// URL in `Content-Location`. See the [module docs](crate::routes#resumable-uploads).
+    #[cfg(feature = "tus")]
+    pub fn tus(mut self, partial_uploads: super::PartialUploads) -> Self {
+        self.state.partial_uploads = Some(partial_uploads);
+        self
+    }
+
     /// Builds the router, for a router of any state.
     pub fn into_router<T>(self) -> Router<T>
     where
@@ -100,8 +111,13 @@ impl<S> UploadRoutes<S> {
     {
         // The layer also covers 405 (promise G18).
         let drained = map_request(async |request| drain_on_drop(request));
-        let route = post(upload::<S>).layer(drained);
-        Router::new().route(&self.path, route).with_state(Arc::new(self.state))
+        let router = Router::new().route(&self.path, post(upload::<S>));
+        #[cfg(feature = "tus")]
+        let router = match self.state.partial_uploads {
+            Some(_) => router.merge(super::tus::routes(&self.path)),
+            None => router,
+        };
+        router.layer(drained).with_state(Arc::new(self.state))
     }
 }
 

@@ -37,6 +37,12 @@ where
     Ok(prefix.bytes.freeze())
 }
 
+/// Returns whether the beginning of a file already shows that the policy refuses its type.
+#[cfg(feature = "tus")]
+pub(super) fn is_refused(prefix: &[u8], hint: Option<&str>, policy: &UploadPolicy) -> bool {
+    prefix.len() >= MAX_TYPE_PREFIX && !is_among(&media_type(prefix, hint), &policy.types)
+}
+
 struct Prefix<'a, S> {
     file: &'a mut S,
     bytes: BytesMut,

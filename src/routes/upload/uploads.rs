@@ -22,7 +22,7 @@ use crate::{
     error::Result,
     extract::{Part, Reader, reader},
     media::Upload,
-    owner::{Owner, Scope},
+    owner::Owner,
     util::drain_body::drain_on_drop,
 };
 
@@ -66,7 +66,6 @@ pub struct Uploads {
     reader: Reader,
     policy: UploadPolicy,
     owner: Owner,
-    scope: Scope,
     files: usize,
     fields: usize,
     field_bytes: usize,
@@ -84,27 +83,22 @@ impl UploadPolicy {
     /// [`UploadRejection`] if the head of the request violates the policy, or too many uploads are active. The
     /// rest of the body is then drained in the background (promise G18).
     pub async fn accept(&self, owner: Owner, request: Request) -> Result<Uploads, UploadRejection> {
-        let Some(Ok(scope)) = &self.scope else {
-            let what = "The `UploadPolicy` has no valid scope. Set one with `.scope(..)`.";
-            return Err(UploadRejection::WrongWiring(what));
-        };
+        self.valid_scope()?;
         let (parts, body) = drain_on_drop(request).into_parts();
         origin::check(&self.origins, &parts).await?;
         if !is_form(&parts.headers) {
             return Err(UploadRejection::NotAForm);
         }
-        let permit =
-            self.concurrency.acquire(&owner, self.max_concurrent, self.max_concurrent_per_owner)?;
-        if content_length(&parts.headers).is_some_and(|length| length > self.max_body_bytes()) {
+        let permit = self.permit(&owner)?;
+        if content_length(&parts.headers).is_some_and(|length| length > self.max_form_bytes()) {
             return Err(UploadRejection::TooLarge(self.max_bytes));
         }
-        let reader = reader(&parts.headers, self.limited_body(body))
+        let reader = reader(&parts.headers, self.limited_body(body, self.max_form_bytes()))
             .map_err(|error| UploadRejection::Malformed(Arc::new(error)))?;
         Ok(Uploads {
             reader,
             policy: self.clone(),
             owner,
-            scope: scope.clone(),
             files: 0,
             fields: 0,
             field_bytes: 0,
@@ -181,17 +175,8 @@ impl Uploads {
         let name = part.disposition().file_name().map(str::to_owned);
         let declared_type = part.content_type().map(ToString::to_string);
         let (limit, quota_left) = (self.policy.max_bytes, self.quota_left);
-        let mut file = FileStream { part, read: 0, limit, quota_left };
-        let prefix = sniff(&mut file, declared_type.as_deref(), &self.policy).await?;
-        let bytes = stream::iter([Ok(prefix)]).chain(file.map_err(UploadRejection::into_error));
-        let mut upload = Upload::from_stream(bytes).scope(self.scope.clone());
-        if let Some(name) = name {
-            upload = upload.file_name(name);
-        }
-        if let Some(declared_type) = declared_type {
-            upload = upload.content_type(declared_type);
-        }
-        Ok(upload)
+        let file = FileStream { part, read: 0, limit, quota_left };
+        checked_upload(file, name, declared_type, &self.policy).await
     }
 }
 
@@ -219,6 +204,29 @@ impl<S: Send + Sync> FromRequest<S> for Uploads {
         let owner = extensions.get::<Owner>().cloned().ok_or(UploadRejection::MissingOwner)?;
         policy.accept(owner, request).await
     }
+}
+
+/// Checks the beginning of a file against the policy, and returns the upload of the file in the policy's scope.
+pub(super) async fn checked_upload<S>(
+    mut file: S,
+    name: Option<String>,
+    declared_type: Option<String>,
+    policy: &UploadPolicy,
+) -> Result<Upload, UploadRejection>
+where
+    S: Stream<Item = Result<Bytes, UploadRejection>> + Send + Unpin + 'static,
+{
+    let scope = policy.valid_scope()?.clone();
+    let prefix = sniff(&mut file, declared_type.as_deref(), policy).await?;
+    let bytes = stream::iter([Ok(prefix)]).chain(file.map_err(UploadRejection::into_error));
+    let mut upload = Upload::from_stream(bytes).scope(scope);
+    if let Some(name) = name {
+        upload = upload.file_name(name);
+    }
+    if let Some(declared_type) = declared_type {
+        upload = upload.content_type(declared_type);
+    }
+    Ok(upload)
 }
 
 /// The bytes of a file, up to its limits.

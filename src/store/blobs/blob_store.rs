@@ -10,32 +10,48 @@ use std::{
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
 use object_store::{
-    GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt as _, buffered::BufWriter,
-    local::LocalFileSystem, path::Path,
+    GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt as _, local::LocalFileSystem,
+    path::Path,
 };
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::persist::{self, BlobRead, BlobSource, CHUNK_SIZE, not_written};
+use super::{
+    persist::{self, BlobRead, BlobSource},
+    presigner::Presigner,
+};
 use crate::{
     error::{Error, ErrorKind, Result},
-    id::{ContentHash, MediaId},
+    id::MediaId,
+    store::db::{BlobId, Generation},
     util::byte_stream::with_idle_timeout,
 };
 
 const BLOBS: &str = "blobs";
 const RENDITIONS: &str = "renditions";
 
-/// The key of a blob.
-pub(crate) fn blob_key(hash: ContentHash) -> Path {
-    let hash = hash.to_string();
-    Path::from_iter([BLOBS, &hash[..2], &hash[2..]])
+/// The key of a blob: `blobs/ab/cdef…-<generation>`.
+pub(crate) fn blob_key(blob: BlobId) -> Path {
+    let hash = blob.hash.to_string();
+    let name = match blob.generation {
+        Generation::UNNUMBERED => hash[2..].to_owned(),
+        generation => format!("{}-{:016x}", &hash[2..], generation.number()),
+    };
+    Path::from_iter([BLOBS, &hash[..2], &name])
 }
 
-/// The hash in a key of [`blob_key`].
-pub(crate) fn parse_blob_key(key: &Path) -> Option<ContentHash> {
+/// The blob whose [`blob_key`] this is.
+pub(crate) fn parse_blob_key(key: &Path) -> Option<BlobId> {
     let parts: Vec<_> = key.parts().collect();
-    let [_, first, rest] = &parts[..] else { return None };
-    format!("{}{}", first.as_ref(), rest.as_ref()).parse().ok()
+    let [_, first, name] = &parts[..] else { return None };
+    let (rest, generation) = match name.as_ref().split_once('-') {
+        None => (name.as_ref(), Generation::UNNUMBERED),
+        Some((rest, digits)) => {
+            (rest, Generation::from_number(i64::from_str_radix(digits, 16).ok()?))
+        }
+    };
+    let hash = format!("{}{rest}", first.as_ref()).parse().ok()?;
+    let blob = BlobId { hash, generation };
+    // Another spelling of the same number is not a key of ours.
+    (blob_key(blob) == *key).then_some(blob)
 }
 
 /// The prefix of all renditions of one media item.
@@ -68,10 +84,11 @@ pub(crate) fn all_renditions_prefix() -> Path {
 /// Blobs and renditions by key.
 #[derive(Clone)]
 pub(crate) struct Blobs {
-    store: Arc<dyn ObjectStore>,
+    pub(super) store: Arc<dyn ObjectStore>,
     /// The same as `store`, if that is a local folder.
     local: Option<LocalFileSystem>,
-    idle_timeout: Duration,
+    presigner: Option<Presigner>,
+    pub(super) idle_timeout: Duration,
 }
 
 impl fmt::Debug for Blobs {
@@ -84,11 +101,61 @@ impl fmt::Debug for Blobs {
 impl Blobs {
     pub(crate) fn in_folder(root: &path::Path, idle_timeout: Duration) -> Result<Self> {
         let local = LocalFileSystem::new_with_prefix(root).map_err(failed)?;
-        Ok(Self { store: Arc::new(local.clone()), local: Some(local), idle_timeout })
+        let store = Arc::new(local.clone());
+        Ok(Self { store, local: Some(local), presigner: None, idle_timeout })
     }
 
     pub(crate) fn in_store(store: Arc<dyn ObjectStore>, idle_timeout: Duration) -> Self {
-        Self { store, local: None, idle_timeout }
+        Self { store, local: None, presigner: None, idle_timeout }
+    }
+
+    /// Opens a bucket by its URL, and checks that objects can be written, read and deleted (promise R9).
+    #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+    pub(crate) async fn in_bucket(
+        config: &super::bucket::BucketConfig,
+        idle_timeout: Duration,
+    ) -> Result<Self> {
+        let super::bucket::Bucket { store, presigner } =
+            super::bucket::Bucket::open(config, idle_timeout)?;
+        let blobs = Self { presigner, ..Self::in_store(store, idle_timeout) };
+        blobs.probe().await.map_err(|error| {
+            let what = "the bucket does not store an object, read it and delete it: check its name, endpoint, \
+                        region, keys and permissions";
+            Error::new(ErrorKind::Unavailable, what).with_source(error)
+        })?;
+        Ok(blobs)
+    }
+
+    #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+    async fn probe(&self) -> Result<()> {
+        // Several nodes may start at once.
+        let key = Path::from_iter(["probe", &uuid::Uuid::new_v4().to_string()]);
+        self.put(&key, &BlobSource::Memory("probe".into())).await?;
+        let read = self.open(&key, None).await?;
+        let read =
+            read.ok_or_else(|| Error::new(ErrorKind::NotFound, "a new object is missing"))?;
+        read.chunks.try_for_each(|_| std::future::ready(Ok(()))).await?;
+        self.delete(&key).await
+    }
+
+    /// Signs URLs of these blobs with this from now on.
+    #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+    pub(crate) fn with_presigner(self, presigner: Presigner) -> Self {
+        Self { presigner: Some(presigner), ..self }
+    }
+
+    /// Returns a URL that delivers the blob under the key to everyone who has it, for `expires_in`; `None`
+    /// if this store does not sign URLs.
+    pub(crate) async fn presigned_url(
+        &self,
+        key: &Path,
+        content_type: &str,
+        disposition: &str,
+        expires_in: Duration,
+    ) -> Result<Option<String>> {
+        let Some(presigner) = &self.presigner else { return Ok(None) };
+        let url = presigner.url(key, content_type, disposition, expires_in);
+        self.with_timeout(url, failed).await.map(Some)
     }
 
     /// Stores bytes under the key, replacing what was there. They are durable once this returns.
@@ -104,32 +171,9 @@ impl Blobs {
                     .with_timeout(self.store.put(key, bytes.clone().into()), failed)
                     .await
                     .map(drop),
-                BlobSource::File(path) => self.put_file(key, path.to_path_buf()).await,
+                BlobSource::File(path) => self.put_file(key, path).await,
             },
         }
-    }
-
-    /// Stores a file, in several parts if it is large.
-    async fn put_file(&self, key: &Path, path: PathBuf) -> Result<()> {
-        let mut file = tokio::fs::File::open(path).await.map_err(not_written)?;
-        let mut writer = BufWriter::new(self.store.clone(), key.clone());
-        let sent = async {
-            let mut chunk = vec![0; CHUNK_SIZE];
-            loop {
-                match file.read(&mut chunk).await.map_err(not_written)? {
-                    0 => break self.with_timeout(writer.shutdown(), not_written).await,
-                    read => {
-                        self.with_timeout(writer.write_all(&chunk[..read]), not_written).await?
-                    }
-                }
-            }
-        };
-        let sent = sent.await;
-        if sent.is_err() {
-            // If this fails too, the parts stay incomplete, and the store expires them.
-            let _ = tokio::time::timeout(self.idle_timeout, writer.abort()).await;
-        }
-        sent
     }
 
     /// The path of the file under the key, if blobs are in a local folder.
@@ -181,10 +225,11 @@ impl Blobs {
 
     /// Lists everything under a prefix.
     pub(crate) fn list(&self, prefix: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.store.list(Some(prefix)).map_err(failed).boxed()
+        let listed = self.store.list(Some(prefix)).map_err(failed).boxed();
+        with_idle_timeout(self.idle_timeout, listed, timed_out)
     }
 
-    async fn with_timeout<T, E>(
+    pub(super) async fn with_timeout<T, E>(
         &self,
         call: impl Future<Output = Result<T, E>>,
         failed: fn(E) -> Error,
@@ -200,8 +245,11 @@ fn timed_out(idle_timeout: Duration) -> Error {
     Error::timeout("the object store", idle_timeout)
 }
 
-fn failed(error: object_store::Error) -> Error {
+pub(super) fn failed(error: object_store::Error) -> Error {
     let kind = match &error {
+        object_store::Error::NotFound { source, .. } if is_missing_bucket(&**source) => {
+            ErrorKind::Unavailable
+        }
         object_store::Error::NotFound { .. } => ErrorKind::NotFound,
         object_store::Error::NotSupported { .. } | object_store::Error::NotImplemented { .. } => {
             ErrorKind::Unsupported
@@ -209,6 +257,16 @@ fn failed(error: object_store::Error) -> Error {
         _ => ErrorKind::Unavailable,
     };
     Error::new(kind, "the object store failed").with_source(error)
+}
+
+/// Returns whether a 404 is about the bucket, by the error code in the response of S3 and Google Cloud Storage
+/// or of Azure. An object in it may well exist.
+fn is_missing_bucket(source: &(dyn std::error::Error + 'static)) -> bool {
+    let mut sources = std::iter::successors(Some(source), |error| error.source());
+    sources.any(|error| {
+        let text = error.to_string();
+        text.contains("NoSuchBucket") || text.contains("ContainerNotFound")
+    })
 }
 
 /// Returns whether the cause of an error is a full disk, of the files or of the database.
@@ -227,4 +285,36 @@ pub(crate) fn damaged() -> Error {
         ErrorKind::Integrity,
         "the stored bytes do not match their hash; upload the same file again to restore them",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::ContentHash;
+
+    #[test]
+    fn m01_each_generation_has_a_key_of_its_own() {
+        let hash = ContentHash::of(b"");
+        let keys = [
+            (Generation::UNNUMBERED, ""),
+            (Generation::from_number(1), "-0000000000000001"),
+            (Generation::from_number(i64::MAX), "-7fffffffffffffff"),
+        ];
+        for (generation, suffix) in keys {
+            let blob = BlobId { hash, generation };
+            let rest = "b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+            assert_eq!(blob_key(blob).as_ref(), format!("blobs/e3/{rest}{suffix}"));
+            assert_eq!(parse_blob_key(&blob_key(blob)), Some(blob));
+        }
+        let key = blob_key(BlobId { hash, generation: Generation::from_number(10) });
+        for other in [
+            key.as_ref().replace("000a", "000A"),
+            key.as_ref().replace("-0000", "-"),
+            key.as_ref().replace("000000000000000a", "0000000000000000"),
+            key.as_ref().replace("blobs/e3", "blobs"),
+            format!("{key}-1"),
+        ] {
+            assert_eq!(parse_blob_key(&Path::from(other.as_str())), None, "{other}");
+        }
+    }
 }

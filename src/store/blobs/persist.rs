@@ -28,7 +28,7 @@ pub(super) const CHUNK_SIZE: usize = 128 << 10;
 #[derive(Debug)]
 pub(in crate::store) enum BlobSource {
     Memory(Bytes),
-    /// A temporary file, deleted on drop unless it was moved to its destination.
+    /// A temporary file, deleted on drop.
     File(TempPath),
 }
 
@@ -40,7 +40,7 @@ pub(in crate::store) struct BlobRead {
     pub(in crate::store) chunks: ByteStream,
 }
 
-/// Moves a blob to its destination. Once this returns, both the file and its name are durable.
+/// Places a blob at its destination. Once this returns, both the file and its name are durable.
 pub(super) async fn persist(
     source: &BlobSource,
     incoming: PathBuf,
@@ -49,7 +49,7 @@ pub(super) async fn persist(
     let persisted = match source {
         BlobSource::File(file) => {
             let file = file.to_path_buf();
-            blocking(move || persist_file(&file, &destination)).await?
+            blocking(move || persist_linked(&file, &destination)).await?
         }
         BlobSource::Memory(bytes) => {
             let bytes = bytes.clone();
@@ -62,6 +62,16 @@ pub(super) async fn persist(
         }
     };
     persisted.map_err(not_written)
+}
+
+/// Places a second name of a temporary file, so that the file can be placed once more under another key.
+/// Without hard links the file itself is moved, and placing it again fails.
+fn persist_linked(file: &Path, destination: &Path) -> io::Result<()> {
+    let link = file.with_extension("link");
+    match fs::hard_link(file, &link) {
+        Ok(()) => persist_file(&link, destination).inspect_err(|_| drop(fs::remove_file(&link))),
+        Err(_) => persist_file(file, destination),
+    }
 }
 
 /// Moves a temporary file. Its `TempPath` then finds nothing to delete.

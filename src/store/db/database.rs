@@ -1,10 +1,13 @@
 //! Trait of a database engine: one supertrait for each subject, so that an engine implements each beside its SQL.
 
-use std::{fmt, time::SystemTime};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use futures_util::future::BoxFuture;
 
-use super::{BlobRow, ContentLock, Listing, Matches, MediaRow, NewMedia, RenditionRow};
+use super::{BlobId, BlobRow, Generation, Listing, Matches, MediaRow, NewMedia, RenditionRow};
 use crate::{
     error::Result,
     id::{ContentHash, MediaId},
@@ -13,7 +16,31 @@ use crate::{
     ownership::{OwnershipQuestion, OwnershipStatus},
 };
 
-/// The rows of a store.
+/// The rows of a store, shared by any number of processes.
+///
+/// # Bytes and rows
+///
+/// Each content hash has at most one *content* row: its current [`Generation`], its number of references by
+/// media rows, and the time since which it is unreferenced. No lock is held while bytes move. An upload takes
+/// three steps:
+///
+/// 1. [`reserve`](UploadQueries::reserve) records the content, or renews the lease of the row that exists.
+/// 2. The bytes are placed under the key of the [`BlobId`] that was reserved. Existing bytes are replaced by
+///    equal ones.
+/// 3. [`insert`](UploadQueries::insert) commits the media row if the content still has that generation.
+///    Otherwise garbage collection has claimed it, and the upload starts again.
+///
+/// Garbage collection takes three steps as well:
+///
+/// 1. [`claim_unreferenced`](BlobQueries::claim_unreferenced) removes content rows without references whose
+///    lease has expired, and records their blobs as dead. A dead generation is never referenced again.
+/// 2. The objects of [`dead_blobs`](BlobQueries::dead_blobs) are deleted, also those that a stopped
+///    collector has claimed. A delete that arrives late hits an object that nothing refers to.
+/// 3. [`forget_dead`](BlobQueries::forget_dead) removes their records.
+///
+/// An engine must count references in the content row itself, because `NOT EXISTS` over another table is not
+/// evaluated again after waiting for a row lock. Every transaction locks the owner before contents, and
+/// several contents in the order of their hashes. Leases are measured by the clock of the database.
 ///
 /// # Cancellation safety
 ///
@@ -37,10 +64,7 @@ pub(crate) trait Database:
     + Sync
     + 'static
 {
-    /// Locks a content hash until the guard is dropped.
-    fn lock(&self, hash: ContentHash) -> BoxFuture<'_, Result<ContentLock>>;
-
-    /// Verifies the whole database: pages, references and totals. Slow; blocks no other call.
+    /// Verifies the whole database: pages, references, contents and totals. Slow; blocks no other call.
     ///
     /// # Errors
     ///
@@ -69,11 +93,19 @@ pub(crate) trait OwnershipQueries {
 
 /// Writes of an upload and of its processing.
 pub(crate) trait UploadQueries {
-    /// Records that a blob is about to be written, so that garbage collection finds it if no media row
-    /// follows. Durable together with the next durable write.
-    fn mark_pending(&self, hash: ContentHash) -> BoxFuture<'_, Result<()>>;
+    /// Reserves a content of `size` bytes, and returns the blob under whose key its bytes are to be placed.
+    ///
+    /// Records an unknown content under a new generation and without references. For a known one it renews
+    /// the lease: from now on garbage collection leaves the content alone for the grace period. Committed
+    /// when this returns, and durable together with the next durable write.
+    fn reserve(&self, hash: ContentHash, size: u64) -> BoxFuture<'_, Result<BlobId>>;
 
-    /// Inserts media of an owner in a scope. Durable when this returns.
+    /// Inserts media of an owner in a scope, whose bytes are stored under this generation. Durable when this
+    /// returns.
+    ///
+    /// Returns `None`, and inserts nothing, if the content no longer has this generation, because its lease
+    /// has expired and it was claimed. The blob is recorded as dead then, because its bytes may have been
+    /// placed after it was deleted.
     ///
     /// Content that the owner already has keeps its id, file name and date and is added to the scope; only
     /// a [`MediaStatus::Failed`] row takes status, metadata, EXIF and type of the new upload.
@@ -81,8 +113,13 @@ pub(crate) trait UploadQueries {
     /// # Errors
     ///
     /// [`TooLarge`](crate::ErrorKind::TooLarge) if the owner would exceed `quota` bytes; nothing is
-    /// changed then.
-    fn insert(&self, media: NewMedia, quota: Option<u64>) -> BoxFuture<'_, Result<MediaRow>>;
+    /// changed then. Exact, because concurrent inserts of one owner exclude each other (promise M3).
+    fn insert(
+        &self,
+        media: NewMedia,
+        generation: Generation,
+        quota: Option<u64>,
+    ) -> BoxFuture<'_, Result<Option<MediaRow>>>;
 
     /// Sets the processing status. Returns whether the row exists.
     fn set_status<'a>(
@@ -129,8 +166,8 @@ pub(crate) trait ListQueries {
 pub(crate) trait DeleteQueries {
     /// Deletes an owner's media row and returns it. Durable when this returns.
     ///
-    /// A blob that no other row refers to becomes an orphan; renditions are left to
-    /// [`removed`](RenditionQueries::removed).
+    /// The content loses a reference; if it was the last one, its grace period begins. Renditions are left
+    /// to [`removed`](RenditionQueries::removed).
     fn delete<'a>(
         &'a self,
         owner: &'a Owner,
@@ -155,22 +192,32 @@ pub(crate) trait DeleteQueries {
     fn erase_owner<'a>(&'a self, owner: &'a Owner) -> BoxFuture<'a, Result<Vec<MediaId>>>;
 }
 
-/// Which blobs are referenced, and which are orphans.
+/// Garbage collection and verification of blobs.
 pub(crate) trait BlobQueries {
-    /// Returns up to `limit` blobs that have been unreferenced since `before` or earlier, oldest first.
-    fn orphans(&self, before: SystemTime, limit: usize) -> BoxFuture<'_, Result<Vec<ContentHash>>>;
+    /// Removes up to `limit` contents that have been unreferenced, and not reserved, for `grace`, oldest
+    /// first, and records their blobs as dead. Returns their number. Durable when this returns.
+    ///
+    /// Concurrent calls claim different contents.
+    fn claim_unreferenced(&self, grace: Duration, limit: usize) -> BoxFuture<'_, Result<usize>>;
 
-    /// Returns whether no media row refers to this blob. Holds only while it is [locked](Database::lock).
-    fn is_orphan(&self, hash: ContentHash) -> BoxFuture<'_, Result<bool>>;
+    /// Returns up to `limit` dead blobs that have been unreferenced for `grace`, oldest first.
+    ///
+    /// Concurrent calls may return the same blobs; to delete an object twice is harmless.
+    fn dead_blobs(&self, grace: Duration, limit: usize) -> BoxFuture<'_, Result<Vec<BlobId>>>;
 
-    /// Removes the orphan record of a deleted or referenced blob. Returns whether the blob is unreferenced.
-    fn forget_orphan(&self, hash: ContentHash) -> BoxFuture<'_, Result<bool>>;
+    /// Removes the records of dead blobs whose objects are deleted.
+    fn forget_dead<'a>(&'a self, blobs: &'a [BlobId]) -> BoxFuture<'a, Result<()>>;
 
-    /// Returns those of `hashes` that are referenced by media or recorded as orphans.
-    fn existing<'a>(&'a self, hashes: &'a [ContentHash])
-    -> BoxFuture<'a, Result<Vec<ContentHash>>>;
+    /// Records those of the stored `blobs` as dead that are unknown, from now on. Returns their number.
+    ///
+    /// A blob is known if it is the current generation of a content, or dead. Because a content is recorded
+    /// before its bytes are placed, no unknown blob is ever referenced.
+    fn record_strays<'a>(&'a self, blobs: &'a [BlobId]) -> BoxFuture<'a, Result<u64>>;
 
-    /// Returns up to `limit` referenced blobs after `after`, ordered by hash.
+    /// Returns whether media rows refer to this blob.
+    fn is_referenced(&self, blob: BlobId) -> BoxFuture<'_, Result<bool>>;
+
+    /// Returns up to `limit` referenced blobs whose hash is greater than `after`, ordered by hash.
     fn referenced_blobs(
         &self,
         after: Option<ContentHash>,
@@ -203,6 +250,9 @@ pub(crate) trait RenditionQueries {
     ) -> BoxFuture<'a, Result<()>>;
 
     /// Returns the size of all stored renditions, in bytes.
+    ///
+    /// An engine with concurrent writers must not keep this in one row, for which all renditions of all
+    /// owners would queue.
     fn rendition_bytes(&self) -> BoxFuture<'_, Result<u64>>;
 
     /// Returns up to `limit` renditions, least recently used first.

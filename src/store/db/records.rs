@@ -8,6 +8,40 @@ use crate::{
     owner::{Owner, Scope},
 };
 
+/// The part of an object key that tells the blobs of one content hash apart. No hash has the same generation
+/// twice, so a delete that arrives late never hits a later upload (promise M1).
+///
+/// Random rather than counted, because a database that is restored from a backup would count again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Generation(i64);
+
+impl Generation {
+    /// Of blobs that were stored before there were generations. Never given to another blob.
+    pub(crate) const UNNUMBERED: Self = Self(0);
+
+    /// A new generation, from 1 to 2⁶³ − 1.
+    pub(crate) fn random() -> Self {
+        let (_, random) = uuid::Uuid::new_v4().as_u64_pair();
+        // Without the variant of the UUID, which are its two highest bits.
+        Self((random & (i64::MAX as u64) >> 1) as i64 + 1)
+    }
+
+    pub(crate) fn from_number(number: i64) -> Self {
+        Self(number)
+    }
+
+    pub(crate) fn number(self) -> i64 {
+        self.0
+    }
+}
+
+/// A stored content: its hash and its generation, which together name one object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct BlobId {
+    pub(crate) hash: ContentHash,
+    pub(crate) generation: Generation,
+}
+
 /// An upload whose bytes are stored, to be inserted.
 #[derive(Debug, Clone)]
 pub(crate) struct NewMedia {
@@ -28,6 +62,8 @@ pub(crate) struct MediaRow {
     pub(crate) id: MediaId,
     pub(crate) owner: Owner,
     pub(crate) hash: ContentHash,
+    /// The generation of the content, which does not change while a row refers to it.
+    pub(crate) generation: Generation,
     pub(crate) size: u64,
     pub(crate) mime_type: String,
     pub(crate) file_name: Option<String>,
@@ -36,6 +72,13 @@ pub(crate) struct MediaRow {
     pub(crate) exif: Option<Exif>,
     /// In whole milliseconds.
     pub(crate) created_at: SystemTime,
+}
+
+impl MediaRow {
+    /// The blob with the bytes of the original.
+    pub(crate) fn blob(&self) -> BlobId {
+        BlobId { hash: self.hash, generation: self.generation }
+    }
 }
 
 /// An owner: the row number, the number of media ever uploaded, and the current totals.
@@ -65,7 +108,7 @@ pub(crate) struct Matches {
 /// A blob that at least one media row refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BlobRow {
-    pub(crate) hash: ContentHash,
+    pub(crate) id: BlobId,
     pub(crate) size: u64,
 }
 

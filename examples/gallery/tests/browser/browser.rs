@@ -133,6 +133,16 @@ impl Browser {
         assert_eq!(seen, Value::Null, "never became true: {expression}");
     }
 
+    /// Limits the bytes per second that the page sends; -1 is unlimited.
+    pub async fn limit_uploads(&self, bytes_per_second: i64) {
+        let conditions = json!({
+            "offline": false, "latency": 0, "downloadThroughput": -1,
+            "uploadThroughput": bytes_per_second,
+        });
+        self.devtools("Network.enable", json!({})).await;
+        self.devtools("Network.emulateNetworkConditions", conditions).await;
+    }
+
     /// Makes the page as large as a screen, a telephone's too, which a window cannot be.
     pub async fn resize(&self, width: u32, height: u32) {
         let size =

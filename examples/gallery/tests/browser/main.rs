@@ -92,6 +92,35 @@ async fn pictures_are_uploaded_seen_and_made_into_a_collage() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs chromium and chromedriver"]
+async fn u01_an_upload_is_paused_and_continues_after_a_reload() {
+    let site = Site::open().await;
+    let ana = signed_in(&site, "ana").await;
+    let mut bytes = std::fs::read(picture("plain-2400x1600.jpg")).unwrap();
+    bytes.resize(20 << 20, 0);
+    let file = site.folder.path().join("large.jpg");
+    std::fs::write(&file, &bytes).unwrap();
+    ana.limit_uploads(4 << 20).await;
+    ana.choose(std::slice::from_ref(&file)).await;
+    ana.until("document.querySelector('.uploads progress')?.value > 0.3").await;
+    ana.click(".uploads button").await;
+    assert_eq!(ana.text(".uploads .says").await, "paused");
+    ana.click(".uploads button").await;
+    ana.until("document.querySelector('.uploads progress')?.value > 0.5").await;
+    ana.click(".uploads button").await;
+    ana.limit_uploads(-1).await;
+    ana.refresh().await;
+    all_ready(&ana, 2).await;
+    ana.choose(&[file]).await;
+    all_ready(&ana, 3).await;
+    assert_eq!(ana.text("#status").await, "1 of 1 uploaded.");
+    let requests = ana.text("#wire").await;
+    assert!(!requests.contains("POST /uploads/tus"), "the same upload continues: {requests}");
+    assert!(ana.text(&card("large.jpg")).await.contains("2400 × 1600 · 21 MB"));
+    assert_eq!(ana.complaints().await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
 async fn pictures_are_dropped_onto_the_page() {
     let site = Site::open().await;
     let ana = signed_in(&site, "ana").await;

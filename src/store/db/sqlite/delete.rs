@@ -1,4 +1,4 @@
-//! Deletion of media rows, and the garbage that it records.
+//! Deletion of media rows. Triggers count the references of their contents.
 
 use futures_util::future::BoxFuture;
 use sqlx::{SqliteConnection, query};
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    id::{ContentHash, MediaId},
+    id::MediaId,
     owner::{Owner, Scope},
     store::db::{DeleteQueries, MediaRow},
 };
@@ -77,7 +77,7 @@ async fn delete(
         .bind(id.as_str().to_owned())
         .execute(&mut *conn)
         .await?;
-    record_garbage(conn, &[id], &[row.hash]).await?;
+    record_removed(conn, &[id]).await?;
     Ok(Some(row))
 }
 
@@ -119,7 +119,7 @@ async fn erase_batch(conn: &mut SqliteConnection, owner: Owner) -> Result<Vec<Me
              WHERE owner = (SELECT number FROM owners WHERE tenant = ?1 AND subject = ?2)
              ORDER BY arrival LIMIT ?3
          )
-         RETURNING id, hash",
+         RETURNING id",
     )
     .bind(tenant(&owner).to_owned())
     .bind(owner.subject().to_owned())
@@ -127,8 +127,7 @@ async fn erase_batch(conn: &mut SqliteConnection, owner: Owner) -> Result<Vec<Me
     .fetch_all(&mut *conn)
     .await?;
     let ids = each(&rows, |row| row.id("id"))?;
-    let hashes = each(&rows, Columns::hash)?;
-    record_garbage(conn, &ids, &hashes).await?;
+    record_removed(conn, &ids).await?;
     if ids.len() < ERASE_BATCH {
         query("DELETE FROM owners WHERE tenant = ?1 AND subject = ?2")
             .bind(tenant(&owner).to_owned())
@@ -139,30 +138,15 @@ async fn erase_batch(conn: &mut SqliteConnection, owner: Owner) -> Result<Vec<Me
     Ok(ids)
 }
 
-/// Records the blobs and renditions that the deletion of these media leaves to garbage collection.
-async fn record_garbage(
-    conn: &mut SqliteConnection,
-    ids: &[MediaId],
-    hashes: &[ContentHash],
-) -> Result<(), DbError> {
-    let now = now();
-    query(
-        "INSERT INTO orphans (hash, since)
-         SELECT DISTINCT unhex(deleted.value), ?2 FROM json_each(?1) AS deleted
-         WHERE NOT EXISTS (SELECT 1 FROM media WHERE hash = unhex(deleted.value))
-         ON CONFLICT (hash) DO UPDATE SET since = excluded.since",
-    )
-    .bind(json_list(hashes))
-    .bind(now)
-    .execute(&mut *conn)
-    .await?;
+/// Records the media whose renditions are left to garbage collection.
+async fn record_removed(conn: &mut SqliteConnection, ids: &[MediaId]) -> Result<(), DbError> {
     query(
         "INSERT INTO removed (media, since)
          SELECT deleted.value, ?2 FROM json_each(?1) AS deleted
          WHERE EXISTS (SELECT 1 FROM renditions WHERE media = deleted.value)",
     )
     .bind(json_list(ids))
-    .bind(now)
+    .bind(now())
     .execute(conn)
     .await?;
     Ok(())

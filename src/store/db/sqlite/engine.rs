@@ -6,11 +6,7 @@ use futures_util::future::BoxFuture;
 use sqlx::sqlite::SqliteConnectOptions;
 
 use super::{migrate, read_pool::ReadPool, writer::Writer};
-use crate::{
-    error::Result,
-    id::ContentHash,
-    store::db::{ContentLock, Database, content_lock::ContentLocks},
-};
+use crate::{error::Result, store::db::Database};
 
 /// How long a connection waits for a lock of another process.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -20,7 +16,7 @@ const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A [`Database`] in one SQLite file with a write-ahead log.
 ///
-/// Only one process at a time may have it open, because content locks are local to the process.
+/// Only one process at a time may have it open: a second writer would wait for the first at every commit.
 #[derive(Debug)]
 pub(crate) struct SqliteDatabase {
     options: SqliteConnectOptions,
@@ -29,7 +25,6 @@ pub(crate) struct SqliteDatabase {
     /// Serves every other query, within a deadline.
     pub(super) queries: ReadPool,
     pub(super) writer: Writer,
-    locks: ContentLocks,
 }
 
 impl SqliteDatabase {
@@ -55,17 +50,12 @@ impl SqliteDatabase {
             checks: ReadPool::new(options.clone(), None),
             queries: ReadPool::new(options.clone(), Some(QUERY_TIMEOUT)),
             writer: Writer::spawn(options.clone()),
-            locks: ContentLocks::default(),
             options,
         })
     }
 }
 
 impl Database for SqliteDatabase {
-    fn lock(&self, hash: ContentHash) -> BoxFuture<'_, Result<ContentLock>> {
-        Box::pin(async move { Ok(self.locks.lock(hash).await) })
-    }
-
     fn check(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(migrate::check(&self.options))
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use sqlx::migrate::MigrateError;
 
 use crate::error::{Error, ErrorKind};
+pub(super) use crate::store::db::error::{busy, closed, damaged, unknown_page_token};
 
 /// The reason why a write was not applied.
 #[derive(Debug)]
@@ -66,11 +67,6 @@ fn primary_code(extended: Option<&str>) -> Option<u32> {
     extended?.parse().ok().map(|code: u32| code & 0xff)
 }
 
-pub(super) fn damaged(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::new(ErrorKind::Integrity, "the database file is damaged; restore it from a backup")
-        .with_source(source)
-}
-
 pub(super) fn migration(source: MigrateError) -> Error {
     match source {
         MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) => {
@@ -78,15 +74,6 @@ pub(super) fn migration(source: MigrateError) -> Error {
         }
         source => damaged(source),
     }
-}
-
-pub(super) fn closed() -> Error {
-    Error::new(ErrorKind::Unavailable, "the database is closed")
-}
-
-/// Too many queries wait for a connection.
-pub(super) fn busy() -> Error {
-    Error::new(ErrorKind::Unavailable, "too many database queries are waiting; retry later")
 }
 
 /// The file is a database of another program.

@@ -4,17 +4,17 @@ use futures_util::future::BoxFuture;
 use sqlx::query;
 
 use super::{
-    decode::{Columns, each, hash_bytes, optional, tenant},
+    decode::{Columns, each, hash_bytes, optional, scope_list, tenant},
     engine::SqliteDatabase,
-    ownership::scope_list,
+    error,
     search::search,
 };
 use crate::{
-    error::{Error, ErrorKind, Result},
+    error::Result,
     id::{ContentHash, MediaId},
     media::{ListOptions, MediaStats, SearchOptions},
     owner::Owner,
-    store::db::{ListQueries, Listing, Matches, MediaRow, OwnerRow},
+    store::db::{ListQueries, Listing, Matches, MediaRow, OwnerRow, decode::parse_token},
 };
 
 pub(super) const GET: &str = "SELECT * FROM records WHERE id = ?1";
@@ -95,7 +95,7 @@ impl SqliteDatabase {
             Some(token) => owner
                 .as_ref()
                 .and_then(|owner| parse_token(owner, token))
-                .ok_or_else(|| Error::new(ErrorKind::InvalidInput, "unknown page token"))?,
+                .ok_or_else(error::unknown_page_token)?,
         };
         let Some(owner) = owner else {
             return Ok(Listing { rows: Vec::new(), next: None });
@@ -114,9 +114,7 @@ impl SqliteDatabase {
         let rows = self.queries.all(statement).await?;
         let page = &rows[..limit.min(rows.len())];
         let next = match page.last() {
-            Some(last) if rows.len() > limit => {
-                Some(Columns(last).get::<i64>("arrival")?.to_string())
-            }
+            Some(last) if rows.len() > limit => Some(Columns(last).integer("arrival")?.to_string()),
             _ => None,
         };
         Ok(Listing { rows: each(page, Columns::media)?, next })
@@ -127,10 +125,4 @@ impl SqliteDatabase {
             query(OWNER).bind(tenant(owner).to_owned()).bind(owner.subject().to_owned());
         optional(&self.queries.optional(statement).await?, Columns::owner_row)
     }
-}
-
-/// The arrival number in a page token, if the owner ever had media with exactly that token.
-fn parse_token(owner: &OwnerRow, token: &str) -> Option<i64> {
-    let arrival = token.parse().ok()?;
-    ((1..=owner.arrivals).contains(&arrival) && arrival.to_string() == token).then_some(arrival)
 }

@@ -15,9 +15,10 @@ use crate::error::Result;
 /// "tmed", as the migrations set it.
 const APPLICATION: i64 = 0x746d_6564;
 
-const MIGRATIONS: [(&str, &str); 2] = [
+const MIGRATIONS: [(&str, &str); 3] = [
     ("media", include_str!("migrations/0001_media.sql")),
     ("search", include_str!("migrations/0002_search.sql")),
+    ("contents", include_str!("migrations/0003_contents.sql")),
 ];
 
 /// The schema version of this crate: the number of the last migration.
@@ -93,7 +94,7 @@ pub(super) async fn reader(options: &SqliteConnectOptions) -> Result<SqliteConne
     options.clone().pragma("query_only", "ON").connect().await.map_err(error::database)
 }
 
-/// Verifies pages, references and totals. Reads the whole database.
+/// Verifies pages, references, contents and totals. Reads the whole database.
 pub(super) async fn check(options: &SqliteConnectOptions) -> Result<()> {
     let mut conn = reader(options).await?;
     for (what, sql) in [
@@ -107,6 +108,20 @@ pub(super) async fn check(options: &SqliteConnectOptions) -> Result<()> {
                  ON real.owner = owners.number
              WHERE owners.count <> coalesce(real.count, 0) OR owners.bytes <> coalesce(real.bytes, 0)
                  OR owners.ready <> coalesce(real.ready, 0)",
+        ),
+        (
+            "contents",
+            "SELECT 'count of references' FROM contents LEFT JOIN
+                 (SELECT hash, count(*) AS refs FROM media GROUP BY hash) AS real
+                 ON real.hash = contents.hash
+             WHERE contents.refs <> coalesce(real.refs, 0)
+             UNION ALL
+             SELECT 'media without content' FROM media WHERE NOT EXISTS (
+                 SELECT 1 FROM contents
+                 WHERE contents.hash = media.hash AND contents.generation = media.generation
+             )
+             UNION ALL
+             SELECT 'dead content' FROM contents JOIN dead USING (hash, generation)",
         ),
         (
             "rendition total",

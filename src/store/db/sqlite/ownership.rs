@@ -4,14 +4,12 @@ use futures_util::future::BoxFuture;
 use sqlx::query;
 
 use super::{
-    decode::{Columns, json_list, selected, tenant},
+    decode::{Columns, json_list, scope_list, selected, tenant},
     engine::SqliteDatabase,
-    error,
 };
 use crate::{
     error::Result,
     id::MediaId,
-    owner::Scopes,
     ownership::{OwnershipQuestion, OwnershipStatus},
     store::db::OwnershipQueries,
 };
@@ -94,25 +92,10 @@ impl OwnershipQueries for SqliteDatabase {
                     .bind(json_list(ids))
                     .bind(scopes.clone());
                 for row in self.queries.all(statement).await? {
-                    statuses.push(parse_status(Columns(&row).get("status")?)?);
+                    statuses.push(Columns(&row).ownership_status()?);
                 }
             }
             Ok(statuses)
         })
     }
-}
-
-fn parse_status(text: &str) -> Result<OwnershipStatus> {
-    match text {
-        "owned" => Ok(OwnershipStatus::Owned),
-        "wrong scope" => Ok(OwnershipStatus::WrongScope),
-        "foreign" => Ok(OwnershipStatus::Foreign),
-        "absent" => Ok(OwnershipStatus::Absent),
-        _ => Err(error::damaged("unknown ownership status")),
-    }
-}
-
-/// The scopes as a JSON list; `None` for any scope.
-pub(super) fn scope_list(scopes: &Scopes) -> Option<String> {
-    scopes.as_slice().map(json_list)
 }

@@ -3,8 +3,7 @@
 use sqlx::query;
 
 use super::{
-    decode::{Columns, each, to_millis},
-    ownership::scope_list,
+    decode::{Columns, each, scope_list, to_millis},
     read_pool::{ReadPool, Statement},
 };
 use crate::{

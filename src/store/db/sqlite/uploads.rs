@@ -6,29 +6,38 @@ use futures_util::future::BoxFuture;
 use sqlx::{Row as _, SqliteConnection, query};
 
 use super::{
-    decode::{Columns, each, hash_bytes, now, status, tenant, to_integer, to_millis},
+    blobs::bury,
+    decode::{Columns, each, exif_json, hash_bytes, now, status, tenant, to_integer, to_millis},
     engine::SqliteDatabase,
     error::DbError,
     listing::GET,
     writer::Durability,
 };
 use crate::{
-    error::{Error, ErrorKind, Result},
+    error::Result,
     id::{ContentHash, MediaId},
     media::MediaStatus,
-    store::db::{MediaRow, NewMedia, OwnerRow, UploadQueries},
+    store::db::{BlobId, Generation, MediaRow, NewMedia, OwnerRow, UploadQueries, over_quota},
 };
 
 pub(super) const PROCESSING: &str =
     "SELECT id FROM media WHERE status = 'processing' ORDER BY number LIMIT ?1";
 
+pub(super) const CURRENT: &str = "SELECT 1 FROM contents WHERE hash = ?1 AND generation = ?2";
+
 impl UploadQueries for SqliteDatabase {
-    fn mark_pending(&self, hash: ContentHash) -> BoxFuture<'_, Result<()>> {
-        self.writer.run(Durability::Deferred, move |conn| Box::pin(mark_pending(conn, hash)))
+    fn reserve(&self, hash: ContentHash, size: u64) -> BoxFuture<'_, Result<BlobId>> {
+        self.writer.run(Durability::Deferred, move |conn| Box::pin(reserve(conn, hash, size)))
     }
 
-    fn insert(&self, media: NewMedia, quota: Option<u64>) -> BoxFuture<'_, Result<MediaRow>> {
-        let insert = Insert { media, quota, id: MediaId::random(), at: SystemTime::now() };
+    fn insert(
+        &self,
+        media: NewMedia,
+        generation: Generation,
+        quota: Option<u64>,
+    ) -> BoxFuture<'_, Result<Option<MediaRow>>> {
+        let blob = BlobId { hash: media.hash, generation };
+        let insert = Insert { media, blob, quota, id: MediaId::random(), at: SystemTime::now() };
         self.writer.run(Durability::Immediate, move |conn| Box::pin(insert.apply(conn)))
     }
 
@@ -50,16 +59,23 @@ impl UploadQueries for SqliteDatabase {
     }
 }
 
-async fn mark_pending(conn: &mut SqliteConnection, hash: ContentHash) -> Result<(), DbError> {
-    query(
-        "INSERT INTO orphans (hash, since) VALUES (?1, ?2)
-         ON CONFLICT (hash) DO UPDATE SET since = excluded.since",
+async fn reserve(
+    conn: &mut SqliteConnection,
+    hash: ContentHash,
+    size: u64,
+) -> Result<BlobId, DbError> {
+    let rows = query(
+        "INSERT INTO contents (hash, generation, size, since) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (hash) DO UPDATE SET since = excluded.since
+         RETURNING hash, generation",
     )
     .bind(hash_bytes(hash))
+    .bind(Generation::random().number())
+    .bind(to_integer(size))
     .bind(now())
-    .execute(conn)
+    .fetch_all(conn)
     .await?;
-    Ok(())
+    Ok(Columns(rows.first().ok_or(sqlx::Error::RowNotFound)?).blob_id()?)
 }
 
 async fn set_status(
@@ -77,6 +93,7 @@ async fn set_status(
 
 struct Insert {
     media: NewMedia,
+    blob: BlobId,
     quota: Option<u64>,
     id: MediaId,
     at: SystemTime,
@@ -89,7 +106,11 @@ struct Inserted {
 }
 
 impl Insert {
-    async fn apply(self, conn: &mut SqliteConnection) -> Result<MediaRow, DbError> {
+    async fn apply(self, conn: &mut SqliteConnection) -> Result<Option<MediaRow>, DbError> {
+        if !self.is_current(conn).await? {
+            bury(conn, self.blob).await?;
+            return Ok(None);
+        }
         let owner = self.owner(conn).await?;
         let inserted = match self.existing(conn, &owner).await? {
             Some(existing) => self.repair(conn, existing).await?,
@@ -103,13 +124,19 @@ impl Insert {
         .bind(self.media.scope.as_str().to_owned())
         .bind(owner.number)
         .bind(inserted.arrival)
-        .execute(&mut *conn)
+        .execute(conn)
         .await?;
-        query("DELETE FROM orphans WHERE hash = ?1")
-            .bind(hash_bytes(self.media.hash))
-            .execute(conn)
+        Ok(Some(inserted.row))
+    }
+
+    /// Returns whether the content still has the generation that was reserved.
+    async fn is_current(&self, conn: &mut SqliteConnection) -> Result<bool, DbError> {
+        let current = query(CURRENT)
+            .bind(hash_bytes(self.blob.hash))
+            .bind(self.blob.generation.number())
+            .fetch_optional(conn)
             .await?;
-        Ok(inserted.row)
+        Ok(current.is_some())
     }
 
     async fn owner(&self, conn: &mut SqliteConnection) -> Result<OwnerRow, DbError> {
@@ -152,15 +179,14 @@ impl Insert {
         if let Some(quota) = self.quota
             && owner.stats.bytes.saturating_add(*size) > quota
         {
-            let message = format!("the upload would exceed the owner's quota of {quota} bytes");
-            return Err(Error::new(ErrorKind::TooLarge, message).into());
+            return Err(over_quota(quota).into());
         }
         let arrival = owner.arrivals + 1;
         let metadata = metadata.as_ref();
         query(
             "INSERT INTO media (id, owner, arrival, hash, size, mime_type, file_name, status,
-                 width, height, format, has_alpha, exif, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                 width, height, format, has_alpha, exif, created_at, generation)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         )
         .bind(self.id.as_str().to_owned())
         .bind(owner.number)
@@ -174,8 +200,9 @@ impl Insert {
         .bind(metadata.map(|metadata| metadata.height))
         .bind(metadata.and_then(|metadata| metadata.format.clone()))
         .bind(metadata.map(|metadata| metadata.has_alpha))
-        .bind(self.exif())
+        .bind(exif_json(self.media.exif.as_ref()))
         .bind(to_millis(self.at))
+        .bind(self.blob.generation.number())
         .execute(&mut *conn)
         .await?;
         Ok(Inserted { arrival, row: fetch(conn, &self.id).await? })
@@ -201,7 +228,7 @@ impl Insert {
         .bind(existing.row.id.as_str().to_owned())
         .bind(status(self.media.status))
         .bind(mime_type.clone())
-        .bind(self.exif())
+        .bind(exif_json(self.media.exif.as_ref()))
         .bind(metadata.map(|metadata| metadata.width))
         .bind(metadata.map(|metadata| metadata.height))
         .bind(metadata.and_then(|metadata| metadata.format.clone()))
@@ -209,11 +236,6 @@ impl Insert {
         .execute(&mut *conn)
         .await?;
         Ok(Inserted { arrival: existing.arrival, row: fetch(conn, &existing.row.id).await? })
-    }
-
-    fn exif(&self) -> Option<String> {
-        let exif = self.media.exif.as_ref();
-        exif.map(|exif| serde_json::to_string(exif).expect("EXIF serializes to JSON"))
     }
 }
 

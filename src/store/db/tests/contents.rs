@@ -1,65 +1,141 @@
-//! Orphans and referenced blobs.
+//! Contents: reservation, references, garbage collection.
 
-use std::time::{Duration, SystemTime};
+use std::{collections::HashSet, time::Duration};
 
-use super::{TestDb, entry, owner, soon};
-use crate::{id::ContentHash, store::db::BlobRow};
+use futures_util::future;
+
+use super::{TestDb, entry, owner};
+use crate::{
+    id::ContentHash,
+    store::db::{BlobId, BlobRow, Generation},
+};
+
+const HOUR: Duration = Duration::from_secs(3_600);
 
 fn hash(content: &str) -> ContentHash {
     ContentHash::of(content.as_bytes())
 }
 
+async fn claim(db: &TestDb, grace: Duration) -> usize {
+    db.db.claim_unreferenced(grace, 100).await.expect("a write")
+}
+
+async fn dead(db: &TestDb) -> Vec<BlobId> {
+    db.db.dead_blobs(Duration::ZERO, 100).await.expect("a list")
+}
+
+/// Waits until the next record has a later time.
+async fn next_millisecond() {
+    let begin = std::time::Instant::now();
+    while begin.elapsed() < Duration::from_millis(2) {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
-async fn r02_a_blob_is_an_orphan_while_no_row_refers_to_it() {
+async fn r02_a_content_is_unreferenced_without_media_rows() {
     let (db, ana, bob) = (TestDb::new().await, owner("ana"), owner("bob"));
-    db.db.mark_pending(hash("cat")).await.expect("a write");
-    db.db.mark_pending(hash("cut off")).await.expect("a write");
-    assert_eq!(db.orphans().await.len(), 2);
-    let earlier = SystemTime::now() - Duration::from_secs(3_600);
-    assert_eq!(db.db.orphans(earlier, 9).await.expect("a list"), []);
+    db.reserve("cat").await;
+    db.reserve("cut off").await;
+    assert_eq!(db.unreferenced().await.len(), 2);
+    assert_eq!(claim(&db, HOUR).await, 0, "the leases have not expired");
 
     let first = db.insert(&entry(&ana, "cat")).await;
     let second = db.insert(&entry(&bob, "cat")).await;
-    assert_eq!(db.orphans().await, [hash("cut off")]);
+    assert_eq!(first.blob(), second.blob());
+    assert_eq!(db.unreferenced().await, [hash("cut off")]);
+    assert!(db.db.is_referenced(first.blob()).await.expect("a query"));
     db.db.delete(&ana, &first.id).await.expect("a deletion");
-    assert_eq!(db.orphans().await, [hash("cut off")], "another row refers to it");
+    assert_eq!(db.unreferenced().await, [hash("cut off")], "another row refers to it");
     db.db.delete(&bob, &second.id).await.expect("a deletion");
-    assert_eq!(db.orphans().await, [hash("cut off"), hash("cat")]);
+    assert_eq!(db.unreferenced().await, [hash("cut off"), hash("cat")]);
+    assert!(!db.db.is_referenced(first.blob()).await.expect("a query"));
+    assert_eq!(claim(&db, HOUR).await, 0, "the grace period is not over");
 }
 
 #[tokio::test]
-async fn only_unreferenced_blobs_are_orphans() {
+async fn m01_a_claimed_generation_is_never_given_again() {
     let (db, ana) = (TestDb::new().await, owner("ana"));
-    db.insert(&entry(&ana, "cat")).await;
-    // An interrupted upload of the same bytes by another owner.
-    db.db.mark_pending(hash("cat")).await.expect("a write");
-    db.db.mark_pending(hash("dog")).await.expect("a write");
-    for (content, orphan) in [("cat", false), ("dog", true), ("never seen", true)] {
-        let found = db.db.is_orphan(hash(content)).await.expect("an answer");
-        assert_eq!(found, orphan, "{content}");
-        let forgotten = db.db.forget_orphan(hash(content)).await.expect("an answer");
-        assert_eq!(forgotten, orphan, "{content}");
+    let mut seen = HashSet::new();
+    for round in 1..=3 {
+        let blob = db.reserve("cat").await;
+        assert_eq!(db.reserve("cat").await, blob, "a lease that is renewed");
+        assert!(seen.insert(blob.generation));
+        let row = db.insert(&entry(&ana, "cat")).await;
+        assert_eq!(row.blob(), blob);
+        assert_eq!(claim(&db, Duration::ZERO).await, 0, "it is referenced");
+        db.db.delete(&ana, &row.id).await.expect("a deletion");
+        assert_eq!(claim(&db, Duration::ZERO).await, 1);
+        assert_eq!(dead(&db).await.len(), round, "a dead blob is recorded until it is deleted");
+        assert!(dead(&db).await.contains(&blob));
     }
-    assert_eq!(db.orphans().await, []);
+    assert!(!seen.contains(&Generation::UNNUMBERED));
+    db.db.forget_dead(&dead(&db).await).await.expect("a write");
+    assert_eq!(dead(&db).await, []);
+    db.db.check().await.expect("a consistent database");
 }
 
 #[tokio::test]
-async fn orphans_are_listed_oldest_first() {
+async fn m02_an_insert_without_its_generation_is_refused() {
+    let (db, ana) = (TestDb::new().await, owner("ana"));
+    let lost = db.reserve("cat").await;
+    assert_eq!(claim(&db, Duration::ZERO).await, 1);
+    db.db.forget_dead(&[lost]).await.expect("a write");
+    let insert = async |generation| {
+        db.db.insert(entry(&ana, "cat"), generation, None).await.expect("no fault")
+    };
+    assert_eq!(insert(lost.generation).await, None, "the content was removed");
+    // The bytes may have been placed after the object was deleted.
+    assert_eq!(dead(&db).await, [lost]);
+
+    let current = db.reserve("cat").await;
+    assert_eq!(insert(lost.generation).await, None, "the content has another generation");
+    assert_eq!(db.stats(&ana).await.count, 0);
+    assert_eq!(insert(current.generation).await.map(|row| row.blob()), Some(current));
+    assert_eq!(dead(&db).await, [lost]);
+    db.db.check().await.expect("a consistent database");
+}
+
+#[tokio::test]
+async fn contents_are_claimed_oldest_first_each_once() {
     let db = TestDb::new().await;
-    let hashes: Vec<_> = (0..5).map(|n| hash(&format!("{n}"))).collect();
-    for hash in &hashes {
-        db.db.mark_pending(*hash).await.expect("a write");
-        // Records differ by milliseconds.
-        let noted = SystemTime::now();
-        while noted.elapsed().is_ok_and(|passed| passed < Duration::from_millis(2)) {
-            tokio::task::yield_now().await;
-        }
+    let contents: Vec<_> = (0..5).map(|n| n.to_string()).collect();
+    for content in contents.iter().chain([&contents[0]]) {
+        db.reserve(content).await;
+        next_millisecond().await;
     }
-    assert_eq!(db.orphans().await, hashes);
-    assert_eq!(db.db.orphans(soon(), 2).await.expect("a list"), hashes[..2]);
-    // Marked again, it becomes the newest.
-    db.db.mark_pending(hashes[0]).await.expect("a write");
-    assert_eq!(db.orphans().await.last(), Some(&hashes[0]));
+    // Reserved twice, the first is the newest.
+    let order = [1, 2, 3, 4, 0].map(|n: usize| hash(&contents[n]));
+    assert_eq!(db.unreferenced().await, order);
+    let claims = (0..3).map(|_| db.db.claim_unreferenced(Duration::ZERO, 2));
+    let claimed = future::join_all(claims).await;
+    let claimed: Vec<_> = claimed.into_iter().map(|claimed| claimed.expect("a write")).collect();
+    assert_eq!(claimed.iter().sum::<usize>(), 5, "{claimed:?}");
+    let hashes: Vec<_> = dead(&db).await.into_iter().map(|blob| blob.hash).collect();
+    assert_eq!(hashes, order);
+    assert_eq!(db.db.dead_blobs(HOUR, 9).await.expect("a list"), []);
+    assert_eq!(db.db.dead_blobs(Duration::ZERO, 2).await.expect("a list").len(), 2);
+}
+
+#[tokio::test]
+async fn only_unknown_blobs_are_strays() {
+    let (db, ana) = (TestDb::new().await, owner("ana"));
+    let kept = db.insert(&entry(&ana, "kept")).await.blob();
+    let claimed = db.reserve("claimed").await;
+    claim(&db, Duration::ZERO).await;
+    let pending = db.reserve("pending").await;
+    let other = |blob: BlobId| BlobId { generation: Generation::random(), ..blob };
+    let old = |blob: BlobId| BlobId { generation: Generation::UNNUMBERED, ..blob };
+    let strays = [other(kept), other(pending), old(kept), other(claimed)];
+    let found = [&[kept, pending, claimed][..], &strays].concat();
+    let record = async |blobs: &[BlobId]| db.db.record_strays(blobs).await.expect("a write");
+    assert_eq!(record(&found).await, 4);
+    assert_eq!(record(&found).await, 0, "they are known now");
+    assert_eq!(record(&[]).await, 0);
+    let buried: HashSet<_> = dead(&db).await.into_iter().collect();
+    assert_eq!(buried, strays.into_iter().chain([claimed]).collect());
+    assert_eq!(db.db.dead_blobs(HOUR, 9).await.expect("a list"), [], "they have a grace period");
+    db.db.check().await.expect("a consistent database");
 }
 
 #[tokio::test]
@@ -68,16 +144,16 @@ async fn referenced_blobs_are_paged_each_once() {
     let mut expected = Vec::new();
     for n in 0..7 {
         let content = "x".repeat(n);
-        db.insert(&entry(&ana, &content)).await;
+        let row = db.insert(&entry(&ana, &content)).await;
         db.insert(&entry(&bob, &content)).await;
-        expected.push(BlobRow { hash: hash(&content), size: n as u64 });
+        expected.push(BlobRow { id: row.blob(), size: n as u64 });
     }
-    db.db.mark_pending(hash("pending")).await.expect("a write");
-    expected.sort_by_key(|content| content.hash);
+    db.reserve("pending").await;
+    expected.sort_by_key(|row| row.id);
 
     let mut found: Vec<BlobRow> = Vec::new();
     loop {
-        let after = found.last().map(|content| content.hash);
+        let after = found.last().map(|row| row.id.hash);
         let mut page = db.db.referenced_blobs(after, 3).await.expect("a page");
         if page.is_empty() {
             break;
@@ -86,8 +162,4 @@ async fn referenced_blobs_are_paged_each_once() {
         assert!(found.len() <= expected.len(), "the pages do not end");
     }
     assert_eq!(found, expected);
-
-    let asked = [hash("pending"), hash("nowhere"), hash("xx")];
-    let known = db.db.existing(&asked).await.expect("an answer");
-    assert_eq!(known, [hash("pending"), hash("xx")]);
 }

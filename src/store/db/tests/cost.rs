@@ -29,6 +29,8 @@ pub(super) async fn grow(path: &Path, rows: i64) -> Vec<MediaId> {
                     lower(hex(randomblob(6)))),
              1, n + 1, randomblob(32), 1000, 'image/jpeg', 'IMG_0001.JPG', 'ready', n FROM new",
         "INSERT INTO refs SELECT id, 'me', 1, arrival FROM media WHERE owner = 1 AND arrival > 1",
+        "INSERT INTO contents SELECT hash, generation, size, 1, 0 FROM media
+         WHERE owner = 1 AND arrival > 1",
     ] {
         query(sql).bind(rows).execute(&mut conn).await.expect("rows");
     }
@@ -112,7 +114,6 @@ async fn changes() {
             let ana = owner(&format!("ana {line}"));
             for n in 0..200 {
                 let entry = entry(&ana, &format!("{line} {n}"));
-                db.db.mark_pending(entry.hash).await.expect("a write");
                 db.insert(&entry).await;
             }
         });

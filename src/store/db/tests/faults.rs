@@ -46,8 +46,9 @@ async fn r04_locked_database_is_unavailable_until_unlocked() {
     let row = db.insert(&entry(&ana, "cat")).await;
     let other = another_process(db.folder.path(), "BEGIN IMMEDIATE").await;
     for attempt in [
-        db.db.insert(entry(&ana, "dog"), None).await.map(drop),
-        db.db.mark_pending(ContentHash::of(b"dog")).await,
+        db.db.insert(entry(&ana, "cat"), row.generation, None).await.map(drop),
+        db.db.reserve(ContentHash::of(b"dog"), 3).await.map(drop),
+        db.db.claim_unreferenced(Duration::ZERO, 1).await.map(drop),
         db.db.delete(&ana, &row.id).await.map(drop),
     ] {
         says(&attempt.expect_err("it is locked"), ErrorKind::Unavailable, "locked");
@@ -79,7 +80,7 @@ async fn r04_full_disk_is_unavailable_until_space_is_free() {
         without_busy_timeout(|options| options.pragma("max_page_count", "80")).await,
         owner("ana"),
     );
-    let insert = async |n: usize| db.db.insert(entry(&ana, &n.to_string()), None).await;
+    let insert = async |n: usize| db.try_insert(entry(&ana, &n.to_string()), None).await;
     let mut rows = Vec::new();
     let full = loop {
         match insert(rows.len()).await {
@@ -108,7 +109,7 @@ async fn a_failed_write_does_not_roll_back_its_batch() {
         // Every second one is over the quota, and some are of owners who had nothing before.
         let whose = if n % 4 < 2 { &ana } else { &bob };
         let quota = if n % 2 == 0 { u64::MAX } else { 0 };
-        db.db.insert(entry(whose, &format!("{n}")), Some(quota))
+        db.try_insert(entry(whose, &format!("{n}")), Some(quota))
     });
     for (n, inserted) in future::join_all(inserts).await.into_iter().enumerate() {
         assert_eq!(inserted.is_ok(), n % 2 == 0, "{n}: {inserted:?}");
@@ -138,7 +139,7 @@ async fn dropping_caller(db: Arc<TestDb>, owner: Owner, number: usize) -> Vec<Me
     for n in 0..40 {
         let turns = if n % 2 == 0 { usize::MAX } else { (number * 40 + n) * 7_919 % 4_000 };
         let entry = NewMedia { size: 1, ..entry(&owner, &format!("{number} {n}")) };
-        let inserted = drop_after(turns, db.db.insert(entry, None)).await;
+        let inserted = drop_after(turns, db.try_insert(entry, None)).await;
         let Some(row) = inserted.transpose().expect("no error") else { continue };
         if n % 4 == 0 {
             // Dropped or not, the row may be deleted.
@@ -186,15 +187,4 @@ async fn a_dropped_read_leaves_its_connection_usable() {
     for _ in 0..10 {
         assert_eq!(db.get(&row.id).await.as_ref(), Some(&row));
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_content_lock_is_exclusive() {
-    let db = TestDb::new().await;
-    let (cat, dog) = (ContentHash::of(b"cat"), ContentHash::of(b"dog"));
-    let held = db.db.lock(cat).await.expect("a lock");
-    db.db.lock(dog).await.map(drop).expect("another content");
-    assert!(drop_after(20, db.db.lock(cat)).await.is_none());
-    drop(held);
-    db.db.lock(cat).await.map(drop).expect("it is free");
 }

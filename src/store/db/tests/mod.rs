@@ -18,10 +18,15 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use sqlx::{
+    ConnectOptions as _, Connection as _, Row as _, query,
+    sqlite::{SqliteConnectOptions, SqliteRow},
+};
 use tempfile::TempDir;
 
-use super::{Database, MediaRow, NewMedia, SqliteDatabase};
+use super::{BlobId, Database, MediaRow, NewMedia, SqliteDatabase};
 use crate::{
+    error::Result,
     id::{ContentHash, MediaId},
     media::{Exif, ListOptions, MediaStats, MediaStatus, Metadata},
     owner::{Owner, Scope, Scopes},
@@ -42,7 +47,19 @@ impl TestDb {
     }
 
     pub(super) async fn insert(&self, entry: &NewMedia) -> MediaRow {
-        self.db.insert(entry.clone(), None).await.expect("an insert")
+        self.try_insert(entry.clone(), None).await.expect("an insert")
+    }
+
+    /// Reserves the content and inserts the row.
+    pub(super) async fn try_insert(&self, entry: NewMedia, quota: Option<u64>) -> Result<MediaRow> {
+        let blob = self.db.reserve(entry.hash, entry.size).await?;
+        let inserted = self.db.insert(entry, blob.generation, quota).await?;
+        Ok(inserted.expect("no collection has claimed the content"))
+    }
+
+    pub(super) async fn reserve(&self, content: &str) -> BlobId {
+        let hash = ContentHash::of(content.as_bytes());
+        self.db.reserve(hash, content.len() as u64).await.expect("a write")
     }
 
     pub(super) async fn get(&self, id: &MediaId) -> Option<MediaRow> {
@@ -75,8 +92,15 @@ impl TestDb {
         self.db.owned(&OwnershipQuestion::new(owner, scopes, ids)).await.expect("an answer")
     }
 
-    pub(super) async fn orphans(&self) -> Vec<ContentHash> {
-        self.db.orphans(soon(), 1_000).await.expect("the orphans")
+    /// The contents without references, oldest first.
+    pub(super) async fn unreferenced(&self) -> Vec<ContentHash> {
+        let options = SqliteConnectOptions::new().filename(self.folder.path().join("db"));
+        let mut conn = options.connect().await.expect("a connection");
+        let rows = query("SELECT hash FROM contents WHERE refs = 0 ORDER BY since, hash");
+        let rows = rows.fetch_all(&mut conn).await.expect("a list");
+        conn.close().await.expect("closed");
+        let hash = |row: &SqliteRow| row.get::<Vec<u8>, _>(0).try_into().expect("32 bytes");
+        rows.iter().map(hash).map(ContentHash::from_bytes).collect()
     }
 }
 

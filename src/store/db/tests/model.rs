@@ -1,6 +1,9 @@
 //! Property test: any sequence of writes, compared with a model in memory.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use proptest::{collection::vec, prelude::*};
 
@@ -37,9 +40,10 @@ enum Change {
     Erase {
         owner: usize,
     },
-    MarkPending {
+    Reserve {
         content: usize,
     },
+    Collect,
 }
 
 fn change() -> impl Strategy<Value = Change> {
@@ -53,7 +57,8 @@ fn change() -> impl Strategy<Value = Change> {
             }
         ),
         1 => owner.prop_map(|owner| Change::Erase { owner }),
-        1 => content.prop_map(|content| Change::MarkPending { content }),
+        1 => content.prop_map(|content| Change::Reserve { content }),
+        1 => Just(Change::Collect),
     ]
 }
 
@@ -67,7 +72,7 @@ struct Item {
 struct Model {
     items: BTreeMap<(usize, usize), Item>,
     arrivals: usize,
-    orphans: BTreeSet<usize>,
+    unreferenced: BTreeSet<usize>,
     deleted: Vec<MediaId>,
 }
 
@@ -84,7 +89,7 @@ impl Model {
                 });
                 assert_eq!(row.id, item.id);
                 item.scopes.insert(scope);
-                self.orphans.remove(&content);
+                self.unreferenced.remove(&content);
             }
             Change::Delete { owner, holder, content } => {
                 let Some(item) = self.items.get(&(holder, content)) else { return };
@@ -100,10 +105,19 @@ impl Model {
                 assert_eq!(erased, had.into_iter().rev().collect::<Vec<_>>());
                 (0..CONTENTS.len()).for_each(|content| self.drop_item(owner, content));
             }
-            Change::MarkPending { content } => {
-                let hash = ContentHash::of(CONTENTS[content].as_bytes());
-                db.db.mark_pending(hash).await.expect("no error");
-                self.orphans.insert(content);
+            Change::Reserve { content } => {
+                db.reserve(CONTENTS[content]).await;
+                if !self.is_referenced(content) {
+                    self.unreferenced.insert(content);
+                }
+            }
+            Change::Collect => {
+                let claimed = db.db.claim_unreferenced(Duration::ZERO, 9).await.expect("no error");
+                assert_eq!(claimed, self.unreferenced.len());
+                let dead = db.db.dead_blobs(Duration::ZERO, 9).await.expect("no error");
+                assert_eq!(dead.len(), claimed);
+                db.db.forget_dead(&dead).await.expect("no error");
+                self.unreferenced.clear();
             }
         }
     }
@@ -111,9 +125,13 @@ impl Model {
     fn drop_item(&mut self, owner: usize, content: usize) {
         let Some(item) = self.items.remove(&(owner, content)) else { return };
         self.deleted.push(item.id);
-        if self.items.keys().all(|(_, held)| *held != content) {
-            self.orphans.insert(content);
+        if !self.is_referenced(content) {
+            self.unreferenced.insert(content);
         }
+    }
+
+    fn is_referenced(&self, content: usize) -> bool {
+        self.items.keys().any(|(_, held)| *held == content)
     }
 
     /// The ids of an owner, newest first.
@@ -129,12 +147,12 @@ impl Model {
     async fn compare(&self, db: &TestDb) {
         let all: Vec<MediaId> = self.items.values().map(|item| item.id.clone()).collect();
         let asked: Vec<MediaId> = all.iter().chain(&self.deleted).cloned().collect();
-        let mut orphans = db.orphans().await;
-        orphans.sort();
+        let mut unreferenced = db.unreferenced().await;
+        unreferenced.sort();
         let hash = |content: &usize| ContentHash::of(CONTENTS[*content].as_bytes());
-        let mut expected: Vec<_> = self.orphans.iter().map(hash).collect();
+        let mut expected: Vec<_> = self.unreferenced.iter().map(hash).collect();
         expected.sort();
-        assert_eq!(orphans, expected);
+        assert_eq!(unreferenced, expected);
 
         for (number, owner) in owners().iter().enumerate() {
             let held = self.items.keys().filter(|(whose, _)| *whose == number);

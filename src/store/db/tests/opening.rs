@@ -28,11 +28,11 @@ async fn refused(path: &Path) -> Error {
 async fn r01_everything_is_there_after_reopening() {
     let (db, ana) = (TestDb::new().await, owner("ana"));
     let row = db.insert(&entry(&ana, "cat")).await;
-    db.db.mark_pending(crate::id::ContentHash::of(b"dog")).await.expect("a write");
+    db.reserve("dog").await;
     db.db.close().await.expect("closed");
     db.db.close().await.expect("closed twice");
     for kind in [
-        db.db.insert(entry(&ana, "late"), None).await.map(drop),
+        db.try_insert(entry(&ana, "late"), None).await.map(drop),
         db.db.get(&row.id).await.map(drop),
     ] {
         assert_eq!(kind.expect_err("it is closed").kind(), ErrorKind::Unavailable);
@@ -42,7 +42,7 @@ async fn r01_everything_is_there_after_reopening() {
         folder: db.folder,
     };
     assert_eq!(again.get(&row.id).await, Some(row));
-    assert_eq!(again.orphans().await.len(), 1);
+    assert_eq!(again.unreferenced().await.len(), 1);
     again.db.check().await.expect("a consistent database");
 }
 
@@ -50,7 +50,7 @@ async fn r01_everything_is_there_after_reopening() {
 async fn writes_submitted_before_closing_are_applied() {
     let (db, ana) = (TestDb::new().await, owner("ana"));
     let path = db.folder.path().join("db");
-    let inserts = (0..300).map(|n| db.db.insert(entry(&ana, &n.to_string()), None));
+    let inserts = (0..300).map(|n| db.try_insert(entry(&ana, &n.to_string()), None));
     let inserts = futures_util::future::join_all(inserts);
     let (inserted, closed) = futures_util::future::join(inserts, db.db.close()).await;
     closed.expect("closed");
@@ -122,10 +122,17 @@ async fn r05_check_finds_flipped_bytes_and_wrong_totals() {
     }
     db.db.check().await.expect("a consistent database");
     let path = db.folder.path().join("db");
-    tamper(&path, "UPDATE owners SET bytes = bytes + 1").await;
-    let error = db.db.check().await.expect_err("a wrong count");
-    assert_eq!(error.kind(), ErrorKind::Integrity);
-    tamper(&path, "UPDATE owners SET bytes = bytes - 1").await;
+    for (wrong, right) in [
+        ("UPDATE owners SET bytes = bytes + 1", "UPDATE owners SET bytes = bytes - 1"),
+        ("UPDATE contents SET refs = refs + 1", "UPDATE contents SET refs = refs - 1"),
+        ("UPDATE media SET generation = -generation", "UPDATE media SET generation = -generation"),
+        ("INSERT INTO dead SELECT hash, generation, 0 FROM contents", "DELETE FROM dead"),
+    ] {
+        tamper(&path, wrong).await;
+        let error = db.db.check().await.expect_err(wrong);
+        assert_eq!(error.kind(), ErrorKind::Integrity);
+        tamper(&path, right).await;
+    }
     db.db.check().await.expect("a consistent database");
 
     db.db.close().await.expect("closed");

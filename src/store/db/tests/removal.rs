@@ -49,8 +49,8 @@ async fn an_erased_owner_leaves_no_rows() {
     assert_eq!(db.stats(&ana).await, MediaStats::default());
     assert_eq!(db.list(&ana, ListOptions::new()).await, []);
     assert_eq!(db.owned(&ana, &Scopes::any(), &ids).await, []);
-    assert_eq!(db.orphans().await.len(), 510);
-    assert!(!db.orphans().await.contains(&kept.hash));
+    assert_eq!(db.unreferenced().await.len(), 510);
+    assert!(!db.unreferenced().await.contains(&kept.hash));
     assert_eq!(db.list(&bob, ListOptions::new()).await, [kept]);
 
     // Not even how many there ever were.
@@ -61,9 +61,9 @@ async fn an_erased_owner_leaves_no_rows() {
 }
 
 #[tokio::test]
-async fn the_last_holder_erased_leaves_the_content_an_orphan() {
+async fn the_last_owner_erased_leaves_the_content_unreferenced() {
     let (db, ana) = (TestDb::new().await, owner("ana"));
     db.insert(&entry(&ana, "cat")).await;
     db.db.erase_owner(&ana).await.expect("an erasure");
-    assert_eq!(db.orphans().await, [ContentHash::of(b"cat")]);
+    assert_eq!(db.unreferenced().await, [ContentHash::of(b"cat")]);
 }

@@ -94,7 +94,7 @@ async fn renditions_of_deleted_media_are_kept_until_forgotten() {
     db.db.delete(&ana, &cat).await.expect("a deletion");
     db.db.delete(&ana, &bare).await.expect("a deletion");
     assert_eq!(removed().await, std::slice::from_ref(&cat));
-    assert_eq!(find(&db, &cat, "a").await, None, "of media that is gone");
+    assert_eq!(find(&db, &cat, "a").await, None, "of deleted media");
     assert_eq!(bytes(&db).await, 40, "files that are there count");
     let earlier = SystemTime::now() - Duration::from_secs(3_600);
     assert_eq!(db.db.removed(earlier, 9).await.expect("a list"), []);

@@ -104,7 +104,7 @@ async fn filters_are_exact() {
         let total = names.len() as u64;
         assert_eq!(found(&db, &ana, &options).await, (names, total), "{options:?}");
     }
-    assert_eq!(found(&db, &owner("nobody"), &all).await, (vec![], 0));
+    assert_eq!(found(&db, &owner("zoe"), &all).await, (vec![], 0));
 }
 
 #[tokio::test]

@@ -88,7 +88,7 @@ async fn p15_rows_of_equal_content_are_independent() {
 async fn an_insert_over_the_quota_is_refused() {
     let (db, ana) = (TestDb::new().await, owner("ana"));
     let insert = async |content: &str, quota| {
-        db.db.insert(entry(&ana, content), Some(quota)).await.map_err(|error| error.kind())
+        db.try_insert(entry(&ana, content), Some(quota)).await.map_err(|error| error.kind())
     };
     assert_eq!(insert("12345", 4).await, Err(ErrorKind::TooLarge));
     assert_eq!(db.stats(&ana).await, MediaStats::default());

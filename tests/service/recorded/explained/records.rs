@@ -61,9 +61,10 @@ pub const ROWS: &[Explained] = explained! {
         || (d.topic == "list-all" || d.at("transitions", &[18])) && counts_the_cut_jpeg(d);
 
     "a PNG that is cut off half way is `failed`",
-    "over a store that makes variants on request, it is `ready` until the first rendition",
-    "only decoding finds the error",
-    |d| d.in_memory && d.is("status", "\"failed\"", "\"ready\"") && d.is_of("truncated.png");
+    "it is `ready`, and its renditions show the rows that are left",
+    "browsers show it too (promise P18)",
+    |d| d.is_of("truncated.png")
+        && (d.is("status", "\"failed\"", "\"ready\"") || d.adds("urls.*"));
 
     "`metadata` and `exif` appear after processing",
     "they are in the response to the upload, and in the record of an image that cannot be decoded",
