@@ -18,7 +18,7 @@ use crate::{
     error::ErrorKind,
     id::MediaId,
     media::{Format, ParseVariantError, Rendition, Transform, is_raster_image},
-    routes::delivery::{Access, Conditions, RenditionRequest, is_permanent_rendition_error},
+    routes::delivery::{Access, Conditions, RenditionRequest, permanent_rendition_failure},
 };
 
 /// The error of a transform of media that is not an image.
@@ -86,16 +86,18 @@ async fn deliver(
         Err(error) => error,
     };
     let media = service.media.get(id).await?;
-    let is_permanent =
-        rendition != Rendition::Original && is_permanent_rendition_error(error.kind());
-    Err(match (route, error.kind()) {
+    let failure = permanent_rendition_failure(&error).filter(|_| rendition != Rendition::Original);
+    Err(match (route, failure) {
         // The record exists, so the bytes are missing.
-        (_, ErrorKind::NotFound) => ServiceError::not_found(NO_FILE),
-        (Route::Variant, _) if is_permanent => ServiceError::not_found(NO_FILE),
-        (Route::Transform, _) if is_permanent && !is_raster_image(&media.mime_type) => {
-            ServiceError::bad_request(NOT_AN_IMAGE)
+        (_, None) if error.kind() == ErrorKind::NotFound => ServiceError::not_found(NO_FILE),
+        (Route::Variant, Some(reason)) => ServiceError::not_found(NO_FILE).with_reason(reason),
+        (Route::Transform, Some(reason)) if !is_raster_image(&media.mime_type) => {
+            ServiceError::bad_request(NOT_AN_IMAGE).with_reason(reason)
         }
-        _ if is_permanent => ServiceError::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
+        (_, Some(reason)) => {
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            ServiceError::new(status, error.to_string()).with_reason(reason)
+        }
         _ => error.into(),
     })
 }
