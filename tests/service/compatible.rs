@@ -140,7 +140,8 @@ async fn p05_a_variant_of_a_smaller_image_keeps_the_format() {
         let media = upload_for(&app, "ana", &image(file)).await;
         for name in ["medium", "large"] {
             let path = format!("/{}/file/{name}", id(&media));
-            assert_eq!(get(&app, &path).await, (404, json!({ "error": "File not found" })));
+            let (status, answer) = get(&app, &path).await;
+            assert_eq!((status, &answer["error"]), (404, &json!("File not found")), "{file}");
         }
     }
     assert_eq!(get(&app, "/5b0d7f1c-8a0e-4c06-9c1e-0d8c5f0a7a11/file/large").await.0, 404);
