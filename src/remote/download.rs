@@ -57,7 +57,8 @@ impl Remote {
         variant: Variant,
         range: Option<ByteRange>,
     ) -> Result<Reply> {
-        let missing = || Error::new(ErrorKind::NotFound, "the media has no such variant");
+        let missing =
+            || Error::new(ErrorKind::NotFound, "this variant of the media does not exist");
         let urls = self.record(id).await?.urls;
         let url = match variant {
             Variant::Thumbnail => urls.thumbnail,
