@@ -42,7 +42,7 @@ pub(super) fn read_header(mut input: Input, limits: &ImageLimits) -> Result<RawH
     let deadline = input::deadline(&input);
     let header = FrameHeader::read(&mut input).map_err(|error| input::failed(deadline, error))?;
     limits.check_memory(header.memory(MAX_DIVISOR))?;
-    Ok(RawHeader { size: header.size(), has_alpha: false, exif: header.exif })
+    Ok(RawHeader { size: header.size(), has_alpha: false, exif: header.exif, orientation: None })
 }
 
 /// The headers up to the first scan, which are enough to check the limits before decoding.
@@ -82,8 +82,8 @@ impl FrameHeader {
             match marker {
                 0xC0..=0xC2 if header.is_some() => return Err(invalid("two frame headers")),
                 0xC0..=0xC2 => header = Some(Self::parse(input, marker, length)?),
-                0xC3 | 0xC5..=0xC7 => return Err(invalid("lossless or hierarchical JPEG")),
-                0xC8..=0xCB | 0xCD..=0xCF => return Err(invalid("arithmetic coding")),
+                0xC3 | 0xC5..=0xC7 => return Err(unsupported("lossless or hierarchical JPEG")),
+                0xC8..=0xCB | 0xCD..=0xCF => return Err(unsupported("arithmetic coding")),
                 0xDA => {
                     let mut header =
                         header.ok_or_else(|| invalid("no frame header before the first scan"))?;
@@ -105,7 +105,7 @@ impl FrameHeader {
     fn parse(input: &mut impl Read, marker: u8, length: u16) -> io::Result<Self> {
         let [precision, h1, h0, w1, w0, components] = read(input)?;
         if precision != 8 {
-            return Err(invalid("samples of other than 8 bits"));
+            return Err(unsupported("samples of other than 8 bits"));
         }
         let sampling = (0..components)
             .map(|_| {
@@ -424,4 +424,8 @@ fn skip(input: &mut impl Read, bytes: u16) -> io::Result<()> {
 
 fn invalid(reason: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, reason)
+}
+
+fn unsupported(feature: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, feature)
 }

@@ -5,7 +5,10 @@ use std::time::Duration;
 use reqwest::{Response, StatusCode, header};
 
 use super::call::Call;
-use crate::error::{Error, ErrorKind};
+use crate::{
+    error::{Error, ErrorKind},
+    media::FailureReason,
+};
 
 /// A response with a success status whose body has not been read.
 #[derive(Debug)]
@@ -63,6 +66,8 @@ pub(super) struct ErrorResponse {
     pub(super) status: StatusCode,
     /// The `error` of the JSON body. Not shown to clients.
     pub(super) reason: Option<String>,
+    /// The reason why a rendition cannot be made.
+    pub(super) failure_reason: Option<FailureReason>,
     pub(super) retry_after: Option<Duration>,
     /// The length of the media, from the `Content-Range` of a 416.
     pub(super) complete_length: Option<u64>,
@@ -76,7 +81,14 @@ impl ErrorResponse {
             .and_then(|text| text.trim().parse().ok().map(Duration::from_secs));
         let complete_length = text(response, header::CONTENT_RANGE)
             .and_then(|text| text.strip_prefix("bytes */")?.parse().ok());
-        Self { call, status: response.status(), reason: None, retry_after, complete_length }
+        Self {
+            call,
+            status: response.status(),
+            reason: None,
+            failure_reason: None,
+            retry_after,
+            complete_length,
+        }
     }
 
     /// Returns whether the service, or a proxy in front of it, cannot respond now. 500 does not count: the
@@ -102,6 +114,10 @@ pub(super) const RESPONDED: &str = "the media service responded with an error";
 
 impl From<ErrorResponse> for Error {
     fn from(response: ErrorResponse) -> Self {
+        if let Some(reason) = response.failure_reason {
+            let public = Self::failed(reason, "the media cannot be processed");
+            return response.call.explain(public, RESPONDED);
+        }
         let kind = match response.status {
             StatusCode::NOT_FOUND => {
                 return response.into_public(Error::not_found());

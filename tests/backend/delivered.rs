@@ -232,3 +232,24 @@ async fn p07_only_the_owner_view_contains_the_location() {
     assert!(public.contains("cat.png") && !public.contains("47.6603"), "{public}");
     assert!(!public.contains("exif"), "{public}");
 }
+
+#[tokio::test]
+async fn a_redirect_is_307_and_is_not_stored() {
+    let url = "https://bucket.example.org/key?signature=1";
+    let page = Download::from_bytes("text/html", "<script>".into()).with_redirect(url);
+    assert_eq!(page.redirect(), Some(url));
+    let headers = page.response_headers();
+    assert_eq!(headers["content-type"], "application/octet-stream");
+    assert_eq!(headers["content-disposition"], "attachment");
+    let response = page.into_response();
+    assert_eq!(response.status().as_u16(), 307);
+    assert_eq!(response.headers()["location"], url);
+    assert_eq!(response.headers()["cache-control"], "private, no-store");
+    assert_eq!(response.headers()["x-content-type-options"], "nosniff");
+
+    let read = Download::from_bytes("text/plain", "bytes".into()).with_redirect(url);
+    let refused = read.into_bytes(10).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unsupported);
+    let invalid = Download::from_bytes("text/plain", "bytes".into()).with_redirect("a\nb");
+    assert_eq!(invalid.into_response().status().as_u16(), 500);
+}

@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde_json::{Value, json};
 use tower_media::{
     Media, MediaId,
-    media::{ContentHash, Exif, MediaStats, MediaStatus, MediaUrls, Metadata, Page},
+    media::{ContentHash, Exif, FailureReason, MediaStats, MediaStatus, MediaUrls, Metadata, Page},
 };
 
 const EMPTY_HASH: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -136,4 +136,20 @@ fn statuses_and_stats_match_the_protocol() {
     let statuses = [MediaStatus::Processing, MediaStatus::Ready, MediaStatus::Failed];
     assert_eq!(to_json(statuses), json!(["processing", "ready", "failed"]));
     assert_eq!(to_json(MediaStats::new(2, 30)), json!({ "count": 2, "bytes": 30 }));
+}
+
+#[test]
+fn a_failed_record_names_its_reason_in_json() {
+    for (reason, name) in [
+        (FailureReason::Unreadable, "unreadable"),
+        (FailureReason::TooLarge, "too_large"),
+        (FailureReason::Unsupported, "unsupported"),
+        (FailureReason::TimedOut, "timed_out"),
+    ] {
+        let mut media = bare();
+        media.failure_reason = Some(reason);
+        assert_eq!(to_json(&media)["failureReason"], name);
+        assert_eq!(to_json(media.for_owner())["failureReason"], name);
+        assert_eq!((reason.as_str(), reason.to_string()), (name, name.to_owned()));
+    }
 }

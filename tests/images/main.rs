@@ -19,6 +19,8 @@ mod orientation;
 mod refused;
 mod sizes;
 mod stripped;
+#[cfg(feature = "tiff")]
+mod tiff;
 
 use std::time::Duration;
 

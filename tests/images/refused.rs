@@ -22,6 +22,7 @@ const NO_PICTURES: &[&str] = &[
     #[cfg(not(feature = "avif"))]
     "quad.avif",
     "quad.bmp",
+    #[cfg(not(feature = "tiff"))]
     "quad.tiff",
     "text.txt",
 ];

@@ -23,7 +23,7 @@ pub(in crate::image) fn read_header(input: Input, limits: &ImageLimits) -> Resul
     let gif = Gif::open(input).map_err(|error| input::failed(deadline, error))?;
     limits.check_size(gif.canvas.0, gif.canvas.1)?;
     limits.check_memory(gif.memory())?;
-    Ok(RawHeader { size: gif.canvas, has_alpha: true, exif: None })
+    Ok(RawHeader { size: gif.canvas, has_alpha: true, exif: None, orientation: None })
 }
 
 /// Decodes the first frame, and converts it to sRGB.

@@ -7,7 +7,7 @@
 
 use std::io::{BufRead, Seek};
 
-use image::DynamicImage;
+use image::{DynamicImage, metadata::Orientation};
 use moxcms::{
     CicpColorPrimaries, CicpProfile, ColorProfile, MatrixCoefficients, TransferCharacteristics,
 };
@@ -87,7 +87,9 @@ pub(in crate::image) fn read_header(mut input: Input, limits: &ImageLimits) -> R
     let header = Header::read(&mut input).map_err(failed)?;
     limits.check_memory(header.memory(&mut input).map_err(failed)?)?;
     let exif = header.meta.exif(&mut input).unwrap_or_default();
-    Ok(RawHeader { size: header.size, has_alpha: header.has_alpha, exif })
+    // The container's own transforms are applied, and the EXIF orientation is ignored.
+    let orientation = Some(Orientation::NoTransforms);
+    Ok(RawHeader { size: header.size, has_alpha: header.has_alpha, exif, orientation })
 }
 
 /// Decodes the image as displayed, and converts it to sRGB.

@@ -30,7 +30,7 @@ fn paddings() -> impl Iterator<Item = u8> {
 pub(in crate::image) fn read_header(mut input: Input, limits: &ImageLimits) -> Result<RawHeader> {
     let riff = open(&mut input, limits)?;
     let exif = riff.exif(&mut input, MAX_EXIF);
-    Ok(RawHeader { size: riff.size(), has_alpha: riff.has_alpha(), exif })
+    Ok(RawHeader { size: riff.size(), has_alpha: riff.has_alpha(), exif, orientation: None })
 }
 
 /// Decodes the first frame, and converts it to sRGB.

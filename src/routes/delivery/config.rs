@@ -1,6 +1,6 @@
 //! The settings of the delivery routes.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     media::{Rendition, Transform, Variant},
@@ -36,6 +36,13 @@ pub(super) struct DeliveryConfig {
     pub(super) media: MediaState,
     pub(super) transforms: BTreeMap<String, Transform>,
     pub(super) cross_origin_resource_policy: ResourcePolicy,
+    /// How long the URL of a redirect is valid; `None` if the bytes are always delivered from here.
+    pub(super) redirect: Option<Duration>,
+}
+
+/// Bounds the validity of the URL of a redirect.
+pub(in crate::routes) fn redirect_expiry(expires_in: Duration) -> Duration {
+    expires_in.clamp(Duration::from_secs(5), Duration::from_secs(60 * 60))
 }
 
 impl DeliveryConfig {

@@ -81,7 +81,8 @@ pub(super) async fn serve_signed(
             policy = config.cross_origin_resource_policy;
             // The signature is the proof of access: it was made for a `MediaId`.
             let id = path.id.to_candidate();
-            let rendition = RenditionRequest { id: &id, rendition, access };
+            let rendition =
+                RenditionRequest { id: &id, rendition, access, redirect: config.redirect };
             rendition.respond(&config.media, request.method(), request.headers()).await
         }
         (verified, _) => {
@@ -110,7 +111,12 @@ pub(super) async fn serve_owned(
         let detail = "The media has no rendition of this name.";
         return Problem::new(StatusCode::NOT_FOUND, "no-such-rendition", detail).into_response();
     };
-    let rendition = RenditionRequest { id: &owned[&path.id], rendition, access: Access::Owner };
+    let rendition = RenditionRequest {
+        id: &owned[&path.id],
+        rendition,
+        access: Access::Owner,
+        redirect: config.redirect,
+    };
     rendition.respond(&config.media, &method, &headers).await
 }
 

@@ -18,7 +18,7 @@ use crate::{
     error::ErrorKind,
     id::MediaId,
     media::{Format, ParseVariantError, Rendition, Transform, Variant, is_raster_image},
-    routes::delivery::{Access, Conditions, RenditionRequest, is_permanent_rendition_error},
+    routes::delivery::{Access, Conditions, RenditionRequest, permanent_rendition_failure},
 };
 
 /// The error of a transform of media that is not an image.
@@ -66,24 +66,24 @@ async fn deliver(
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Response, ServiceError> {
-    let request = RenditionRequest { id, rendition, access: Access::Owner };
+    let redirect = service.redirect;
+    let request = RenditionRequest { id, rendition, access: Access::Owner, redirect };
     let error = match request.deliver(&service.media, &Conditions::of(method, headers)).await {
         Ok(response) => return Ok(response),
         Err(error) => error,
     };
     let media = service.media.get(id).await?;
-    Err(match (rendition, error.kind()) {
+    Err(match (rendition, permanent_rendition_failure(&error)) {
         // The record exists, so the bytes are missing.
-        (_, ErrorKind::NotFound) => ServiceError::not_found(NO_FILE),
-        (Rendition::Variant(_), kind) if is_permanent_rendition_error(kind) => {
-            ServiceError::not_found(NO_FILE)
+        (_, None) if error.kind() == ErrorKind::NotFound => ServiceError::not_found(NO_FILE),
+        (Rendition::Variant(_), Some(reason)) => {
+            ServiceError::not_found(NO_FILE).with_reason(reason)
         }
-        (Rendition::Transform(_), kind) if is_permanent_rendition_error(kind) => {
-            match is_raster_image(&media.mime_type) {
-                false => ServiceError::bad_request(NOT_AN_IMAGE),
-                true => ServiceError::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
-            }
+        (Rendition::Transform(_), Some(reason)) => match is_raster_image(&media.mime_type) {
+            false => ServiceError::bad_request(NOT_AN_IMAGE),
+            true => ServiceError::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
         }
+        .with_reason(reason),
         _ => error.into(),
     })
 }

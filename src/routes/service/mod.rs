@@ -26,6 +26,8 @@ struct ServiceState {
     limits: UploadLimits,
     uploads: Semaphore,
     metrics: Option<Box<Render>>,
+    /// How long the URL of a redirect is valid; `None` if the bytes are always delivered from here.
+    redirect: Option<Duration>,
 }
 
 type SharedState = State<Arc<ServiceState>>;

@@ -16,7 +16,10 @@ use super::{
     Render, ServiceKeys, ServiceState, UploadLimits, error::ServiceError, file, keys::require_key,
     lists, media, observe::observe, upload,
 };
-use crate::{media::make_safe, state::MediaState, util::drain_body::drain_on_drop};
+use crate::{
+    media::make_safe, routes::delivery::redirect_expiry, state::MediaState,
+    util::drain_body::drain_on_drop,
+};
 
 /// The greatest size of a body other than an upload, in bytes.
 const MAX_BODY: usize = 4 << 20;
@@ -29,6 +32,7 @@ pub struct ServiceRoutes {
     limits: UploadLimits,
     max_uploads: usize,
     metrics: Option<Box<Render>>,
+    redirect: Option<Duration>,
 }
 
 impl ServiceRoutes {
@@ -40,7 +44,7 @@ impl ServiceRoutes {
             min_rate: 1 << 10,
             spool: std::env::temp_dir(),
         };
-        Self { media, keys, limits, max_uploads: 256, metrics: None }
+        Self { media, keys, limits, max_uploads: 256, metrics: None, redirect: None }
     }
 
     /// Sets the greatest size of a file in bytes. Default: 100 MiB. The backend may have its own limit.
@@ -73,6 +77,16 @@ impl ServiceRoutes {
     /// Default: the system's temporary folder. The files have no names, so a crash leaves none behind.
     pub fn spool_in(mut self, folder: impl Into<PathBuf>) -> Self {
         self.limits.spool = folder.into();
+        self
+    }
+
+    /// Redirects to presigned URLs of the object store, as
+    /// [`DeliveryRoutes::presigned_redirects`](crate::routes::DeliveryRoutes::presigned_redirects) does.
+    /// Default: off.
+    ///
+    /// Callers must follow redirects, without sending the service key along. [`Remote`](crate::Remote) does not.
+    pub fn presigned_redirects(mut self, expires_in: Duration) -> Self {
+        self.redirect = Some(redirect_expiry(expires_in));
         self
     }
 
@@ -114,6 +128,7 @@ impl ServiceRoutes {
             limits: self.limits,
             uploads: Semaphore::new(self.max_uploads),
             metrics: self.metrics,
+            redirect: self.redirect,
         };
         routes
             .layer(map_response(safe))
