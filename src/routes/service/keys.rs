@@ -103,7 +103,9 @@ impl ServiceKeys {
     ///
     /// Browsers in a trusted network send requests for pages of any origin. Uploads, deletes and queries by `POST`
     /// from such pages are 403, except from
-    /// [`allowed_origins`](super::ServiceRoutes::allowed_origins).
+    /// [`allowed_origins`](super::ServiceRoutes::allowed_origins). The `Host` of a request is not checked, so a page
+    /// whose DNS name is rebound to the service's address counts as the service's own origin: trust networks of
+    /// servers, not of people's browsers.
     ///
     /// # Errors
     ///
