@@ -96,6 +96,9 @@ async fn serve() -> Result<()> {
         folder.display()
     );
 
+    if !settings.compatible.is_empty() && !cfg!(feature = "heic") {
+        tracing::warn!("built without the feature heic: HEIC originals are delivered as HEIC");
+    }
     let keys = settings.keys.unwrap_or_else(ServiceKeys::insecure_without_key);
     let media = MediaState::new(store.clone());
     let routes = ServiceRoutes::new(media, keys)
