@@ -2,7 +2,10 @@
 
 use std::{num::NonZeroUsize, thread::available_parallelism, time::Duration};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, Result},
+    media::FailureReason,
+};
 
 /// Limits on the cost of images (promise P2).
 ///
@@ -141,7 +144,7 @@ impl ImageLimits {
                 "decoding the image takes {bytes} bytes of memory, and the limit is {}",
                 self.max_memory
             );
-            return Err(Error::new(ErrorKind::Failed, message));
+            return Err(Error::failed(FailureReason::TooLarge, message));
         }
         Ok(())
     }
@@ -149,7 +152,7 @@ impl ImageLimits {
     /// Fails if an image of this size has no pixels, or more than the limits allow.
     pub(super) fn check_size(&self, width: u32, height: u32) -> Result<()> {
         if width == 0 || height == 0 {
-            return Err(Error::new(ErrorKind::Failed, "the image has no pixels"));
+            return Err(Error::failed(FailureReason::Unreadable, "the image has no pixels"));
         }
         let pixels = u64::from(width) * u64::from(height);
         if width.max(height) > self.max_side || pixels > self.max_pixels {
@@ -157,7 +160,7 @@ impl ImageLimits {
                 "the image has {width} x {height} pixels, and the limits are {} per side and {} in all",
                 self.max_side, self.max_pixels
             );
-            return Err(Error::new(ErrorKind::Failed, message));
+            return Err(Error::failed(FailureReason::TooLarge, message));
         }
         Ok(())
     }

@@ -55,6 +55,7 @@ impl Inner {
             mime_type: identity.mime_type,
             file_name: parts.file_name,
             status,
+            failure_reason: identity.failure,
             metadata: identity.metadata,
             exif: identity.exif,
         };

@@ -42,8 +42,8 @@ impl FrameHeader {
             match marker {
                 0xC0..=0xC2 if header.is_some() => return Err(invalid("two frame headers")),
                 0xC0..=0xC2 => header = Some(Self::parse(input, marker, length)?),
-                0xC3 | 0xC5..=0xC7 => return Err(invalid("lossless or hierarchical JPEG")),
-                0xC8..=0xCB | 0xCD..=0xCF => return Err(invalid("arithmetic coding")),
+                0xC3 | 0xC5..=0xC7 => return Err(unsupported("lossless or hierarchical JPEG")),
+                0xC8..=0xCB | 0xCD..=0xCF => return Err(unsupported("arithmetic coding")),
                 0xDA => {
                     let mut header =
                         header.ok_or_else(|| invalid("no frame header before the first scan"))?;
@@ -65,7 +65,7 @@ impl FrameHeader {
     fn parse(input: &mut impl Read, marker: u8, length: u16) -> io::Result<Self> {
         let [precision, h1, h0, w1, w0, components] = read(input)?;
         if precision != 8 {
-            return Err(invalid("samples of other than 8 bits"));
+            return Err(unsupported("samples of other than 8 bits"));
         }
         let sampling = (0..components)
             .map(|_| {
@@ -106,4 +106,8 @@ impl FrameHeader {
         let strip = width * STRIP_ROWS.min(height) * components;
         coefficients + strip + pixels * components / u64::from(divisor * divisor)
     }
+}
+
+fn unsupported(feature: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, feature)
 }

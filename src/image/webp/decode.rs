@@ -6,7 +6,7 @@ use image::{DynamicImage, ImageDecoder, codecs::webp::WebPDecoder};
 
 use super::riff::Riff;
 use crate::{
-    error::{Error, ErrorKind, Result},
+    error::{Error, Result},
     image::{
         color,
         deadline::Deadline,
@@ -16,6 +16,7 @@ use crate::{
         partial,
         source::ImageSource,
     },
+    media::FailureReason,
 };
 
 /// Returns the bytes that stand for the missing part of a truncated image. The first two with which it can
@@ -50,7 +51,7 @@ pub(in crate::image) fn decode(mut input: Input, limits: &ImageLimits) -> Result
         drop(decoded);
         deadline.check()?;
         let (mut pixels, other) = both.ok_or_else(|| {
-            Error::new(ErrorKind::Failed, "the image is truncated near its beginning")
+            Error::failed(FailureReason::Unreadable, "the image is truncated near its beginning")
         })?;
         let row_bytes = pixels.len() / riff.size().1 as usize;
         let rows = common_rows(&pixels, &other, row_bytes);
