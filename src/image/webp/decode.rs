@@ -2,7 +2,7 @@
 
 use std::io;
 
-use image::{DynamicImage, ImageDecoder, codecs::webp::WebPDecoder};
+use image::{DynamicImage, ImageDecoder};
 
 use super::riff::Riff;
 use crate::{
@@ -83,7 +83,7 @@ fn open(input: &mut Input, limits: &ImageLimits) -> Result<Riff> {
 fn pixels(container: Vec<u8>, deadline: Deadline) -> Result<Vec<u8>> {
     let failed = |error| input::failed(deadline, error);
     let input = input::open(&ImageSource::Bytes(container.into()), deadline)?;
-    let decoder = WebPDecoder::new(input).map_err(failed)?;
+    let decoder = image::codecs::webp::WebPDecoder::new(input).map_err(failed)?;
     let mut pixels = vec![0; decoder.total_bytes() as usize];
     decoder.read_image(&mut pixels).map_err(failed)?;
     Ok(pixels)
