@@ -34,6 +34,9 @@ pub mod delivery {}
 #[doc = include_str!("guide/backends.md")]
 pub mod backends {}
 
+#[doc = include_str!("guide/buckets.md")]
+pub mod buckets {}
+
 #[doc = include_str!("guide/errors.md")]
 pub mod errors {}
 

@@ -1,10 +1,10 @@
-//! Names as they are written in URLs.
+//! Parses the names of variants, fits and formats in URLs.
 
 use std::str::FromStr;
 
 use super::{Fit, Format, Variant};
 
-/// A name that is not in the list. Its text begins with "is not one of" and goes on with the list.
+/// The error for an unknown name. Its text lists the known names: "is not one of thumb, medium, large".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("is not one of {}", .known.join(", "))]
 pub struct ParseVariantError {
@@ -21,7 +21,7 @@ fn named<T: Copy>(
     all.iter().copied().find(named).ok_or_else(unknown)
 }
 
-/// Reads what [`Variant::as_str`] writes.
+/// Parses the output of [`Variant::as_str`].
 ///
 /// ```
 /// use tower_media::media::Variant;
@@ -38,7 +38,7 @@ impl FromStr for Variant {
     }
 }
 
-/// Reads what [`Fit::as_str`] writes.
+/// Parses the output of [`Fit::as_str`].
 impl FromStr for Fit {
     type Err = ParseVariantError;
 
@@ -47,7 +47,7 @@ impl FromStr for Fit {
     }
 }
 
-/// Reads what [`Format::as_str`] writes.
+/// Parses the output of [`Format::as_str`].
 impl FromStr for Format {
     type Err = ParseVariantError;
 

@@ -8,6 +8,7 @@ mod folder;
 mod gc;
 mod ingest;
 mod inner;
+mod redirect;
 mod renditions;
 mod settings;
 mod spool;

@@ -20,4 +20,5 @@ mod p14_signed_urls;
 mod p16_cross_site;
 mod r07_overload;
 mod u_tus;
+mod u_tus_crash;
 mod uploads;

@@ -21,7 +21,7 @@ use crate::{
 macro_rules! records {
     ($rest:literal) => {
         concat!(
-            "SELECT id, tenant, subject, arrival, hash, generation, size, mime_type, file_name, status,
+            "SELECT id, tenant, subject, arrival, hash, generation, size, mime_type, file_name, status, failure_reason,
                  width, height, format, has_alpha, exif, created_at
              FROM tower_media.records ",
             $rest

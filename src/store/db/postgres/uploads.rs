@@ -14,7 +14,7 @@ use super::{
 use crate::{
     error::Result,
     id::{ContentHash, MediaId},
-    media::{MediaStatus, Metadata},
+    media::{FailureReason, MediaStatus, Metadata},
     store::db::{BlobId, Generation, MediaRow, NewMedia, OwnerRow, UploadQueries},
 };
 
@@ -48,8 +48,8 @@ const CREATE: &str = "
             UPDATE tower_media.contents SET refs = refs + 1 WHERE hash = $4
         )
     INSERT INTO tower_media.media (id, owner, arrival, hash, generation, size, mime_type, file_name, status,
-        width, height, format, has_alpha, exif, date_taken, has_location, created_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, coalesce($15, '~'), $16,
+        width, height, format, has_alpha, exif, date_taken, has_location, failure_reason, created_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, coalesce($15, '~'), $16, $17,
         tower_media.now_millis())
 ";
 
@@ -62,7 +62,7 @@ const SET_STATUS: &str = "
             SET ready = ready + ($2 = 'ready')::int - (old.status = 'ready')::int
             FROM old WHERE owners.number = old.owner
         )
-    UPDATE tower_media.media SET status = $2 FROM old WHERE media.number = old.number
+    UPDATE tower_media.media SET status = $2, failure_reason = $3 FROM old WHERE media.number = old.number
 ";
 
 const REPAIR: &str = "
@@ -105,6 +105,7 @@ impl UploadQueries for PostgresDatabase {
         &'a self,
         id: &'a MediaId,
         status: MediaStatus,
+        failure_reason: Option<FailureReason>,
     ) -> BoxFuture<'a, Result<bool>> {
         let id = id.clone();
         Box::pin(self.pool.write(Repeat::Harmless, async move |conn| {
@@ -118,7 +119,7 @@ impl UploadQueries for PostgresDatabase {
             .persistent(false)
             .execute(&mut *conn)
             .await?;
-            set_status(conn, &id, status).await
+            set_status(conn, &id, status, failure_reason).await
         }))
     }
 
@@ -134,10 +135,12 @@ async fn set_status(
     conn: &mut PgConnection,
     id: &MediaId,
     new: MediaStatus,
+    failure_reason: Option<FailureReason>,
 ) -> Result<bool, DbError> {
     let changed = query(SET_STATUS)
         .bind(id.as_str().to_owned())
         .bind(status(new))
+        .bind(failure_reason.map(FailureReason::as_str))
         .persistent(false)
         .execute(conn)
         .await?;
@@ -242,6 +245,7 @@ impl Insert {
             .bind(exif_json(exif.as_ref()))
             .bind(self.date_taken())
             .bind(self.has_location())
+            .bind(self.media.failure_reason.map(FailureReason::as_str))
             .persistent(false)
             .execute(&mut *conn)
             .await?;
@@ -272,7 +276,7 @@ impl Insert {
             .persistent(false)
             .execute(&mut *conn)
             .await?;
-        set_status(conn, &old.id, self.media.status).await?;
+        set_status(conn, &old.id, self.media.status, self.media.failure_reason).await?;
         self.fetch(conn, &old.id).await
     }
 

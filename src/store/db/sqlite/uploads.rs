@@ -16,7 +16,7 @@ use super::{
 use crate::{
     error::Result,
     id::{ContentHash, MediaId},
-    media::MediaStatus,
+    media::{FailureReason, MediaStatus},
     store::db::{BlobId, Generation, MediaRow, NewMedia, OwnerRow, UploadQueries, over_quota},
 };
 
@@ -45,10 +45,13 @@ impl UploadQueries for SqliteDatabase {
         &'a self,
         id: &'a MediaId,
         status: MediaStatus,
+        failure_reason: Option<FailureReason>,
     ) -> BoxFuture<'a, Result<bool>> {
         let id = id.clone();
         // If the status is lost in a power failure, the media is processed once more.
-        self.writer.run(Durability::Deferred, move |conn| Box::pin(set_status(conn, id, status)))
+        self.writer.run(Durability::Deferred, move |conn| {
+            Box::pin(set_status(conn, id, status, failure_reason))
+        })
     }
 
     fn processing(&self, limit: usize) -> BoxFuture<'_, Result<Vec<MediaId>>> {
@@ -82,10 +85,12 @@ async fn set_status(
     conn: &mut SqliteConnection,
     id: MediaId,
     new: MediaStatus,
+    failure_reason: Option<FailureReason>,
 ) -> Result<bool, DbError> {
-    let changed = query("UPDATE media SET status = ?2 WHERE id = ?1")
+    let changed = query("UPDATE media SET status = ?2, failure_reason = ?3 WHERE id = ?1")
         .bind(id.as_str().to_owned())
         .bind(status(new))
+        .bind(failure_reason.map(FailureReason::as_str))
         .execute(conn)
         .await?;
     Ok(changed.rows_affected() > 0)
@@ -185,8 +190,8 @@ impl Insert {
         let metadata = metadata.as_ref();
         query(
             "INSERT INTO media (id, owner, arrival, hash, size, mime_type, file_name, status,
-                 width, height, format, has_alpha, exif, created_at, generation)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                 failure_reason, width, height, format, has_alpha, exif, created_at, generation)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
         )
         .bind(self.id.as_str().to_owned())
         .bind(owner.number)
@@ -196,6 +201,7 @@ impl Insert {
         .bind(mime_type.clone())
         .bind(file_name.clone())
         .bind(status(self.media.status))
+        .bind(self.media.failure_reason.map(FailureReason::as_str))
         .bind(metadata.map(|metadata| metadata.width))
         .bind(metadata.map(|metadata| metadata.height))
         .bind(metadata.and_then(|metadata| metadata.format.clone()))
@@ -222,7 +228,7 @@ impl Insert {
         let metadata = metadata.as_ref().or(old.as_ref());
         query(
             "UPDATE media SET status = ?2, mime_type = ?3, exif = ?4, width = ?5, height = ?6,
-                 format = ?7, has_alpha = ?8
+                 format = ?7, has_alpha = ?8, failure_reason = ?9
              WHERE id = ?1",
         )
         .bind(existing.row.id.as_str().to_owned())
@@ -233,6 +239,7 @@ impl Insert {
         .bind(metadata.map(|metadata| metadata.height))
         .bind(metadata.and_then(|metadata| metadata.format.clone()))
         .bind(metadata.map(|metadata| metadata.has_alpha))
+        .bind(self.media.failure_reason.map(FailureReason::as_str))
         .execute(&mut *conn)
         .await?;
         Ok(Inserted { arrival: existing.arrival, row: fetch(conn, &existing.row.id).await? })

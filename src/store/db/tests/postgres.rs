@@ -83,7 +83,7 @@ async fn m04_a_newer_schema_works_while_it_is_compatible() {
         "ALTER TABLE tower_media.media ADD COLUMN future text;
          CREATE OR REPLACE VIEW tower_media.records AS
              SELECT media.id, media.number, media.owner, media.arrival, media.hash, media.generation,
-                 media.size, media.mime_type, media.file_name, media.status, media.width, media.height,
+                 media.size, media.mime_type, media.file_name, media.status, media.failure_reason, media.width, media.height,
                  media.format, media.has_alpha, media.exif, media.date_taken, media.has_location,
                  media.created_at, owners.tenant, owners.subject, media.future
              FROM tower_media.media JOIN tower_media.owners ON owners.number = media.owner"

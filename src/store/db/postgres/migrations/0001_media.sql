@@ -69,6 +69,8 @@ CREATE TABLE tower_media.media (
     mime_type    text   COLLATE "C" NOT NULL,
     file_name    text   COLLATE "C",
     status       text   COLLATE "C" NOT NULL CHECK (status IN ('processing', 'ready', 'failed')),
+    -- The name of the reason why the media is failed. NULL for other media.
+    failure_reason text COLLATE "C",
     width        bigint,
     height       bigint,
     format       text   COLLATE "C",

@@ -9,16 +9,16 @@ use crate::{
     id::MediaId,
 };
 
-/// The service's statement about one owner in some scopes.
+/// The answer to a query about one owner in some scopes.
 #[derive(Debug, Default)]
-pub(in crate::remote) struct QueryResult {
-    pub(in crate::remote) owned: HashSet<MediaId>,
-    /// Whether every id outside of `owned` is not owned, queried or not.
-    pub(in crate::remote) complete: bool,
-    /// Whether `owned` comes from a list, so it may hold ids that were not queried.
-    pub(in crate::remote) listed: bool,
-    /// The error for the queried ids outside of `owned`, if the service left them undecided.
-    pub(in crate::remote) undecided: Option<Error>,
+pub(crate) struct QueryResult {
+    pub(crate) owned: HashSet<MediaId>,
+    /// `true` if every id outside of `owned` is not owned, queried or not.
+    pub(crate) complete: bool,
+    /// `true` if `owned` comes from a list, so it may contain ids that were not queried.
+    pub(crate) listed: bool,
+    /// The error for the queried ids outside of `owned`, if the query left them undecided.
+    pub(crate) undecided: Option<Error>,
 }
 
 impl QueryResult {
@@ -41,7 +41,7 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    /// Whether the ids of another caller may have caused the failure.
+    /// Returns whether the ids of another caller may have caused the failure.
     pub(super) fn may_be_of_others(&self, ids: &[MediaId]) -> bool {
         self.error.kind() == ErrorKind::InvalidInput
             && self.queried.iter().any(|id| !ids.contains(id))
@@ -65,7 +65,7 @@ pub(super) struct CachedIds {
 }
 
 impl Answer {
-    /// Whether the answer decides about `id`.
+    /// Returns whether the answer decides about `id`.
     pub(super) fn covers(&self, id: &MediaId) -> bool {
         self.complete || self.queried.contains(id) || self.owned.contains(id)
     }
