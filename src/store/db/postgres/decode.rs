@@ -19,6 +19,19 @@ use crate::{
     },
 };
 
+/// The columns of a media row by name, because a later version may add some to the view.
+macro_rules! records {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, tenant, subject, arrival, hash, generation, size, mime_type, file_name, status, failure_reason,
+                 width, height, format, has_alpha, exif, created_at
+             FROM tower_media.records ",
+            $rest
+        )
+    };
+}
+pub(super) use records;
+
 engine_row!(PgRow, super::error::database);
 
 /// The scopes as an array; `None` for any scope.

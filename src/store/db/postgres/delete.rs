@@ -4,10 +4,9 @@ use futures_util::future::BoxFuture;
 use sqlx::{PgConnection, query};
 
 use super::{
-    decode::{Columns, each, id_array, optional, tenant},
+    decode::{Columns, each, id_array, optional, records, tenant},
     engine::PostgresDatabase,
     error::DbError,
-    listing::records,
     pool::Repeat,
 };
 use crate::{

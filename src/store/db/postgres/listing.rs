@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 use sqlx::{PgConnection, query};
 
 use super::{
-    decode::{Columns, each, hash_bytes, optional, parse_token, scope_array, tenant},
+    decode::{Columns, each, hash_bytes, optional, parse_token, records, scope_array, tenant},
     engine::PostgresDatabase,
     error::{self, DbError},
     search::search,
@@ -16,19 +16,6 @@ use crate::{
     owner::Owner,
     store::db::{ListQueries, Listing, Matches, MediaRow, OwnerRow},
 };
-
-/// The columns of a media row by name, because a later version may add some to the view.
-macro_rules! records {
-    ($rest:literal) => {
-        concat!(
-            "SELECT id, tenant, subject, arrival, hash, generation, size, mime_type, file_name, status, failure_reason,
-                 width, height, format, has_alpha, exif, created_at
-             FROM tower_media.records ",
-            $rest
-        )
-    };
-}
-pub(super) use records;
 
 pub(super) const GET: &str = records!("WHERE id = $1");
 

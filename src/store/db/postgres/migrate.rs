@@ -29,10 +29,14 @@ const LOCK: &str = "
     SELECT pg_advisory_xact_lock(x'746d6564'::bigint);
 ";
 
+/// From the catalogs themselves: `to_regclass` may answer from a cache that is older than the lock.
 const STATE: &str = "
     SELECT current_setting('server_encoding') AS encoding, pg_is_in_recovery() AS standby,
-        to_regnamespace('tower_media') IS NOT NULL AS has_schema,
-        to_regclass('tower_media.schema_version') IS NOT NULL AS has_version
+        EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = 'tower_media') AS has_schema,
+        EXISTS (
+            SELECT 1 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+            WHERE nspname = 'tower_media' AND relname = 'schema_version'
+        ) AS has_version
 ";
 
 /// Creates missing tables, and migrates older ones. Any number of processes may do so at once.

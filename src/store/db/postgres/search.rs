@@ -3,9 +3,8 @@
 use sqlx::{PgConnection, query};
 
 use super::{
-    decode::{Columns, each, scope_array, to_millis},
+    decode::{Columns, each, records, scope_array, to_millis},
     error::DbError,
-    listing::records,
     pool::Statement,
 };
 use crate::{

@@ -5,10 +5,10 @@ use sqlx::{PgConnection, postgres::PgRow, query};
 
 use super::{
     blobs::bury,
-    decode::{Columns, each, exif_json, hash_bytes, status, tenant, to_integer},
+    decode::{Columns, each, exif_json, hash_bytes, records, status, tenant, to_integer},
     engine::PostgresDatabase,
     error::{DbError, over_quota},
-    listing::{GET, records},
+    listing::GET,
     pool::Repeat,
 };
 use crate::{

@@ -420,3 +420,89 @@ async fn r05_check_finds_wrong_totals_and_references() {
         db.db.check().await.expect(right);
     }
 }
+
+/// PgBouncer in transaction mode, with fewer connections to the server than from clients.
+struct PgBouncer {
+    folder: tempfile::TempDir,
+    port: u16,
+    _watchdog: std::process::Child,
+}
+
+impl PgBouncer {
+    async fn start(cluster: &Cluster) -> Self {
+        use std::{os::unix::process::CommandExt as _, process::Stdio};
+        let folder = tempfile::tempdir().expect("a folder");
+        let port = super::cluster::free_port();
+        let path = folder.path().display();
+        let config = format!(
+            "[databases]\n* = host=127.0.0.1 port={} user=postgres\n[pgbouncer]\n\
+             listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n\
+             pool_mode = transaction\ndefault_pool_size = 3\nmax_client_conn = 200\n\
+             logfile = {path}/log\n",
+            cluster.port()
+        );
+        std::fs::write(folder.path().join("config"), config).expect("a configuration");
+        let mut watchdog = std::process::Command::new("sh");
+        watchdog.args(["-c", r#""$1" -q "$2" & cat; kill $!"#, "sh", "/usr/sbin/pgbouncer"]);
+        watchdog.arg(folder.path().join("config")).stdin(Stdio::piped()).process_group(0);
+        watchdog.stdout(Stdio::null()).stderr(Stdio::null()).current_dir("/");
+        if let Some((uid, gid)) = cluster.user() {
+            std::os::unix::fs::chown(folder.path(), Some(uid), Some(gid)).expect("a folder");
+            watchdog.uid(uid).gid(gid);
+        }
+        let _watchdog = watchdog.spawn().expect("a shell");
+        let bouncer = Self { folder, port, _watchdog };
+        for _ in 0..1_000 {
+            if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
+                return bouncer;
+            }
+            tokio::task::yield_now().await;
+            std::thread::yield_now();
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+        let log = std::fs::read_to_string(bouncer.folder.path().join("log"));
+        panic!("PgBouncer does not start; install it (`pgbouncer` of Debian): {log:?}");
+    }
+}
+
+/// Uploads and checks of several stores, each answer compared with what is true.
+async fn every_verdict_is_right(stores: &[PostgresDatabase]) {
+    let any = Scopes::any();
+    let users = (0..12_usize).map(async |line| {
+        let db = &stores[line % stores.len()];
+        let (ana, other) = (owner(&format!("ana {line}")), owner("another"));
+        for n in 0..10 {
+            let row = insert(db, entry(&ana, &format!("{line} {n}"))).await.expect("an insert");
+            let ids = [row.id.clone(), MediaId::random()];
+            let me = Scopes::of(["me"]).expect("a scope");
+            for scopes in [&any, &me] {
+                let owned = db.owned(&OwnershipQuestion::new(&ana, scopes, &ids)).await;
+                assert_eq!(owned.expect("an answer"), ids[..1]);
+                let owned = db.owned(&OwnershipQuestion::new(&other, scopes, &ids)).await;
+                assert_eq!(owned.expect("an answer"), []);
+            }
+            assert_eq!(db.get(&row.id).await.expect("a query"), Some(row.clone()));
+            assert_eq!(db.get(&ids[1]).await.expect("a query"), None);
+            assert_eq!(db.list(&ana, &ListOptions::new()).await.expect("a page").rows[0], row);
+        }
+    });
+    join_all(users).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs PostgreSQL and PgBouncer"]
+async fn m04_a_pooler_in_transaction_mode_works() {
+    let cluster = Cluster::shared();
+    let bouncer = PgBouncer::start(cluster).await;
+    for prepared in [false, true] {
+        let url = cluster.create_database().await;
+        let pooled = url.replace(&format!(":{}/", cluster.port()), &format!(":{}/", bouncer.port));
+        let open = || async {
+            let config = Postgres::from(&*pooled).max_connections(8).prepared_statements(prepared);
+            PostgresDatabase::open(&config).await.expect("a database")
+        };
+        let stores = [open().await, open().await, open().await];
+        every_verdict_is_right(&stores).await;
+        stores[0].check().await.expect("a consistent database");
+    }
+}
