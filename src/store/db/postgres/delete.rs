@@ -38,7 +38,7 @@ macro_rules! doomed {
 
 /// Deletes media rows of one owner, whose row is locked, and counts them off.
 macro_rules! delete {
-    ($which:literal) => {
+    ($owner:literal, $which:literal) => {
         concat!(
             "WITH
                  deleted AS (
@@ -46,19 +46,20 @@ macro_rules! delete {
                          SELECT media.number FROM tower_media.media ",
             $which,
             "    )
-                     RETURNING owner, id, arrival, hash, size, status
+                     RETURNING id, arrival, hash, size, status
                  ),
                  owner AS (
                      UPDATE tower_media.owners
                      SET count = owners.count - lost.count, bytes = owners.bytes - lost.bytes,
                          ready = owners.ready - lost.ready
                      FROM (
-                         SELECT owner, count(*) AS count, sum(size)::bigint AS bytes,
+                         SELECT count(*) AS count, coalesce(sum(size), 0)::bigint AS bytes,
                              count(*) FILTER (WHERE status = 'ready') AS ready
-                         FROM deleted GROUP BY owner
+                         FROM deleted
                      ) AS lost
-                     WHERE owners.number = lost.owner
-                 ),
+                     WHERE owners.number = ",
+            $owner,
+            "    ),
                  content AS (
                      UPDATE tower_media.contents
                      SET refs = refs - 1, since = tower_media.now_millis()
@@ -70,10 +71,10 @@ macro_rules! delete {
 }
 
 const LOCK_CONTENT: &str = doomed!("WHERE id = $1 AND owner = $2");
-pub(super) const DELETE: &str = delete!("WHERE id = $1 AND owner = $2");
+pub(super) const DELETE: &str = delete!("$2", "WHERE id = $1 AND owner = $2");
 
 const LOCK_BATCH: &str = doomed!("WHERE owner = $1 ORDER BY arrival LIMIT $2");
-pub(super) const DELETE_BATCH: &str = delete!("WHERE owner = $1 ORDER BY arrival LIMIT $2");
+pub(super) const DELETE_BATCH: &str = delete!("$1", "WHERE owner = $1 ORDER BY arrival LIMIT $2");
 
 const FIND: &str = records!("WHERE id = $1 AND owner = $2");
 

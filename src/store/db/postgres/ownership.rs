@@ -47,7 +47,7 @@ pub(super) const EXPLAIN: &str = "
         WHEN media.owner IS DISTINCT FROM (
             SELECT number FROM tower_media.owners WHERE tenant = $1 AND subject = $2
         ) THEN 'foreign'
-        WHEN $4 IS NOT NULL AND NOT EXISTS (
+        WHEN $4::text[] IS NOT NULL AND NOT EXISTS (
             SELECT 1 FROM tower_media.refs WHERE refs.media = asked.id AND refs.scope = ANY ($4)
         ) THEN 'wrong scope'
         ELSE 'owned'

@@ -119,14 +119,17 @@ impl Pool {
             let _permit = self.lookups.enter().await?;
             let mut attempt = 0;
             loop {
-                let found = if self.prepared.load(Ordering::Relaxed) {
+                let prepared = self.prepared.load(Ordering::Relaxed);
+                let found = if prepared {
                     self.lookup_prepared(attempt, &statement).await
                 } else {
                     self.lookup_unprepared(attempt, &statement).await
                 };
                 match found {
                     Ok(row) => return Ok(row),
-                    Err(failed) if failed.error.is_unprepared() && self.stop_preparing() => {}
+                    Err(failed) if prepared && failed.error.is_unprepared() => {
+                        self.stop_preparing()
+                    }
                     Err(failed) => {
                         attempt = next_attempt(attempt, failed, Repeat::Harmless).await?
                     }
@@ -240,7 +243,10 @@ impl Pool {
             loop {
                 let conn = self.connections.acquire().await?;
                 let mut lease = Lease { conn, is_idle: false, pool: self };
-                if attempt == 0 || lease.conn.ping().await.is_ok() {
+                // sqlx uses a statement that it has prepared, even if it is told not to.
+                let is_usable = self.prepared.load(Ordering::Relaxed)
+                    || lease.conn.cached_statements_size() == 0;
+                if is_usable && (attempt == 0 || lease.conn.ping().await.is_ok()) {
                     return Ok(lease);
                 }
             }
@@ -249,15 +255,13 @@ impl Pool {
         acquired.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(DbError::from)
     }
 
-    fn stop_preparing(&self) -> bool {
-        let was_prepared = self.prepared.swap(false, Ordering::Relaxed);
-        if was_prepared {
+    fn stop_preparing(&self) {
+        if self.prepared.swap(false, Ordering::Relaxed) {
             tracing::warn!(
                 "a connection pooler does not keep prepared statements, so checks take more round trips; \
                  set `Postgres::prepared_statements(false)`, or `max_prepared_statements` in PgBouncer"
             );
         }
-        was_prepared
     }
 }
 

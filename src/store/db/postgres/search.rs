@@ -19,8 +19,8 @@ macro_rules! matching {
     ($order:literal) => {
         concat!(
             "WHERE owner = $1 AND status = 'ready'
-                 AND ($2 IS NULL OR mime_type = $2)
-                 AND ($3 IS NULL OR starts_with(mime_type, $3))
+                 AND ($2::text IS NULL OR mime_type = $2)
+                 AND ($3::text IS NULL OR starts_with(mime_type, $3))
                  AND created_at BETWEEN $4 AND $5
                  AND (NOT $6 OR has_location) ",
             $order
