@@ -49,7 +49,6 @@ pub mod testing {}
 #[doc = include_str!("guide/operations.md")]
 pub mod operations {}
 
-#[cfg(feature = "postgres")]
 #[doc = include_str!("guide/many_machines.md")]
 pub mod many_machines {}
 
