@@ -8,6 +8,7 @@ mod folder;
 mod gc;
 mod ingest;
 mod inner;
+mod moving;
 mod redirect;
 mod renditions;
 mod settings;
@@ -18,5 +19,6 @@ pub use self::{
     backend::Store,
     builder::StoreBuilder,
     gc::{GcReport, Verification},
+    moving::CopyReport,
     settings::MakeVariants,
 };

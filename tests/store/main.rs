@@ -12,5 +12,6 @@ mod folder;
 mod images;
 mod limits;
 mod maintenance;
+mod moving;
 mod owners;
 mod renditions;
