@@ -43,7 +43,7 @@ impl Inner {
         let source = image_source(&spooled.source);
         let identity = self.images.identify(source, &spooled.head, hint).await?;
         let ahead = self.settings.variants == MakeVariants::Ahead && !parts.skips_processing;
-        let status = match identity.is_picture() && ahead {
+        let status = match identity.is_image() && ahead {
             true => MediaStatus::Processing,
             false => identity.status(),
         };
@@ -55,6 +55,7 @@ impl Inner {
             mime_type: identity.mime_type,
             file_name: parts.file_name,
             status,
+            failure_reason: identity.failure,
             metadata: identity.metadata,
             exif: identity.exif,
         };

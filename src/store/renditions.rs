@@ -19,7 +19,10 @@ use crate::{
     error::{Error, ErrorKind, Result},
     id::{ContentHash, MediaId},
     image::{ImageSource, Rendered},
-    media::{Download, DownloadOptions, MediaStatus, MediaUrls, Rendition, Transform, Variant},
+    media::{
+        Download, DownloadOptions, FailureReason, MediaStatus, MediaUrls, Rendition, Transform,
+        Variant,
+    },
 };
 
 /// Number of renditions that are evicted per database query.
@@ -33,8 +36,10 @@ impl Inner {
         transform: Transform,
         options: &DownloadOptions,
     ) -> Result<Download> {
-        if row.status == MediaStatus::Failed {
-            return Err(unprocessable());
+        if row.status == MediaStatus::Failed
+            && row.failure_reason.is_none_or(FailureReason::is_final)
+        {
+            return Err(unprocessable(row.failure_reason));
         }
         let transform = normalize(&row, transform);
         let key = transform.key();
@@ -44,8 +49,9 @@ impl Inner {
         let wanted = with_variants(&row, transform);
         let rendered = self.render(&row, &wanted).await?;
         let mut rendered = wanted.iter().zip(rendered.iter());
-        let (_, rendered) =
-            rendered.find(|(wanted, _)| **wanted == transform).ok_or_else(unprocessable)?;
+        let (_, rendered) = rendered
+            .find(|(wanted, _)| **wanted == transform)
+            .ok_or_else(|| unprocessable(None))?;
         let download = Download::from_bytes(rendered.mime_type, rendered.bytes.clone());
         Ok(download.with_hash(ContentHash::of(&rendered.bytes)))
     }
@@ -89,8 +95,16 @@ impl Inner {
         self.renditions
             .run((row.id.clone(), keys.join("+")), &self.tasks, || async move {
                 let rendered = inner.render_now(&row, &wanted).await;
-                if rendered.as_ref().is_err_and(|error| error.kind() == ErrorKind::Failed) {
-                    inner.db.set_status(&row.id, MediaStatus::Failed).await?;
+                match &rendered {
+                    Ok(_) if row.status == MediaStatus::Failed => {
+                        inner.db.set_status(&row.id, MediaStatus::Ready, None).await?;
+                    }
+                    Ok(_) => {}
+                    Err(error) => {
+                        if let Some(reason) = error.failure_reason() {
+                            inner.db.set_status(&row.id, MediaStatus::Failed, Some(reason)).await?;
+                        }
+                    }
                 }
                 rendered
             })
@@ -222,6 +236,7 @@ pub(super) fn missing_blob(row: &MediaRow) -> Error {
     Error::new(ErrorKind::NotFound, "the bytes of the media are missing")
 }
 
-fn unprocessable() -> Error {
-    Error::new(ErrorKind::Failed, "the media could not be processed")
+fn unprocessable(reason: Option<FailureReason>) -> Error {
+    let what = "the media could not be processed";
+    reason.map_or_else(|| Error::new(ErrorKind::Failed, what), |reason| Error::failed(reason, what))
 }

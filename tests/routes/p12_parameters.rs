@@ -78,20 +78,23 @@ async fn p12_a_parameter_that_is_not_understood_is_422_and_named() {
 async fn p05_what_is_no_whole_picture_has_no_rendition_and_never_the_original_instead() {
     let world = World::new();
     let app = app(&world.media);
-    for original in [
-        &b"just a text"[..],
-        include_bytes!("../fixtures/images/garbage.jpg"),
-        include_bytes!("../fixtures/images/truncated-header.jpg"),
+    for (original, reason) in [
+        (&b"just a text"[..], "unsupported"),
+        (include_bytes!("../fixtures/images/garbage.jpg"), "unreadable"),
+        (include_bytes!("../fixtures/images/truncated-header.jpg"), "unreadable"),
+        (include_bytes!("../fixtures/images/wide-17000x8.png"), "too_large"),
     ] {
         let id = world.store(&world.ana, original, "cat.jpg").await;
         for name in ["thumb", "medium", "large", "avatar"] {
             let answer = get(&app, ana(format!("/media/{id}/file/{name}"))).await;
             assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{name}");
             assert_eq!(answer.header("content-type"), "application/problem+json");
+            assert_eq!(answer.json()["reason"], reason);
             assert_ne!(answer.body, original);
         }
         let linked = get(&app, nobody(world.link(&id, avatar()))).await;
         assert_eq!(linked.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        assert_eq!(linked.json()["reason"], reason);
         assert_eq!(linked.header("cache-control"), "no-store");
     }
 }

@@ -7,6 +7,7 @@ mod support;
 
 mod conformance;
 mod crash;
+mod failures;
 mod faults;
 mod folder;
 mod images;

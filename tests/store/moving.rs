@@ -14,7 +14,7 @@ use tower_media::{
     ErrorKind, Media, MediaId, Owner, Ownership as _, OwnershipQuestion, Rendition, Scopes, Store,
     Upload,
     backend::MediaBackend,
-    media::{ListOptions, MediaStats, Variant},
+    media::{ContentHash, ListOptions, MediaStats, Variant},
 };
 
 use crate::support::{TestStore, builder, files, keep, owner, picture, read, upload};
@@ -30,7 +30,7 @@ struct Library {
     media: Vec<Media>,
     scopes: BTreeMap<&'static str, Vec<MediaId>>,
     stats: MediaStats,
-    bytes: Vec<bytes::Bytes>,
+    hashes: Vec<ContentHash>,
 }
 
 async fn library(store: &Store, owner: &Owner) -> Library {
@@ -41,11 +41,11 @@ async fn library(store: &Store, owner: &Owner) -> Library {
         let listed = store.list(owner, &options).await.unwrap().items;
         scopes.insert(scope, listed.into_iter().map(|media| media.id).collect());
     }
-    let mut bytes = Vec::new();
+    let mut hashes = Vec::new();
     for media in &media {
-        bytes.push(read(store, &media.id, Rendition::Original).await.unwrap());
+        hashes.push(ContentHash::of(&read(store, &media.id, Rendition::Original).await.unwrap()));
     }
-    Library { media, scopes, stats: store.stats(owner).await.unwrap(), bytes }
+    Library { media, scopes, stats: store.stats(owner).await.unwrap(), hashes }
 }
 
 fn owners() -> [Owner; 3] {

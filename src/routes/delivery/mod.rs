@@ -12,6 +12,6 @@ mod transform;
 pub(super) use self::{
     conditions::Conditions,
     config::redirect_expiry,
-    respond::{Access, RenditionRequest, is_permanent_rendition_error},
+    respond::{Access, RenditionRequest, permanent_rendition_failure},
 };
 pub use self::{config::ResourcePolicy, routes::DeliveryRoutes};

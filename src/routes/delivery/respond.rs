@@ -15,7 +15,7 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result},
     id::MediaId,
-    media::{Download, DownloadOptions, Rendition, headers_of},
+    media::{Download, DownloadOptions, FailureReason, Rendition, headers_of},
     problem::Problem,
     state::MediaState,
 };
@@ -29,9 +29,13 @@ pub(in crate::routes) enum Access {
     SignedUrl { expires_in: Duration, attachment: bool },
 }
 
-/// Returns whether a rendition of these bytes can never be made.
-pub(in crate::routes) fn is_permanent_rendition_error(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::Unsupported | ErrorKind::Failed | ErrorKind::TooLarge)
+/// Returns the reason why a rendition of these bytes can never be made; `None` for other errors.
+pub(in crate::routes) fn permanent_rendition_failure(error: &Error) -> Option<FailureReason> {
+    match error.kind() {
+        ErrorKind::Unsupported => Some(FailureReason::Unsupported),
+        ErrorKind::TooLarge => Some(FailureReason::TooLarge),
+        _ => error.failure_reason(),
+    }
 }
 
 /// An authorized request for one rendition.
@@ -148,12 +152,20 @@ impl RenditionRequest<'_> {
     }
 
     fn problem_response(&self, error: Error) -> Response {
-        if self.rendition != Rendition::Original && is_permanent_rendition_error(error.kind()) {
+        if self.rendition != Rendition::Original
+            && let Some(reason) = permanent_rendition_failure(&error)
+        {
             observe::delivered("no_rendition");
-            let detail =
-                "This rendition cannot be made: the media is not an image that can be decoded.";
+            let detail = match reason {
+                FailureReason::Unreadable => "the file is damaged",
+                FailureReason::TooLarge => "the image is larger than the server processes",
+                FailureReason::TimedOut => "processing the image takes too long",
+                FailureReason::Unsupported => "the media is not an image that can be decoded",
+            };
+            let detail = format!("This rendition cannot be made: {detail}.");
             let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-            return Problem::new(status, "no-such-rendition", detail).into_response();
+            let problem = Problem::new(status, "no-such-rendition", detail);
+            return problem.with_reason(Some(reason)).into_response();
         }
         observe::delivered(match error.kind() {
             ErrorKind::NotFound => "not_found",

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     error::Result,
     id::{ContentHash, MediaId},
-    media::{ListOptions, MediaStats, MediaStatus, SearchOptions},
+    media::{FailureReason, ListOptions, MediaStats, MediaStatus, SearchOptions},
     owner::{Owner, Scope},
     ownership::{OwnershipQuestion, OwnershipStatus},
 };
@@ -112,7 +112,7 @@ pub(crate) trait UploadQueries {
     /// placed after it was deleted.
     ///
     /// Content that the owner already has keeps its id, file name and date and is added to the scope; only
-    /// a [`MediaStatus::Failed`] row takes status, metadata, EXIF and type of the new upload.
+    /// a [`MediaStatus::Failed`] row takes status, failure reason, metadata, EXIF and type of the new upload.
     ///
     /// # Errors
     ///
@@ -125,11 +125,12 @@ pub(crate) trait UploadQueries {
         quota: Option<u64>,
     ) -> BoxFuture<'_, Result<Option<MediaRow>>>;
 
-    /// Sets the processing status. Returns whether the row exists.
+    /// Sets the processing status and the reason of a failure. Returns whether the row exists.
     fn set_status<'a>(
         &'a self,
         id: &'a MediaId,
         status: MediaStatus,
+        failure_reason: Option<FailureReason>,
     ) -> BoxFuture<'a, Result<bool>>;
 
     /// Returns up to `limit` ids that are [`MediaStatus::Processing`], oldest first.

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use crate::{
     id::{ContentHash, MediaId},
-    media::{Exif, MediaStats, MediaStatus, Metadata},
+    media::{Exif, FailureReason, MediaStats, MediaStatus, Metadata},
     owner::{Owner, Scope},
 };
 
@@ -52,6 +52,7 @@ pub(crate) struct NewMedia {
     pub(crate) mime_type: String,
     pub(crate) file_name: Option<String>,
     pub(crate) status: MediaStatus,
+    pub(crate) failure_reason: Option<FailureReason>,
     pub(crate) metadata: Option<Metadata>,
     pub(crate) exif: Option<Exif>,
 }
@@ -68,6 +69,7 @@ pub(crate) struct MediaRow {
     pub(crate) mime_type: String,
     pub(crate) file_name: Option<String>,
     pub(crate) status: MediaStatus,
+    pub(crate) failure_reason: Option<FailureReason>,
     pub(crate) metadata: Option<Metadata>,
     pub(crate) exif: Option<Exif>,
     /// In whole milliseconds.

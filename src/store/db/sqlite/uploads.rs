@@ -16,7 +16,7 @@ use super::{
 use crate::{
     error::Result,
     id::{ContentHash, MediaId},
-    media::MediaStatus,
+    media::{FailureReason, MediaStatus},
     owner::Owner,
     store::db::{BlobId, Generation, MediaRow, NewMedia, OwnerRow, UploadQueries, over_quota},
 };
@@ -46,10 +46,13 @@ impl UploadQueries for SqliteDatabase {
         &'a self,
         id: &'a MediaId,
         status: MediaStatus,
+        failure_reason: Option<FailureReason>,
     ) -> BoxFuture<'a, Result<bool>> {
         let id = id.clone();
         // If the status is lost in a power failure, the media is processed once more.
-        self.writer.run(Durability::Deferred, move |conn| Box::pin(set_status(conn, id, status)))
+        self.writer.run(Durability::Deferred, move |conn| {
+            Box::pin(set_status(conn, id, status, failure_reason))
+        })
     }
 
     fn processing(&self, limit: usize) -> BoxFuture<'_, Result<Vec<MediaId>>> {
@@ -83,10 +86,12 @@ async fn set_status(
     conn: &mut SqliteConnection,
     id: MediaId,
     new: MediaStatus,
+    failure_reason: Option<FailureReason>,
 ) -> Result<bool, DbError> {
-    let changed = query("UPDATE media SET status = ?2 WHERE id = ?1")
+    let changed = query("UPDATE media SET status = ?2, failure_reason = ?3 WHERE id = ?1")
         .bind(id.as_str().to_owned())
         .bind(status(new))
+        .bind(failure_reason.map(FailureReason::as_str))
         .execute(conn)
         .await?;
     Ok(changed.rows_affected() > 0)
@@ -168,6 +173,7 @@ impl Insert {
             mime_type: mime_type.clone(),
             file_name: file_name.clone(),
             status: self.media.status,
+            failure_reason: self.media.failure_reason,
             metadata: metadata.clone(),
             exif: self.media.exif.clone(),
             created_at: self.at,
@@ -190,7 +196,7 @@ impl Insert {
         let metadata = metadata.as_ref().or(old.as_ref());
         query(
             "UPDATE media SET status = ?2, mime_type = ?3, exif = ?4, width = ?5, height = ?6,
-                 format = ?7, has_alpha = ?8
+                 format = ?7, has_alpha = ?8, failure_reason = ?9
              WHERE id = ?1",
         )
         .bind(existing.row.id.as_str().to_owned())
@@ -201,6 +207,7 @@ impl Insert {
         .bind(metadata.map(|metadata| metadata.height))
         .bind(metadata.and_then(|metadata| metadata.format.clone()))
         .bind(metadata.map(|metadata| metadata.has_alpha))
+        .bind(self.media.failure_reason.map(FailureReason::as_str))
         .execute(&mut *conn)
         .await?;
         Ok(Inserted { arrival: existing.arrival, row: fetch(conn, &existing.row.id).await? })
@@ -217,8 +224,8 @@ pub(super) async fn create(
     let metadata = media.metadata.as_ref();
     query(
         "INSERT INTO media (id, owner, arrival, hash, size, mime_type, file_name, status,
-             width, height, format, has_alpha, exif, created_at, generation)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+             failure_reason, width, height, format, has_alpha, exif, created_at, generation)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
     )
     .bind(media.id.as_str().to_owned())
     .bind(owner)
@@ -228,6 +235,7 @@ pub(super) async fn create(
     .bind(media.mime_type.clone())
     .bind(media.file_name.clone())
     .bind(status(media.status))
+    .bind(media.failure_reason.map(FailureReason::as_str))
     .bind(metadata.map(|metadata| metadata.width))
     .bind(metadata.map(|metadata| metadata.height))
     .bind(metadata.and_then(|metadata| metadata.format.clone()))

@@ -136,6 +136,7 @@ pub(super) fn entry(owner: &Owner, content: &str) -> NewMedia {
         mime_type: "image/webp".to_owned(),
         file_name: Some("a cat’s 🐈 'name'.webp".to_owned()),
         status: MediaStatus::Ready,
+        failure_reason: None,
         metadata: Some(metadata),
         exif: Some(exif),
     }

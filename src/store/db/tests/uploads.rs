@@ -5,7 +5,7 @@ use futures_util::future;
 use super::{TestDb, entry, in_scope, owner};
 use crate::{
     error::ErrorKind,
-    media::{ListOptions, MediaStats, MediaStatus, Metadata},
+    media::{FailureReason, ListOptions, MediaStats, MediaStatus, Metadata},
     owner::Scopes,
     store::db::NewMedia,
 };
@@ -57,12 +57,20 @@ async fn a_repeated_upload_keeps_its_row_and_adds_the_scope() {
 async fn a_repeated_upload_repairs_a_failed_row() {
     let (db, ana) = (TestDb::new().await, owner("ana"));
     let good = entry(&ana, "cat");
-    let bad = NewMedia { status: MediaStatus::Failed, metadata: None, exif: None, ..good.clone() };
+    let reason = Some(FailureReason::TooLarge);
+    let bad = NewMedia {
+        status: MediaStatus::Failed,
+        failure_reason: reason,
+        metadata: None,
+        exif: None,
+        ..good.clone()
+    };
     let row = db.insert(&bad).await;
+    assert_eq!(row.failure_reason, reason);
     let repaired = db.insert(&NewMedia { file_name: None, ..good.clone() }).await;
     assert_eq!(repaired.id, row.id);
     assert_eq!((repaired.created_at, &repaired.file_name), (row.created_at, &row.file_name));
-    assert_eq!(repaired.status, MediaStatus::Ready);
+    assert_eq!((repaired.status, repaired.failure_reason), (MediaStatus::Ready, None));
     assert_eq!((&repaired.metadata, &repaired.exif), (&good.metadata, &good.exif));
     // A ready row does not change.
     assert_eq!(db.insert(&bad).await, repaired);
@@ -130,14 +138,17 @@ async fn processing_media_are_listed_until_done() {
     assert_eq!(processing(9).await, [first.id.clone(), second.id.clone()]);
     assert_eq!(processing(1).await, std::slice::from_ref(&first.id));
 
-    let set = async |id, status| db.db.set_status(id, status).await.expect("a change");
-    assert!(set(&first.id, MediaStatus::Ready).await);
-    assert!(set(&second.id, MediaStatus::Failed).await);
+    let reason = Some(FailureReason::Unreadable);
+    let set =
+        async |id, status, reason| db.db.set_status(id, status, reason).await.expect("a change");
+    assert!(set(&first.id, MediaStatus::Ready, None).await);
+    assert!(set(&second.id, MediaStatus::Failed, reason).await);
     assert_eq!(processing(9).await, []);
     let row = db.get(&first.id).await.expect("it exists");
     assert_eq!((row.status, &row.metadata), (MediaStatus::Ready, &metadata));
     // A status change keeps the metadata.
-    assert!(set(&first.id, MediaStatus::Failed).await);
-    assert_eq!(db.get(&first.id).await.expect("it exists").metadata, metadata);
-    assert!(!set(&crate::id::MediaId::random(), MediaStatus::Ready).await);
+    assert!(set(&first.id, MediaStatus::Failed, reason).await);
+    let failed = db.get(&first.id).await.expect("it exists");
+    assert_eq!((failed.metadata, failed.failure_reason), (metadata, reason));
+    assert!(!set(&crate::id::MediaId::random(), MediaStatus::Ready, None).await);
 }
