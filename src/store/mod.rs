@@ -8,6 +8,7 @@ mod folder;
 mod gc;
 mod ingest;
 mod inner;
+mod moving;
 mod redirect;
 mod renditions;
 mod settings;
@@ -20,5 +21,6 @@ pub use self::{
     backend::Store,
     builder::StoreBuilder,
     gc::{GcReport, Verification},
+    moving::CopyReport,
     settings::MakeVariants,
 };

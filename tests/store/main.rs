@@ -16,5 +16,6 @@ mod folder;
 mod images;
 mod limits;
 mod maintenance;
+mod moving;
 mod owners;
 mod renditions;

@@ -20,11 +20,12 @@ pub(crate) use self::postgres::PostgresDatabase;
 pub(crate) use self::{
     database::{
         BlobQueries, Database, DeleteQueries, ListQueries, OwnershipQueries, RenditionQueries,
-        UploadQueries,
+        TransferQueries, UploadQueries,
     },
     error::over_quota,
     records::{
-        BlobId, BlobRow, Generation, Listing, Matches, MediaRow, NewMedia, OwnerRow, RenditionRow,
+        BlobId, BlobRow, Generation, Imported, Listing, Matches, MediaRow, NewMedia, OwnerRow,
+        RenditionRow, TransferRow,
     },
     sqlite::SqliteDatabase,
 };

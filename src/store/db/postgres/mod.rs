@@ -14,6 +14,7 @@ mod pool;
 mod query_plans;
 mod renditions;
 mod search;
+mod transfer;
 mod uploads;
 
 pub use self::config::Postgres;

@@ -4,7 +4,7 @@ use sqlx::{
     AssertSqlSafe, ConnectOptions as _, PgConnection, Row as _, postgres::PgConnectOptions, raw_sql,
 };
 
-use super::{blobs, listing, ownership, renditions, search, uploads};
+use super::{blobs, listing, ownership, renditions, search, transfer, uploads};
 use crate::store::db::tests::{Engine, TestDb};
 
 /// Owners 1, 2 and 3 have 100, 10,000 and 100,000 media, and there are 5,000 other owners.
@@ -77,6 +77,9 @@ async fn r11_every_query_on_postgres_uses_an_index() {
         (renditions::FIND, "'m1', 'k'".to_owned()),
         (renditions::LEAST_RECENTLY_USED, "64".to_owned()),
         (renditions::REMOVED, "0, 256".to_owned()),
+        (transfer::EXPORT, "'m2', 256".to_owned()),
+        (transfer::SCOPES, "ARRAY['m2', 'm3']".to_owned()),
+        (transfer::SAME, format!("'m2', {hash}, 3")),
         (super::delete::DELETE, "'m20000', 3".to_owned()),
         (super::delete::DELETE_BATCH, "3, 500".to_owned()),
     ];

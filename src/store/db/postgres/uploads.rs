@@ -1,11 +1,15 @@
 //! Writes of an upload and of its processing.
 
+use std::time::SystemTime;
+
 use futures_util::future::BoxFuture;
 use sqlx::{PgConnection, postgres::PgRow, query};
 
 use super::{
     blobs::bury,
-    decode::{Columns, each, exif_json, hash_bytes, records, status, tenant, to_integer},
+    decode::{
+        Columns, each, exif_json, hash_bytes, records, status, tenant, to_integer, to_millis,
+    },
     engine::PostgresDatabase,
     error::{DbError, over_quota},
     listing::GET,
@@ -14,7 +18,8 @@ use super::{
 use crate::{
     error::Result,
     id::{ContentHash, MediaId},
-    media::{FailureReason, MediaStatus, Metadata},
+    media::{Exif, FailureReason, MediaStatus, Metadata},
+    owner::Owner,
     store::db::{BlobId, Generation, MediaRow, NewMedia, OwnerRow, UploadQueries},
 };
 
@@ -40,7 +45,7 @@ const CREATE: &str = "
     WITH
         owner AS (
             UPDATE tower_media.owners
-            SET arrivals = $3, count = count + 1, bytes = bytes + $6,
+            SET arrivals = greatest(arrivals, $3), count = count + 1, bytes = bytes + $6,
                 ready = ready + ($9 = 'ready')::int
             WHERE number = $2
         ),
@@ -50,7 +55,7 @@ const CREATE: &str = "
     INSERT INTO tower_media.media (id, owner, arrival, hash, generation, size, mime_type, file_name, status,
         width, height, format, has_alpha, exif, date_taken, has_location, failure_reason, created_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, coalesce($15, '~'), $16, $17,
-        tower_media.now_millis())
+        coalesce($18, tower_media.now_millis()))
 ";
 
 /// Changes the status of media and the total of its owner, whose row is locked.
@@ -162,9 +167,9 @@ struct Inserted {
 
 impl Insert {
     async fn apply(&self, conn: &mut PgConnection) -> Result<Option<MediaRow>, DbError> {
-        let owner = self.owner(conn).await?;
-        if !self.is_current(conn).await? {
-            let blob = BlobId { hash: self.media.hash, generation: self.generation };
+        let owner = owner_row(conn, &self.media.owner).await?;
+        let blob = BlobId { hash: self.media.hash, generation: self.generation };
+        if !is_current(conn, blob).await? {
             bury(conn, blob).await?;
             return Ok(None);
         }
@@ -184,26 +189,6 @@ impl Insert {
         .execute(conn)
         .await?;
         Ok(Some(inserted.row))
-    }
-
-    async fn owner(&self, conn: &mut PgConnection) -> Result<OwnerRow, DbError> {
-        let row = query(LOCK_OR_CREATE_OWNER)
-            .bind(tenant(&self.media.owner).to_owned())
-            .bind(self.media.owner.subject().to_owned())
-            .persistent(false)
-            .fetch_one(conn)
-            .await?;
-        Ok(Columns(&row).owner_row()?)
-    }
-
-    async fn is_current(&self, conn: &mut PgConnection) -> Result<bool, DbError> {
-        let current = query(LOCK_CURRENT)
-            .bind(hash_bytes(self.media.hash))
-            .bind(self.generation.number())
-            .persistent(false)
-            .fetch_optional(conn)
-            .await?;
-        Ok(current.is_some())
     }
 
     async fn existing(
@@ -227,28 +212,21 @@ impl Insert {
         {
             return Err(over_quota(quota).into());
         }
-        let metadata = self.media.metadata.as_ref();
-        query(CREATE)
-            .bind(self.id.as_str().to_owned())
-            .bind(owner.number)
-            .bind(owner.arrivals + 1)
-            .bind(hash_bytes(*hash))
-            .bind(self.generation.number())
-            .bind(to_integer(*size))
-            .bind(mime_type.clone())
-            .bind(file_name.clone())
-            .bind(status(self.media.status))
-            .bind(metadata.map(|metadata| i64::from(metadata.width)))
-            .bind(metadata.map(|metadata| i64::from(metadata.height)))
-            .bind(metadata.and_then(|metadata| metadata.format.clone()))
-            .bind(metadata.map(|metadata| metadata.has_alpha))
-            .bind(exif_json(exif.as_ref()))
-            .bind(self.date_taken())
-            .bind(self.has_location())
-            .bind(self.media.failure_reason.map(FailureReason::as_str))
-            .persistent(false)
-            .execute(&mut *conn)
-            .await?;
+        let created = MediaRow {
+            id: self.id.clone(),
+            owner: self.media.owner.clone(),
+            hash: *hash,
+            generation: self.generation,
+            size: *size,
+            mime_type: mime_type.clone(),
+            file_name: file_name.clone(),
+            status: self.media.status,
+            failure_reason: self.media.failure_reason,
+            metadata: self.media.metadata.clone(),
+            exif: exif.clone(),
+            created_at: SystemTime::UNIX_EPOCH,
+        };
+        create(conn, &created, owner.number, owner.arrivals + 1, None).await?;
         self.fetch(conn, &self.id).await
     }
 
@@ -271,8 +249,8 @@ impl Insert {
             .bind(metadata.map(|metadata| i64::from(metadata.height)))
             .bind(metadata.and_then(|metadata| metadata.format.clone()))
             .bind(metadata.map(|metadata| metadata.has_alpha))
-            .bind(self.date_taken())
-            .bind(self.has_location())
+            .bind(date_taken(self.media.exif.as_ref()))
+            .bind(has_location(self.media.exif.as_ref()))
             .persistent(false)
             .execute(&mut *conn)
             .await?;
@@ -284,16 +262,71 @@ impl Insert {
         let statement = query(GET).bind(id.as_str().to_owned()).persistent(false);
         Ok(inserted(&statement.fetch_one(conn).await?)?)
     }
+}
 
-    fn date_taken(&self) -> Option<String> {
-        let date = self.media.exif.as_ref()?.date_taken.clone();
-        date.filter(|date| !date.contains('\0'))
-    }
+/// Returns the row of an owner, creating it if it is missing, and locks it until the end of the transaction.
+pub(super) async fn owner_row(conn: &mut PgConnection, owner: &Owner) -> Result<OwnerRow, DbError> {
+    let row = query(LOCK_OR_CREATE_OWNER)
+        .bind(tenant(owner).to_owned())
+        .bind(owner.subject().to_owned())
+        .persistent(false)
+        .fetch_one(conn)
+        .await?;
+    Ok(Columns(&row).owner_row()?)
+}
 
-    fn has_location(&self) -> bool {
-        let exif = self.media.exif.as_ref();
-        exif.is_some_and(|exif| exif.gps_latitude.is_some() && exif.gps_longitude.is_some())
-    }
+/// Returns whether the content still has the generation that was reserved, and locks it then.
+pub(super) async fn is_current(conn: &mut PgConnection, blob: BlobId) -> Result<bool, DbError> {
+    let current = query(LOCK_CURRENT)
+        .bind(hash_bytes(blob.hash))
+        .bind(blob.generation.number())
+        .persistent(false)
+        .fetch_optional(conn)
+        .await?;
+    Ok(current.is_some())
+}
+
+/// Inserts a media row, at this time or by the clock of the database, and counts it for its owner and its
+/// content.
+pub(super) async fn create(
+    conn: &mut PgConnection,
+    media: &MediaRow,
+    owner: i64,
+    arrival: i64,
+    at: Option<SystemTime>,
+) -> Result<(), DbError> {
+    let metadata = media.metadata.as_ref();
+    query(CREATE)
+        .bind(media.id.as_str().to_owned())
+        .bind(owner)
+        .bind(arrival)
+        .bind(hash_bytes(media.hash))
+        .bind(media.generation.number())
+        .bind(to_integer(media.size))
+        .bind(media.mime_type.clone())
+        .bind(media.file_name.clone())
+        .bind(status(media.status))
+        .bind(metadata.map(|metadata| i64::from(metadata.width)))
+        .bind(metadata.map(|metadata| i64::from(metadata.height)))
+        .bind(metadata.and_then(|metadata| metadata.format.clone()))
+        .bind(metadata.map(|metadata| metadata.has_alpha))
+        .bind(exif_json(media.exif.as_ref()))
+        .bind(date_taken(media.exif.as_ref()))
+        .bind(has_location(media.exif.as_ref()))
+        .bind(media.failure_reason.map(FailureReason::as_str))
+        .bind(at.map(to_millis))
+        .persistent(false)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+fn date_taken(exif: Option<&Exif>) -> Option<String> {
+    exif?.date_taken.clone().filter(|date| !date.contains('\0'))
+}
+
+fn has_location(exif: Option<&Exif>) -> bool {
+    exif.is_some_and(|exif| exif.gps_latitude.is_some() && exif.gps_longitude.is_some())
 }
 
 fn inserted(row: &PgRow) -> Result<Inserted> {

@@ -17,7 +17,7 @@ use crate::{
     owner::Scopes,
     ownership::OwnershipQuestion,
     store::db::{
-        BlobQueries as _, Database as _, DeleteQueries as _, ListQueries as _, MediaRow,
+        BlobQueries as _, Database as _, DeleteQueries as _, Imported, ListQueries as _, MediaRow,
         OwnershipQueries as _, Postgres, PostgresDatabase, UploadQueries as _,
     },
 };
@@ -505,4 +505,40 @@ async fn m04_a_pooler_in_transaction_mode_works() {
         every_verdict_is_right(&stores).await;
         stores[0].check().await.expect("a consistent database");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs PostgreSQL"]
+async fn m06_records_move_between_the_engines() {
+    let (from, to) = (TestDb::new(Engine::Sqlite).await, TestDb::new(Engine::Postgres).await);
+    let ana = owner("ana").with_tenant("acme").expect("a tenant");
+    for n in 0..7 {
+        let entry = entry(&ana, &n.to_string());
+        from.insert(&entry).await;
+        from.insert(&super::in_scope(&entry, "album")).await;
+    }
+    let rows = from.db.export(None, 9).await.expect("rows");
+    for again in [false, true] {
+        for row in &rows {
+            let blob = to.db.reserve(row.media.hash, row.media.size).await.expect("a write");
+            let imported = to.db.import(row.clone(), blob.generation).await.expect("a write");
+            assert_eq!(imported, Imported::Done, "again: {again}");
+        }
+    }
+    let mut moved = to.db.export(None, 3).await.expect("rows");
+    let last = moved.last().expect("a row").media.id.clone();
+    moved.append(&mut to.db.export(Some(&last), 9).await.expect("rows"));
+    for (moved, row) in moved.iter_mut().zip(&rows) {
+        moved.media.generation = row.media.generation;
+    }
+    assert_eq!(moved, rows);
+    assert_eq!(to.stats(&ana).await, from.stats(&ana).await);
+    let mut other = rows[0].clone();
+    other.media.id = MediaId::random();
+    let conflict = to.db.import(other.clone(), other.media.generation).await.expect("no fault");
+    assert_eq!(conflict, Imported::Conflict);
+    other.media.hash = ContentHash::of(b"unknown");
+    let expired = to.db.import(other, rows[0].media.generation).await.expect("no fault");
+    assert_eq!(expired, Imported::Expired);
+    to.db.check().await.expect("a consistent database");
 }
