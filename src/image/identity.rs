@@ -1,4 +1,4 @@
-//! The type of a file and what its header says, as its record has it.
+//! The type and metadata of a file for its record.
 
 use crate::media::{Exif, FailureReason, MediaStatus, Metadata};
 
@@ -20,7 +20,7 @@ impl Identity {
 
     /// Returns whether renditions can be made of it.
     #[cfg(feature = "store")]
-    pub(crate) fn is_picture(&self) -> bool {
+    pub(crate) fn is_image(&self) -> bool {
         self.metadata.is_some()
     }
 }

@@ -59,6 +59,11 @@ pub(super) fn failed(
     }
 }
 
+/// Returns the error for a file that is damaged.
+pub(super) fn invalid(reason: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, reason)
+}
+
 impl Read for Timed {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.deadline.has_passed() {

@@ -4,7 +4,7 @@
 //! [`ErrorKind::Unsupported`]: the file counts as one without renditions, because raw formats of cameras
 //! begin like TIFF.
 
-use image::{DynamicImage, ImageDecoder, ImageError, codecs::tiff::TiffDecoder};
+use image::{DynamicImage, ImageDecoder, ImageError};
 
 use super::{
     color,
@@ -48,7 +48,7 @@ pub(super) fn decode(input: Input, limits: &ImageLimits) -> Result<DynamicImage>
 fn open(input: Input, limits: &ImageLimits) -> Result<impl ImageDecoder> {
     let deadline = input::deadline(&input);
     let failed = |error| failed(deadline, error);
-    let mut decoder = TiffDecoder::new(input).map_err(failed)?;
+    let mut decoder = image::codecs::tiff::TiffDecoder::new(input).map_err(failed)?;
     let (width, height) = decoder.dimensions();
     limits.check_size(width, height)?;
     // The decoder holds the pixels twice, with four samples per pixel if they are CMYK.

@@ -24,7 +24,7 @@ use crate::{
 /// The largest response body, in bytes.
 const MAX_BODY: usize = 8 << 20;
 
-/// The largest list of all that an owner has, in bytes: some 100,000 rows.
+/// The largest list of an owner's media, in bytes: some 100,000 rows.
 pub(super) const MAX_LIST: usize = 128 << 20;
 
 /// The largest error body that is read, in bytes.

@@ -58,7 +58,8 @@ impl Remote {
         variant: Variant,
         range: Option<ByteRange>,
     ) -> Result<Reply> {
-        let missing = || Error::new(ErrorKind::NotFound, "the media has no such variant");
+        let missing =
+            || Error::new(ErrorKind::NotFound, "this variant of the media does not exist");
         let Media { urls, failure_reason, .. } = self.record(id).await?;
         if let Some(reason) = failure_reason.filter(|reason| reason.is_final()) {
             return Err(Error::failed(reason, "the media cannot be processed"));

@@ -27,7 +27,7 @@ pub(super) enum SendError {
 }
 
 impl SendError {
-    /// Whether the same call may succeed later.
+    /// Returns whether the same call may succeed later.
     pub(super) fn is_outage(&self) -> bool {
         match self {
             Self::Status(response) => response.is_outage(),
@@ -35,7 +35,7 @@ impl SendError {
         }
     }
 
-    /// How long the service asks to wait before the next attempt.
+    /// Returns the delay before the next attempt that the service asks for.
     pub(super) fn retry_after(&self) -> Duration {
         match self {
             Self::Status(response) => response.retry_after.unwrap_or_default(),
@@ -91,7 +91,7 @@ impl ErrorResponse {
         }
     }
 
-    /// Whether the service, or a proxy in front of it, cannot respond now. 500 does not count: the
+    /// Returns whether the service, or a proxy in front of it, cannot respond now. 500 does not count: the
     /// original service responds with it to every request that it does not understand.
     fn is_outage(&self) -> bool {
         matches!(

@@ -99,3 +99,23 @@ async fn r01_a_store_opened_again_has_its_media() {
     assert_eq!(read(&store, &large.id, Rendition::Original).await.unwrap(), noise(9_000_000));
     assert_eq!(store.verify().await.unwrap().checked, 2);
 }
+
+#[tokio::test]
+#[ignore = "needs an S3 gateway"]
+async fn m06_a_folder_moves_to_a_bucket_and_back() {
+    let (bucket, folders) =
+        (Bucket::new(), [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()]);
+    let first = tower_media::Store::open(folders[0].path()).await.unwrap();
+    let kept =
+        [keep(&first, "small").await, keep(&first, noise(9_000_000)).await, keep(&first, "").await];
+    let in_bucket = bucket.open().await;
+    let last = tower_media::Store::open(folders[1].path()).await.unwrap();
+    for (from, to) in [(&first, &in_bucket), (&in_bucket, &last)] {
+        assert!(from.copy_to(to, |_| {}).await.unwrap().is_complete());
+        assert_eq!(to.verify().await.unwrap().checked, 3);
+        for media in &kept {
+            assert_eq!(to.get(&media.id).await.unwrap(), *media);
+        }
+    }
+    assert_eq!(bucket.list("blobs").await.len(), 3);
+}

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+
 use crate::{
     media::{Rendition, Transform, Variant},
     state::MediaState,
@@ -21,12 +23,15 @@ pub enum ResourcePolicy {
 }
 
 impl ResourcePolicy {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
+    /// Sets the header of a response.
+    pub(in crate::routes) fn insert_into(self, headers: &mut HeaderMap) {
+        let policy = match self {
             Self::SameOrigin => "same-origin",
             Self::SameSite => "same-site",
             Self::CrossOrigin => "cross-origin",
-        }
+        };
+        let name = HeaderName::from_static("cross-origin-resource-policy");
+        headers.insert(name, HeaderValue::from_static(policy));
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{RawQuery, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode},
+    http::{HeaderMap, Method, StatusCode},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
@@ -93,10 +93,7 @@ pub(super) async fn serve_signed(
         }
     };
     make_safe(response.headers_mut());
-    response.headers_mut().insert(
-        HeaderName::from_static("cross-origin-resource-policy"),
-        HeaderValue::from_static(policy.as_str()),
-    );
+    policy.insert_into(response.headers_mut());
     response
 }
 

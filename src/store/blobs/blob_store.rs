@@ -201,6 +201,14 @@ impl Blobs {
         Ok(Some(BlobRead { size, chunks: with_idle_timeout(self.idle_timeout, chunks, timed_out) }))
     }
 
+    /// Returns the size of the blob under the key; `None` if it is missing.
+    pub(crate) async fn size(&self, key: &Path) -> Result<Option<u64>> {
+        match self.with_timeout(self.store.head(key), failed).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            found => Ok(Some(found?.size)),
+        }
+    }
+
     /// Deletes the blob under the key, if there is one.
     pub(crate) async fn delete(&self, key: &Path) -> Result<()> {
         match self.with_timeout(self.store.delete(key), failed).await {

@@ -7,7 +7,10 @@ use std::{
 
 use futures_util::future::BoxFuture;
 
-use super::{BlobId, BlobRow, Generation, Listing, Matches, MediaRow, NewMedia, RenditionRow};
+use super::{
+    BlobId, BlobRow, Generation, Imported, Listing, Matches, MediaRow, NewMedia, RenditionRow,
+    TransferRow,
+};
 use crate::{
     error::Result,
     id::{ContentHash, MediaId},
@@ -59,6 +62,7 @@ pub(crate) trait Database:
     + DeleteQueries
     + BlobQueries
     + RenditionQueries
+    + TransferQueries
     + fmt::Debug
     + Send
     + Sync
@@ -273,4 +277,23 @@ pub(crate) trait RenditionQueries {
     /// Returns up to `limit` ids of media that were deleted by `before` and still have rendition records,
     /// oldest first. See [`forget_renditions`](Self::forget_renditions).
     fn removed(&self, before: SystemTime, limit: usize) -> BoxFuture<'_, Result<Vec<MediaId>>>;
+}
+
+/// Moving records to another database.
+pub(crate) trait TransferQueries {
+    /// Returns up to `limit` media whose ids are greater than `after`, ordered by id, with their scopes.
+    fn export<'a>(
+        &'a self,
+        after: Option<&'a MediaId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<TransferRow>>>;
+
+    /// Inserts media of another database, whose bytes are stored under this generation. Durable when this
+    /// returns.
+    ///
+    /// Id, owner, scopes, date, status and, unless another media item of the owner has it, the arrival stay
+    /// the same. There is no quota. Media that exists gets the scopes that it lacks, and the generation
+    /// does not matter.
+    fn import(&self, media: TransferRow, generation: Generation)
+    -> BoxFuture<'_, Result<Imported>>;
 }

@@ -83,6 +83,29 @@ impl MediaRow {
     }
 }
 
+/// One media item with everything that another database needs.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct TransferRow {
+    pub(crate) media: MediaRow,
+    /// The position among all media that the owner ever uploaded.
+    pub(crate) arrival: i64,
+    /// At least one, in the order of their texts.
+    pub(crate) scopes: Vec<Scope>,
+}
+
+/// Result of [`TransferQueries::import`](super::TransferQueries::import).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Imported {
+    /// The media is inserted, or was there.
+    Done,
+    /// Nothing is inserted, because the content no longer has this generation. See
+    /// [`UploadQueries::insert`](super::UploadQueries::insert).
+    Expired,
+    /// Nothing is inserted, because the id belongs to other media, or the owner has the content under another
+    /// id.
+    Conflict,
+}
+
 /// An owner: the row number, the number of media ever uploaded, and the current totals.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct OwnerRow {

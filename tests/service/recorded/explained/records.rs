@@ -125,7 +125,7 @@ pub const ROWS: &[Explained] = explained! {
 
     "the record of an image that cannot be processed, and the error of its renditions, have no reason",
     "they have `failureReason` and `reason`",
-    "its owner can be told what to change",
+    "a page can show the owner what to change",
     |d| d.adds("failureReason") || d.adds("reason");
 
     "TIFF is decoded by transforms",
