@@ -52,5 +52,8 @@ pub mod testing {}
 #[doc = include_str!("guide/operations.md")]
 pub mod operations {}
 
+#[doc = include_str!("guide/many_machines.md")]
+pub mod many_machines {}
+
 #[doc = include_str!("guide/migration.md")]
 pub mod migration {}

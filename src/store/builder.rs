@@ -7,8 +7,8 @@ use object_store::ObjectStore;
 use super::{
     backend::Store,
     blobs::Blobs,
-    db::SqliteDatabase,
-    folder::Folder,
+    db::{Database, SqliteDatabase},
+    folder::{Folder, Sharing},
     inner::Inner,
     settings::{MakeVariants, Settings},
 };
@@ -41,6 +41,8 @@ use crate::{error::Result, image::ImageProcessor};
 pub struct StoreBuilder {
     settings: Settings,
     object_store: Option<Arc<dyn ObjectStore>>,
+    #[cfg(feature = "postgres")]
+    postgres: Option<super::db::Postgres>,
     #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
     bucket: Option<crate::store::blobs::BucketConfig>,
     #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
@@ -58,6 +60,17 @@ impl StoreBuilder {
     /// alone: garbage collection deletes objects that no row refers to.
     pub fn object_store(mut self, store: Arc<dyn ObjectStore>) -> Self {
         self.object_store = Some(store);
+        self
+    }
+
+    /// Keeps the records in this PostgreSQL database instead of SQLite, so that any number of processes on any
+    /// number of machines share the media. See [`Postgres`](super::Postgres).
+    ///
+    /// Without an object store, blobs are in the folder, which must be the same shared mount on every machine.
+    /// With one, the folder holds only incomplete uploads, and is best a local one for each machine.
+    #[cfg(feature = "postgres")]
+    pub fn postgres(mut self, database: impl Into<super::Postgres>) -> Self {
+        self.postgres = Some(database.into());
         self
     }
 
@@ -181,12 +194,12 @@ impl StoreBuilder {
         self
     }
 
-    /// Opens the folder, creating it if it is missing.
+    /// Opens the folder and the database, creating them if they are missing.
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) if the folder cannot be used or another
-    ///   process uses it.
+    /// - [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) if the folder cannot be used, another
+    ///   process uses it for SQLite, or PostgreSQL cannot be reached.
     /// - [`ErrorKind::Integrity`](crate::ErrorKind::Integrity) if its database is damaged.
     /// - [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if a newer version of this crate wrote
     ///   its database.
@@ -194,14 +207,40 @@ impl StoreBuilder {
     ///   the URL or the configuration of the bucket is not valid.
     pub async fn open(self, folder: impl AsRef<Path>) -> Result<Store> {
         let root = folder.as_ref().to_owned();
-        let folder = crate::util::blocking(move || Folder::open(&root)).await??;
-        let db = Arc::new(SqliteDatabase::open(&folder.database()).await?);
+        let sharing = self.sharing();
+        let folder = crate::util::blocking(move || Folder::open(&root, sharing)).await??;
+        let db = self.database(&folder).await?;
         let blobs = self.blobs(&folder).await?;
         #[cfg(feature = "images")]
         let images = ImageProcessor::new(self.image_limits);
         #[cfg(not(feature = "images"))]
         let images = ImageProcessor;
         Ok(Store::start(Inner::new(self.settings, folder, db, blobs, images)))
+    }
+
+    fn sharing(&self) -> Sharing {
+        #[cfg(feature = "postgres")]
+        if self.postgres.is_some() {
+            return if self.has_remote_blobs() { Sharing::Scratch } else { Sharing::Blobs };
+        }
+        Sharing::Exclusive
+    }
+
+    #[cfg(feature = "postgres")]
+    fn has_remote_blobs(&self) -> bool {
+        #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+        if self.bucket.is_some() {
+            return true;
+        }
+        self.object_store.is_some()
+    }
+
+    async fn database(&self, folder: &Folder) -> Result<Arc<dyn Database>> {
+        #[cfg(feature = "postgres")]
+        if let Some(config) = &self.postgres {
+            return Ok(Arc::new(super::db::PostgresDatabase::open(config).await?));
+        }
+        Ok(Arc::new(SqliteDatabase::open(folder.database()).await?))
     }
 
     async fn blobs(&self, folder: &Folder) -> Result<Blobs> {

@@ -15,6 +15,8 @@ mod settings;
 mod spool;
 mod variant_worker;
 
+#[cfg(feature = "postgres")]
+pub use self::db::Postgres;
 pub use self::{
     backend::Store,
     builder::StoreBuilder,
