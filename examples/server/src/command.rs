@@ -7,7 +7,8 @@ usage: server
        server migrate --from STORE --to STORE [--dry-run]
        server verify [STORE]
        server gc [STORE]
-A STORE is FOLDER, or FOLDER,BUCKET such as ./media,s3://bucket/prefix. Default: the folder of STORAGE, or ./media.";
+A STORE is FOLDER[,DATABASE][,BUCKET], such as ./media,postgres://host/media,s3://bucket/prefix.
+Default: the folder of STORAGE, or ./media.";
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {

@@ -1,8 +1,8 @@
 //! The media service as one binary: the whole protocol over a store in a folder of this machine.
 //!
 //! `server migrate --from STORE --to STORE [--dry-run]` copies a store, `server verify` reads and hashes it, and
-//! `server gc` deletes what nothing refers to. Stop the server before. A `STORE` is a folder, or a folder and a bucket:
-//! `./media,s3://bucket/prefix`, with the feature `s3`, `gcs` or `azure`.
+//! `server gc` deletes what nothing refers to. Stop the server before. A `STORE` is a folder, and perhaps a database
+//! and a bucket: `./media,postgres://host/media,s3://bucket/prefix`, with the features `postgres`, `s3`, `gcs`, `azure`.
 //!
 //! It needs no configuration. Environment variables:
 //!

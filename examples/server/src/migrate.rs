@@ -17,7 +17,7 @@ pub(crate) async fn run(from: &Place, to: &Place, dry_run: bool) -> Result<()> {
         let empty = tempfile::tempdir()?;
         let target = match to.exists() {
             true => to.open().await?,
-            false => Place { folder: empty.path().to_owned(), bucket: None }.open().await?,
+            false => Place::folder(empty.path()).open().await?,
         };
         let plan = source.plan_copy_to(&target).await?;
         println!("would copy {}", described(&plan));
