@@ -37,6 +37,9 @@ pub mod backends {}
 #[doc = include_str!("guide/buckets.md")]
 pub mod buckets {}
 
+#[doc = include_str!("guide/moving.md")]
+pub mod moving {}
+
 #[doc = include_str!("guide/errors.md")]
 pub mod errors {}
 

@@ -1,5 +1,9 @@
 //! The media service as one binary: the whole protocol over a store in a folder of this machine.
 //!
+//! `server migrate --from STORE --to STORE [--dry-run]` copies a store, `server verify` reads and hashes it, and
+//! `server gc` deletes what nothing refers to. Stop the server before. A `STORE` is a folder, and perhaps a database
+//! and a bucket: `./media,postgres://host/media,s3://bucket/prefix`, with the features `postgres`, `s3`, `gcs`, `azure`.
+//!
 //! It needs no configuration. Environment variables:
 //!
 //! | variable | meaning | default |
@@ -20,8 +24,12 @@
 //! The server refuses to start with `DATABASE_URL`, a variable of the original service, because its rows are in the
 //! folder.
 
+mod command;
 mod compatible;
+mod migrate;
+mod place;
 mod settings;
+mod verify;
 
 use std::{error::Error, net::SocketAddr, time::Duration};
 
@@ -39,7 +47,7 @@ use tower_media::{
 };
 use tracing_subscriber::EnvFilter;
 
-use self::settings::Settings;
+use self::{command::Command, settings::Settings};
 
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
@@ -54,7 +62,13 @@ const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 
 
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
-    match serve().await {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let storage = std::env::var("STORAGE").ok().filter(|storage| !storage.is_empty());
+    let done = match Command::parse(&arguments, storage.as_deref()) {
+        Ok(command) => command.run().await,
+        Err(error) => Err(error),
+    };
+    match done {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");

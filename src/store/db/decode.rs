@@ -118,7 +118,7 @@ impl<'r, R: EngineRow> Columns<'r, R> {
     }
 
     pub(super) fn id(&self, name: &str) -> Result<MediaId> {
-        self.convert(self.0.text(name), |text| MediaId::from_trusted(text))
+        self.convert(self.0.text(name), MediaId::from_trusted)
     }
 
     pub(super) fn hash(&self) -> Result<ContentHash> {
