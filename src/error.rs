@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::id::UnverifiedId;
+use crate::{id::UnverifiedId, media::FailureReason};
 
 /// The result type of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -106,6 +106,7 @@ struct Inner {
     source: Option<BoxError>,
     missing: Vec<UnverifiedId>,
     complete_length: Option<u64>,
+    failure_reason: Option<FailureReason>,
 }
 
 impl Error {
@@ -118,6 +119,7 @@ impl Error {
             source: None,
             missing: Vec::new(),
             complete_length: None,
+            failure_reason: None,
         }))
     }
 
@@ -126,6 +128,14 @@ impl Error {
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.0.source = Some(source.into());
         self
+    }
+
+    /// Describes media that cannot be processed, as [`ErrorKind::Failed`]. The message is that of
+    /// [`new`](Self::new).
+    pub fn failed(reason: FailureReason, message: impl Into<Cow<'static, str>>) -> Self {
+        let mut error = Self::new(ErrorKind::Failed, message);
+        error.0.failure_reason = Some(reason);
+        error
     }
 
     /// Creates the error for media that does not exist, or that its backend does not reveal.
@@ -156,7 +166,9 @@ impl Error {
     /// Copies an error for one of several callers that waited for the same operation.
     #[cfg(any(feature = "store", feature = "remote", feature = "routes"))]
     pub(crate) fn shared(error: std::sync::Arc<Self>) -> Self {
-        Self::new(error.kind(), error.to_string()).with_source(error)
+        let mut shared = Self::new(error.kind(), error.to_string());
+        shared.0.failure_reason = error.0.failure_reason;
+        shared.with_source(error)
     }
 
     /// Returns the kind of the failure.
@@ -184,6 +196,13 @@ impl Error {
         self.0.complete_length
     }
 
+    /// Returns the reason why the media cannot be processed. `None` unless the kind is
+    /// [`ErrorKind::Failed`], for which the default is [`FailureReason::Unreadable`].
+    pub fn failure_reason(&self) -> Option<FailureReason> {
+        let reason = self.0.failure_reason.unwrap_or(FailureReason::Unreadable);
+        (self.kind() == ErrorKind::Failed).then_some(reason)
+    }
+
     /// Returns the problem document for a client.
     pub fn problem(&self) -> Problem {
         let kind = self.kind();
@@ -199,7 +218,9 @@ impl Error {
             ErrorKind::Internal => "Something went wrong on the server.".into(),
             _ => sentence(&text).into(),
         };
-        Problem::new(kind.status(), kind.slug(), detail).with_missing(self.missing())
+        Problem::new(kind.status(), kind.slug(), detail)
+            .with_missing(self.missing())
+            .with_reason(self.failure_reason())
     }
 }
 

@@ -8,6 +8,8 @@ use axum::{
 };
 use serde::Serialize;
 
+use crate::media::FailureReason;
+
 /// Problem details (RFC 9457): the body of every refusal and error of this crate.
 ///
 /// It is served as `application/problem+json` and is never stored by caches: whether an id is found
@@ -37,6 +39,9 @@ pub struct Problem {
     /// The limit that the request exceeded, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
+    /// The reason why renditions of the media cannot be made; absent for other problems.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<FailureReason>,
 }
 
 fn status_code<S: serde::Serializer>(
@@ -59,6 +64,7 @@ impl Problem {
             detail: detail.into(),
             missing: Vec::new(),
             limit: None,
+            reason: None,
         }
     }
 
@@ -69,6 +75,11 @@ impl Problem {
 
     pub(crate) fn with_limit(mut self, limit: usize) -> Self {
         self.limit = Some(limit);
+        self
+    }
+
+    pub(crate) fn with_reason(mut self, reason: Option<FailureReason>) -> Self {
+        self.reason = reason;
         self
     }
 }

@@ -93,10 +93,11 @@ pub trait MediaBackendExt: MediaBackend {
                 match media.status {
                     MediaStatus::Ready => return Ok(media),
                     MediaStatus::Failed => {
-                        return Err(Error::new(
-                            ErrorKind::Failed,
-                            "the media could not be processed",
-                        ));
+                        let what = "the media could not be processed";
+                        return Err(match media.failure_reason {
+                            Some(reason) => Error::failed(reason, what),
+                            None => Error::new(ErrorKind::Failed, what),
+                        });
                     }
                     MediaStatus::Processing => tokio::time::sleep(interval).await,
                 }

@@ -14,8 +14,8 @@ use crate::{
     id::{ContentHash, MediaId},
     image::{Identity, ImageProcessor, ImageSource},
     media::{
-        Download, DownloadOptions, ListOptions, Media, MediaStats, MediaUrls, Page, Upload,
-        UploadParts,
+        Download, DownloadOptions, FailureReason, ListOptions, Media, MediaStats, MediaStatus,
+        MediaUrls, Page, Upload, UploadParts,
     },
     owner::{Owner, Scope, Scopes},
     ownership::{Ownership, OwnershipQuestion, OwnershipStatus},
@@ -107,22 +107,24 @@ impl Inner {
         identity: Identity,
         (file_name, scope): (Option<String>, Scope),
     ) -> Media {
-        let status = identity.status();
-        let Identity { mime_type, metadata, exif, .. } = identity;
         let hash = ContentHash::of(&bytes);
         let content =
             self.contents.entry(hash).or_insert_with(|| Content { bytes, holders: HashMap::new() });
         if let Some(id) = content.holders.get(&owner) {
             let item = self.items.get_mut(id).expect("a holder's id has an item");
             item.scopes.insert(scope);
+            if item.media.status == MediaStatus::Failed {
+                describe(&mut item.media, identity);
+            }
             return item.media.clone();
         }
 
         let id = MediaId::random();
-        let urls = MediaUrls::all("", &id).that_exist(metadata.as_ref());
         let size = content.bytes.len() as u64;
-        let mut media = Media::new(id.clone(), status, mime_type, size, hash, urls);
-        (media.file_name, media.metadata, media.exif) = (file_name, metadata, exif);
+        let (status, urls) = (identity.status(), MediaUrls::all("", &id));
+        let mut media = Media::new(id.clone(), status, "", size, hash, urls);
+        media.file_name = file_name;
+        describe(&mut media, identity);
         content.holders.insert(owner.clone(), id.clone());
         let library = self.libraries.entry(owner.clone()).or_default();
         library.arrivals += 1;
@@ -131,6 +133,14 @@ impl Inner {
         let item = Item { owner, scopes: [scope].into(), arrival, media: media.clone() };
         self.items.insert(id, item);
         media
+    }
+
+    /// Records that no rendition of the media can be made.
+    fn fail(&mut self, id: &MediaId, reason: FailureReason) {
+        let Some(Item { media, .. }) = self.items.get_mut(id) else { return };
+        media.status = MediaStatus::Failed;
+        media.failure_reason = Some(reason);
+        media.urls = MediaUrls::all("", id).that_exist(None);
     }
 
     fn item(&self, id: &MediaId) -> Result<&Item> {
@@ -196,6 +206,15 @@ impl Inner {
     }
 }
 
+/// Writes into a record what the bytes show.
+fn describe(media: &mut Media, identity: Identity) {
+    media.status = identity.status();
+    media.urls = MediaUrls::all("", &media.id).that_exist(identity.metadata.as_ref());
+    let Identity { mime_type, metadata, exif, failure } = identity;
+    (media.mime_type, media.metadata, media.exif) = (mime_type, metadata, exif);
+    media.failure_reason = failure;
+}
+
 impl Item {
     fn counts_in(&self, scopes: &Scopes) -> bool {
         self.scopes.iter().any(|scope| scopes.contains(scope))
@@ -235,8 +254,15 @@ impl MediaBackend for InMemory {
             (media, bytes)
         };
         if let Some(transform) = options.rendition().transform() {
+            if let Some(reason) = media.failure_reason {
+                return Err(Error::failed(reason, "the image cannot be processed"));
+            }
             let source = ImageSource::Bytes(bytes);
-            let made = self.images.render(source, &[transform.into()]).await?;
+            let made = self.images.render(source, &[transform.into()]).await;
+            if let Some(reason) = made.as_ref().err().and_then(Error::failure_reason) {
+                self.inner.lock().fail(id, reason);
+            }
+            let made = made?;
             let made = made.into_iter().next().expect("one transform gives one rendition");
             let hash = ContentHash::of(&made.bytes);
             return Ok(Download::from_bytes(made.mime_type, made.bytes).with_hash(hash));

@@ -1,12 +1,15 @@
 //! Downloads: the requested rendition and range, and the response stream.
 
-use std::{fmt, time::SystemTime};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream, stream::BoxStream};
 
 use crate::{
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     id::ContentHash,
     media::{ByteRange, ContentRange, Rendition, Transform, Variant, display_name},
     util::byte_stream::{collect, too_large},
@@ -25,12 +28,14 @@ use crate::{
 pub struct DownloadOptions {
     rendition: Rendition,
     range: Option<ByteRange>,
+    redirect: Option<Duration>,
+    attachment: bool,
 }
 
 impl DownloadOptions {
     /// Requests the whole of a rendition.
     pub fn new(rendition: Rendition) -> Self {
-        Self { rendition, range: None }
+        Self { rendition, range: None, redirect: None, attachment: false }
     }
 
     /// Requests a range. A backend may ignore it and deliver the whole (RFC 9110, section 14.2);
@@ -38,6 +43,24 @@ impl DownloadOptions {
     #[must_use]
     pub fn with_range(mut self, range: impl Into<ByteRange>) -> Self {
         self.range = Some(range.into());
+        self
+    }
+
+    /// Allows the backend to answer with a [redirect](Download::redirect) to a URL that delivers the bytes to
+    /// every client that has it, for `expires_in`. The client sends the range with its request to that URL.
+    ///
+    /// A backend without such URLs delivers the bytes.
+    #[must_use]
+    pub fn with_redirect(mut self, expires_in: Duration) -> Self {
+        self.redirect = Some(expires_in);
+        self
+    }
+
+    /// Requests a [redirect](Self::with_redirect) to bytes that a browser saves instead of displaying them, as
+    /// [`Download::as_attachment`] does for bytes.
+    #[must_use]
+    pub fn as_attachment(mut self) -> Self {
+        self.attachment = true;
         self
     }
 
@@ -49,6 +72,16 @@ impl DownloadOptions {
     /// Returns the requested range, or `None` for the whole.
     pub fn range(&self) -> Option<ByteRange> {
         self.range
+    }
+
+    /// Returns how long the URL of a redirect may be valid, or `None` if the bytes are requested.
+    pub fn redirect(&self) -> Option<Duration> {
+        self.redirect
+    }
+
+    /// Returns whether the bytes behind a redirect are to be saved.
+    pub fn is_attachment(&self) -> bool {
+        self.attachment
     }
 
     /// Resolves the range for content of `total` bytes, for backends that deliver ranges. `None` means the
@@ -108,6 +141,7 @@ pub struct Download {
     last_modified: Option<SystemTime>,
     file_name: Option<String>,
     disposition: Disposition,
+    redirect: Option<String>,
     body: BoxStream<'static, Result<Bytes>>,
 }
 
@@ -127,6 +161,7 @@ impl Download {
             last_modified: None,
             file_name: None,
             disposition: Disposition::ByType,
+            redirect: None,
             body,
         }
     }
@@ -195,6 +230,20 @@ impl Download {
         self
     }
 
+    /// Sets the URL that delivers the bytes in place of this download, whose own bytes are then
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
+    ///
+    /// The URL must deliver the type and the disposition that
+    /// [`response_headers`](Self::response_headers) returns, and must expire within the time that
+    /// [`DownloadOptions::redirect`] returns.
+    pub fn with_redirect(mut self, url: impl Into<String>) -> Self {
+        self.redirect = Some(url.into());
+        let message = "the bytes are at the URL of the redirect";
+        self.body =
+            stream::once(async move { Err(Error::new(ErrorKind::Unsupported, message)) }).boxed();
+        self
+    }
+
     /// Returns the MIME type.
     pub fn content_type(&self) -> &str {
         &self.content_type
@@ -243,6 +292,11 @@ impl Download {
     /// Returns whether a browser may display audio, video and PDF.
     pub(crate) fn is_inline(&self) -> bool {
         self.disposition == Disposition::Inline
+    }
+
+    /// Returns the URL that delivers the bytes in place of this download.
+    pub fn redirect(&self) -> Option<&str> {
+        self.redirect.as_deref()
     }
 
     /// Returns the bytes as a stream of chunks.

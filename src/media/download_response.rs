@@ -178,6 +178,29 @@ fn disposition(download: &Download) -> String {
     format!("{kind}; filename=\"{ascii}\"; filename*=UTF-8''{encoded}")
 }
 
+impl Download {
+    /// Returns the safe headers of a response with these bytes (promise P8), for a response that is not made
+    /// from the download itself: a type that no browser acts on, `attachment` except for raster images, and
+    /// the validators.
+    pub fn response_headers(&self) -> HeaderMap {
+        headers_of(self)
+    }
+}
+
+/// Responds with the URL that delivers the bytes. Not stored, because the URL expires, and because the same
+/// browser may belong to another owner later.
+fn redirect_response(url: &str) -> Response {
+    let Ok(url) = HeaderValue::try_from(url) else {
+        return Error::new(ErrorKind::Internal, "the URL of a redirect is not valid")
+            .into_response();
+    };
+    let mut headers = HeaderMap::new();
+    make_safe(&mut headers);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    headers.insert(header::LOCATION, url);
+    (StatusCode::TEMPORARY_REDIRECT, headers).into_response()
+}
+
 impl IntoResponse for Download {
     /// Responds 200 with the whole, or 206 with a part. An error of the stream ends the connection, so that
     /// the client notices.
@@ -188,6 +211,9 @@ impl IntoResponse for Download {
     /// `Cache-Control` is `private, no-cache`, because the permission to read can change; a route may
     /// replace it. Conditions and ranges of the request are evaluated by the route, not here.
     fn into_response(self) -> Response {
+        if let Some(url) = self.redirect() {
+            return redirect_response(url);
+        }
         let mut headers = headers_of(&self);
         if let Some(length) = self.length() {
             headers.insert(header::CONTENT_LENGTH, length.into());

@@ -3,6 +3,7 @@
 mod download;
 mod download_response;
 mod exif;
+mod failure_reason;
 mod file_name;
 #[cfg(any(feature = "images", feature = "store"))]
 mod fitted;
@@ -30,6 +31,7 @@ pub(crate) use self::search::TypeFilter;
 pub use self::{
     download::{Download, DownloadOptions},
     exif::{Exif, Metadata},
+    failure_reason::FailureReason,
     listing::{ListOptions, MediaStats, Page},
     mime::is_raster_image,
     parse::ParseVariantError,

@@ -8,7 +8,7 @@ use axum::{
 };
 use serde::{Serialize, Serializer};
 
-use super::{Exif, MediaUrls, Metadata};
+use super::{Exif, FailureReason, MediaUrls, Metadata};
 use crate::id::{ContentHash, MediaId};
 
 /// The record of a media item: one upload of one owner.
@@ -25,6 +25,9 @@ pub struct Media {
     pub id: MediaId,
     /// The state of its processing.
     pub status: MediaStatus,
+    /// The reason why it is [`Failed`](MediaStatus::Failed), if the backend knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure_reason: Option<FailureReason>,
     /// The file name of the upload, for display only.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[serde(rename = "originalName")]
@@ -51,8 +54,8 @@ pub struct Media {
 }
 
 impl Media {
-    /// Creates the record of a new upload, for backends: `created_at` is now; file name, metadata and EXIF
-    /// are absent and can be set through the fields.
+    /// Creates the record of a new upload, for backends: `created_at` is now; failure reason, file name,
+    /// metadata and EXIF are absent and can be set through the fields.
     pub fn new(
         id: MediaId,
         status: MediaStatus,
@@ -64,6 +67,7 @@ impl Media {
         Self {
             id,
             status,
+            failure_reason: None,
             file_name: None,
             mime_type: mime_type.into(),
             size,
@@ -133,6 +137,6 @@ pub enum MediaStatus {
     Processing,
     /// Processing is complete.
     Ready,
-    /// Stored, but the processing failed.
+    /// Stored, but no rendition of it can be made; [`Media::failure_reason`] says why.
     Failed,
 }

@@ -124,12 +124,12 @@ impl RequestSpec<'_> {
     }
 }
 
-/// Tells whether `id` is a UUID in the spelling of the service.
+/// Returns whether `id` is a UUID in the spelling of the service.
 fn is_canonical(id: &MediaId) -> bool {
     uuid::Uuid::try_parse(id.as_str()).is_ok_and(|uuid| uuid.to_string() == id.as_str())
 }
 
-/// Tells whether the service would read `id` as another id: it accepts UUIDs in upper case and with
+/// Returns whether the service would read `id` as another id: it accepts UUIDs in upper case and with
 /// other dashes, while an id of this crate has one spelling (promise G10).
 fn is_alternative_spelling(id: &MediaId) -> bool {
     let digits: String = id.as_str().chars().filter(|c| *c != '-').collect();

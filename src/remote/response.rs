@@ -5,7 +5,10 @@ use std::time::Duration;
 use reqwest::{Response, StatusCode, header};
 
 use super::call::Call;
-use crate::error::{Error, ErrorKind};
+use crate::{
+    error::{Error, ErrorKind},
+    media::FailureReason,
+};
 
 /// A response with a success status whose body has not been read.
 #[derive(Debug)]
@@ -24,7 +27,7 @@ pub(super) enum SendError {
 }
 
 impl SendError {
-    /// Whether the same call may succeed later.
+    /// Returns whether the same call may succeed later.
     pub(super) fn is_outage(&self) -> bool {
         match self {
             Self::Status(response) => response.is_outage(),
@@ -32,7 +35,7 @@ impl SendError {
         }
     }
 
-    /// How long the service asks to wait before the next attempt.
+    /// Returns the delay before the next attempt that the service asks for.
     pub(super) fn retry_after(&self) -> Duration {
         match self {
             Self::Status(response) => response.retry_after.unwrap_or_default(),
@@ -63,6 +66,8 @@ pub(super) struct ErrorResponse {
     pub(super) status: StatusCode,
     /// The `error` of the JSON body. Not shown to clients.
     pub(super) reason: Option<String>,
+    /// The reason why a rendition cannot be made.
+    pub(super) failure_reason: Option<FailureReason>,
     pub(super) retry_after: Option<Duration>,
     /// The length of the media, from the `Content-Range` of a 416.
     pub(super) complete_length: Option<u64>,
@@ -76,10 +81,17 @@ impl ErrorResponse {
             .and_then(|text| text.trim().parse().ok().map(Duration::from_secs));
         let complete_length = text(response, header::CONTENT_RANGE)
             .and_then(|text| text.strip_prefix("bytes */")?.parse().ok());
-        Self { call, status: response.status(), reason: None, retry_after, complete_length }
+        Self {
+            call,
+            status: response.status(),
+            reason: None,
+            failure_reason: None,
+            retry_after,
+            complete_length,
+        }
     }
 
-    /// Whether the service, or a proxy in front of it, cannot respond now. 500 does not count: the
+    /// Returns whether the service, or a proxy in front of it, cannot respond now. 500 does not count: the
     /// original service responds with it to every request that it does not understand.
     fn is_outage(&self) -> bool {
         matches!(
@@ -102,6 +114,10 @@ pub(super) const RESPONDED: &str = "the media service responded with an error";
 
 impl From<ErrorResponse> for Error {
     fn from(response: ErrorResponse) -> Self {
+        if let Some(reason) = response.failure_reason {
+            let public = Self::failed(reason, "the media cannot be processed");
+            return response.call.explain(public, RESPONDED);
+        }
         let kind = match response.status {
             StatusCode::NOT_FOUND => {
                 return response.into_public(Error::not_found());

@@ -29,7 +29,7 @@ use crate::{
     util::byte_stream::with_idle_timeout,
 };
 
-/// How many leading bytes the detection of HEIC needs.
+/// The number of leading bytes that the detection of HEIC needs.
 const HEAD: usize = 64;
 
 /// The chunk size of an upload from memory. Chunks make its progress visible.

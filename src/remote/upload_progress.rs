@@ -11,7 +11,7 @@ pub(super) struct UploadProgress(Arc<Mutex<Stage>>);
 
 #[derive(Clone, Copy, Default)]
 enum Stage {
-    /// No byte has been asked for; there may be no body.
+    /// The connection has not requested a byte; the request may have no body.
     #[default]
     NotStarted,
     /// The connection took a chunk, and more may follow.
@@ -95,7 +95,7 @@ mod tests {
     const REQUEST: Duration = Duration::from_secs(60);
     const IDLE: Duration = Duration::from_secs(3);
 
-    /// How long `wait_for_response` waits if no response comes, while `body` runs.
+    /// Returns the time that `wait_for_response` waits without a response, while `body` runs.
     async fn timeout(body: impl Future<Output = ()>, progress: &UploadProgress) -> Duration {
         let started = Instant::now();
         let wait = progress.wait_for_response(REQUEST, IDLE, pending::<()>());

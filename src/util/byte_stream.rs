@@ -57,12 +57,12 @@ pub(crate) fn with_exact_len(
 
 /// Fails the stream if no chunk arrives within `idle` while the reader waits for one.
 #[cfg(any(feature = "store", feature = "remote"))]
-pub(crate) fn with_idle_timeout(
+pub(crate) fn with_idle_timeout<T: Send + 'static>(
     idle: Duration,
-    chunks: ByteStream,
+    chunks: BoxStream<'static, Result<T>>,
     otherwise: fn(Duration) -> Error,
-) -> ByteStream {
-    let next = move |mut chunks: ByteStream| async move {
+) -> BoxStream<'static, Result<T>> {
+    let next = move |mut chunks: BoxStream<'static, Result<T>>| async move {
         let next = tokio::time::timeout(idle, chunks.try_next()).await;
         let chunk = next.map_err(|_| otherwise(idle))??;
         Ok(chunk.map(|chunk| (chunk, chunks)))

@@ -1,4 +1,4 @@
-//! What the routes promise, one file for each number of the contract.
+//! The promises of the routes: one file for each number of the contract.
 
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "tests")]
 

@@ -1,4 +1,4 @@
-//! What an upload route answers.
+//! The responses of an upload route.
 
 use axum::{
     Json, Router,
@@ -30,7 +30,7 @@ async fn count(media: &MediaState, owner: &Owner) -> u64 {
 }
 
 #[tokio::test]
-async fn a_picture_is_stored_and_answered_as_its_owner_sees_it() {
+async fn an_image_is_stored_and_returned_in_its_owners_view() {
     let world = World::new();
     let app = app(&world.media, policy());
     let answer = send(&app, Form::new().with(file("cat.jpg", GPS)).by("ana")).await;
@@ -70,7 +70,7 @@ async fn parts_come_in_any_order_and_only_files_count() {
 }
 
 #[tokio::test]
-async fn p04_bytes_decide_what_a_file_is_and_neither_name_nor_claim() {
+async fn p04_magic_bytes_decide_the_type_not_name_or_declared_type() {
     let world = World::new();
     let app = app(&world.media, policy());
     for (bytes, name, kind) in [

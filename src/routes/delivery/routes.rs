@@ -1,11 +1,11 @@
 //! The router of deliveries and its builder.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use axum::{Router, extract::FromRequestParts, middleware::from_fn_with_state, routing::get};
 
 use super::{
-    config::{DeliveryConfig, InlineTypes, ResourcePolicy},
+    config::{DeliveryConfig, InlineTypes, ResourcePolicy, redirect_expiry},
     media_path::MediaPath,
     serve::{RenditionSource, serve_owned, serve_signed, unsigned_transform},
 };
@@ -27,8 +27,8 @@ use crate::{
 ///
 /// # Default
 ///
-/// The owner is the [`Owner`] in the request's extensions, and media of any scope is delivered. There are no
-/// named transforms. Browsers display raster images and save every other type. Signed URLs are accepted if the state has a
+/// The owner is the [`Owner`] in the request's extensions, and media of any scope is delivered. No transform has
+/// a name. Browsers display raster images and save every other type. Signed URLs are accepted if the state has a
 /// [`url_signer`](crate::state::MediaStateBuilder::url_signer). Only pages of the same origin may embed media.
 ///
 /// See the [module docs](crate::routes#delivery) for the responses.
@@ -71,6 +71,7 @@ impl<S> DeliveryRoutes<S> {
                 transforms: BTreeMap::new(),
                 cross_origin_resource_policy: ResourcePolicy::default(),
                 inline_types: InlineTypes::default(),
+                redirect: None,
             },
         }
     }
@@ -141,6 +142,23 @@ impl<S> DeliveryRoutes<S> {
         self
     }
 
+    /// Redirects to presigned URLs of the object store of a `Store` that signs them, valid for `expires_in`, which is
+    /// clamped to 5 s to 1 h and to the expiry of a signed URL; 60 s is a good value. Default: off, and all
+    /// bytes pass through this server.
+    ///
+    /// Originals and stored renditions are answered with 307 and `Cache-Control: private, no-store`. The type
+    /// and the disposition are bound into the URL. `HEAD`, conditional requests, renditions that are not stored
+    /// yet, and backends that cannot redirect are answered with the bytes. The client sends a `Range`
+    /// to the object store.
+    ///
+    /// A presigned URL opens the media for everyone who has it until it expires, also after a deletion. The
+    /// object store sends neither the other safe headers (promise P8) nor a hash that a client could verify,
+    /// and pages need its origin in their `Content-Security-Policy`, and scripts a CORS rule of the bucket.
+    pub fn presigned_redirects(mut self, expires_in: Duration) -> Self {
+        self.config.redirect = Some(redirect_expiry(expires_in));
+        self
+    }
+
     /// Takes the owner from the extractor `X`, as does
     /// [`VerifyMediaLayer::owner_from`](crate::VerifyMediaLayer::owner_from).
     pub fn owner_from<X>(
@@ -180,6 +198,7 @@ impl<S> fmt::Debug for DeliveryRoutes<S> {
             .field("transforms", &self.config.transforms)
             .field("cross_origin_resource_policy", &self.config.cross_origin_resource_policy)
             .field("inline_types", &self.config.inline_types)
+            .field("redirect", &self.config.redirect)
             .finish()
     }
 }

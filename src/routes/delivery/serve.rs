@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{RawQuery, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode},
+    http::{HeaderMap, Method, StatusCode},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
@@ -86,6 +86,7 @@ pub(super) async fn serve_signed(
                 rendition,
                 access,
                 inline_types: Some(&config.inline_types),
+                redirect: config.redirect,
             };
             rendition.respond(&config.media, request.method(), request.headers()).await
         }
@@ -97,10 +98,7 @@ pub(super) async fn serve_signed(
         }
     };
     make_safe(response.headers_mut());
-    response.headers_mut().insert(
-        HeaderName::from_static("cross-origin-resource-policy"),
-        HeaderValue::from_static(policy.as_str()),
-    );
+    policy.insert_into(response.headers_mut());
     response
 }
 
@@ -120,6 +118,7 @@ pub(super) async fn serve_owned(
         rendition,
         access: Access::Owner,
         inline_types: Some(&config.inline_types),
+        redirect: config.redirect,
     };
     rendition.respond(&config.media, &method, &headers).await
 }

@@ -14,7 +14,7 @@ use sha2::Sha256;
 use super::claims::{Claims, LinkOptions};
 use crate::error::{Error, ErrorKind, Result};
 
-/// The shortest secret, in bytes: as long as what it makes (RFC 2104, section 3).
+/// The shortest secret in bytes: the length of the output (RFC 2104, section 3).
 const MIN_SECRET: usize = 32;
 
 /// The longest name of a key, in bytes.
@@ -24,31 +24,34 @@ const MAX_KEY_ID: usize = 64;
 const OWN_PARAMETERS: [&str; 9] =
     ["w", "h", "fit", "format", "q", "disposition", "expires", "key", "signature"];
 
-/// What every signature begins with, so that no other use of the same secret makes one.
+/// The domain separator: signatures of another use of the same secret are not valid here.
 const PURPOSE: &str = "tower-media signed url 1";
 
-/// `GET` and `HEAD`. Nothing else can be signed for.
+/// The signed method: `GET` and `HEAD`.
 const METHODS: &str = "read";
 
-/// Signs URLs of media, and knows which it has signed (promise P14).
+/// Signs URLs of media, and verifies them (promise P14).
 ///
-/// A URL that [`MediaState::signed_url`](crate::MediaState::signed_url) makes opens exactly one rendition
-/// of one piece of media, to read, until it expires, for **whoever holds it**. It cannot be taken back
-/// before that, but by removing the media or the key. The signature is HMAC-SHA-256 over all of it.
+/// A URL of [`MediaState::signed_url`](crate::MediaState::signed_url) opens exactly one rendition of one media
+/// item for reading, until it expires, for **every client that has the URL**. It cannot be revoked before, except
+/// by deleting the media or removing the key. The signature is HMAC-SHA-256 over method, id, rendition,
+/// disposition, expiry and key id.
 ///
-/// Made once, from a secret that all of the application's processes share, and given to
+/// Create one signer from a secret that all processes of the application share, and give it to
 /// [`MediaStateBuilder::url_signer`](crate::state::MediaStateBuilder::url_signer).
 ///
 /// # Default
 ///
-/// URLs expire at the end of a window of 15 minutes, so those made for the same in one window are
-/// equal and caches keep one of them; no URL lives for more than 7 days, and a window.
+/// The expiry is rounded up to the end of a window of 15 minutes. Equal requests within one window make equal
+/// URLs, so caches keep one of them. A URL is valid for at most 7 days and one window.
 ///
 /// # Rotation
 ///
-/// A key has a name, which stands in the URL. To replace it without breaking URLs that are out:
-/// first make all processes [also accept](Self::also_accepting) the new one, then sign with the new one
-/// and also accept the old one, and drop the old one once its URLs have expired.
+/// The URL names its key by an id. To replace a key without breaking existing URLs:
+///
+/// 1. all processes [also accept](Self::also_accepting) the new key;
+/// 2. all processes sign with the new key and also accept the old one;
+/// 3. remove the old key after its URLs have expired.
 ///
 /// ```
 /// use std::time::Duration;
@@ -92,7 +95,7 @@ impl Key {
         Ok(Self { id: id.to_owned(), mac })
     }
 
-    /// Each field with its length before it, so that no two lists of fields are the same bytes.
+    /// Prefixes each field with its length, so that different lists of fields are different bytes.
     fn mac(&self, claims: &Claims<'_>, expires: u64) -> Hmac<Sha256> {
         let mut mac = self.mac.clone();
         let (rendition, expires) = (claims.rendition(), expires.to_string());
@@ -105,22 +108,22 @@ impl Key {
     }
 }
 
-/// Why a query is not that of a signed URL.
+/// The reason why a query is not that of a signed URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SignatureError {
-    /// It does not say that it is signed.
+    /// The query has no signature.
     Missing,
-    /// It is not what this signer gave out, or not any more.
+    /// The signature is wrong, or has expired.
     Invalid,
 }
 
 impl UrlSigner {
-    /// Signs with this key. The id is 1 to 64 bytes of `A-Z a-z 0-9 - _ .`, and is seen in URLs; the
-    /// secret is at least 32 random bytes.
+    /// Creates a signer with one key. The id is 1 to 64 bytes of `A-Z a-z 0-9 - _ .`, and is visible in URLs.
+    /// The secret is at least 32 random bytes.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] if one of them is not like that.
+    /// [`ErrorKind::InvalidInput`] if the id or the secret is not valid.
     pub fn new(key_id: impl AsRef<str>, secret: impl AsRef<[u8]>) -> Result<Self> {
         Ok(Self {
             signing: Key::new(key_id.as_ref(), secret.as_ref())?,
@@ -132,11 +135,11 @@ impl UrlSigner {
         })
     }
 
-    /// Accepts URLs that were signed with this key, too: an earlier or a coming one.
+    /// Also accepts URLs that were signed with this key: the previous or the next one.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] for what is no key, and for the id of another key.
+    /// [`ErrorKind::InvalidInput`] if the id or the secret is not valid, or the id is already used.
     pub fn also_accepting(
         mut self,
         key_id: impl AsRef<str>,
@@ -150,15 +153,15 @@ impl UrlSigner {
         Ok(self)
     }
 
-    /// Sets the window at whose end URLs expire, at least one second: a URL lives for as long as it was
-    /// asked to and up to a window more.
+    /// Sets the window to whose end the expiry of a URL is rounded up, at least one second. Default: 15
+    /// minutes.
     #[must_use]
     pub fn with_window(mut self, window: Duration) -> Self {
         self.window = window;
         self
     }
 
-    /// Sets for how long a URL may be asked to live.
+    /// Sets the longest lifetime that can be requested for a URL. Default: 7 days.
     #[must_use]
     pub fn with_longest(mut self, longest: Duration) -> Self {
         self.longest = longest;
@@ -186,14 +189,14 @@ impl UrlSigner {
         self
     }
 
-    /// Asks something else than the system what the time is, for tests.
+    /// Replaces the system clock, for tests.
     #[must_use]
     pub fn with_clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// The query of a URL that is to live for `valid_for`.
+    /// Returns the query of a URL that is valid for at least `valid_for`.
     pub(crate) fn query(
         &self,
         id: &str,
@@ -201,7 +204,10 @@ impl UrlSigner {
         valid_for: Duration,
     ) -> Result<String> {
         if valid_for > self.longest {
-            let what = format!("a signed URL lives for at most {:?}", self.longest);
+            let what = format!(
+                "a signed URL is valid for at most {:?}, but {valid_for:?} was requested",
+                self.longest
+            );
             return Err(Error::new(ErrorKind::InvalidInput, what));
         }
         let window = self.window_secs();
@@ -210,19 +216,19 @@ impl UrlSigner {
         let claims = Claims { id, options };
         let signature = self.signing.mac(&claims, expires).finalize().into_bytes();
         let signature = URL_SAFE_NO_PAD.encode(signature);
-        Ok(Self::written(&claims, expires, &self.signing.id, &signature))
+        Ok(Self::format(&claims, expires, &self.signing.id, &signature))
     }
 
-    /// The one way to write the query of a signed URL.
-    fn written(claims: &Claims<'_>, expires: u64, key_id: &str, signature: &str) -> String {
+    /// Formats the query of a signed URL. A query in another spelling is refused.
+    fn format(claims: &Claims<'_>, expires: u64, key_id: &str, signature: &str) -> String {
         format!("{}expires={expires}&key={key_id}&signature={signature}", claims.query())
     }
 
-    /// For how long the URL with this query goes on to open what `claims` says; the disposition is taken
-    /// from the query.
+    /// Verifies a query for the id and rendition of `claims`, and returns how long it remains valid. The
+    /// disposition is read from the query.
     ///
-    /// The query must be written as it was given out. So there is one text of each URL, and nobody who
-    /// holds one can make many that caches keep apart.
+    /// The query must have the exact text that was signed. Otherwise a client could derive many texts from one
+    /// URL, which caches would keep separately.
     pub(crate) fn verify(
         &self,
         claims: Claims<'_>,
@@ -245,13 +251,13 @@ impl UrlSigner {
             return Err(SignatureError::Invalid);
         };
         let decoded = URL_SAFE_NO_PAD.decode(&*signature).map_err(|_| SignatureError::Invalid)?;
-        // In constant time.
+        // `verify_slice` compares in constant time.
         let genuine = key.mac(&claims, expires).verify_slice(&decoded).is_ok();
         let left = expires.saturating_sub(self.now());
         let bound = self.longest.as_secs().saturating_add(self.window_secs());
-        let as_given =
-            Self::written(&claims, expires, &key.id, &signature) == self.without_ignored(query);
-        if !genuine || !as_given || left == 0 || left > bound {
+        let is_canonical =
+            Self::format(&claims, expires, &key.id, &signature) == self.without_ignored(query);
+        if !genuine || !is_canonical || left == 0 || left > bound {
             return Err(SignatureError::Invalid);
         }
         Ok((options, Duration::from_secs(left)))
@@ -278,7 +284,7 @@ impl UrlSigner {
     }
 
     fn now(&self) -> u64 {
-        // A clock before 1970 opens nothing that has not been made with it.
+        // With a clock before 1970 every URL exceeds the longest lifetime.
         (self.clock)().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
     }
 }
@@ -293,7 +299,7 @@ fn invalid(what: &'static str) -> Error {
 }
 
 impl fmt::Debug for UrlSigner {
-    // Secrets stay out of logs.
+    // Secrets stay out of logs (promise G16).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let accepted: Vec<&str> = self.accepted.iter().map(|key| &*key.id).collect();
         f.debug_struct("UrlSigner")

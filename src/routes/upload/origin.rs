@@ -14,7 +14,10 @@ use tower_service::Service;
 use super::UploadRejection;
 
 /// Applies tower-http's `CsrfLayer` to the head of a request.
-pub(super) async fn check(rules: &CsrfLayer, parts: &Parts) -> Result<(), UploadRejection> {
+pub(in crate::routes) async fn check(
+    rules: &CsrfLayer,
+    parts: &Parts,
+) -> Result<(), UploadRejection> {
     let mut head = Request::new(());
     *head.method_mut() = parts.method.clone();
     *head.uri_mut() = parts.uri.clone();

@@ -27,7 +27,7 @@ use crate::{
 ///
 /// # Default
 ///
-/// The owner is the [`Owner`] in the request's extensions. There is no quota.
+/// The owner is the [`Owner`] in the request's extensions. No quota is set.
 ///
 /// See the [module docs](crate::routes#uploads) for the responses.
 ///

@@ -49,7 +49,7 @@ impl Browser {
         browser
     }
 
-    /// Opens a page, or what the browser makes of an answer that is none.
+    /// Opens a URL, also if the response is not a page.
     pub async fn goto(&self, url: &str) {
         self.post("/url", json!({ "url": url })).await;
     }
@@ -90,7 +90,7 @@ impl Browser {
         }
     }
 
-    /// Lets pages of an origin use the clipboard, as if somebody had agreed to it.
+    /// Lets pages of an origin use the clipboard, as if the user had agreed to it.
     pub async fn allow_clipboard(&self, origin: &str) {
         let permissions = ["clipboardReadWrite", "clipboardSanitizedWrite"];
         let granted = json!({ "origin": origin, "permissions": permissions });

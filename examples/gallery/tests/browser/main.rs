@@ -18,7 +18,7 @@ use self::{
     site::{Site, drawing, page, picture},
 };
 
-/// The page of somebody who has just signed in.
+/// The page of a user who has just signed in.
 async fn signed_in(site: &Site, person: &str) -> Browser {
     let browser = Browser::open().await;
     browser.goto(&site.url).await;
@@ -233,7 +233,7 @@ async fn p08_uploaded_pages_and_drawings_do_not_run() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs chromium and chromedriver"]
-async fn p14_a_link_opens_for_a_stranger_and_ends() {
+async fn p14_a_link_opens_without_login_until_it_expires() {
     let site = Site::open().await;
     let ana = signed_in(&site, "ana").await;
     ana.click(&format!("{} .actions button", card("dunes.png"))).await;
@@ -252,17 +252,17 @@ async fn p14_a_link_opens_for_a_stranger_and_ends() {
     ana.until("!document.getElementById('share').open").await;
     assert_eq!(ana.eval("document.getElementById('share-copy').textContent").await, "Copy");
 
-    let stranger = Browser::open().await;
-    stranger.goto(link.as_str().unwrap()).await;
-    assert_eq!(stranger.eval("document.images[0].naturalWidth").await, 960);
+    let visitor = Browser::open().await;
+    visitor.goto(link.as_str().unwrap()).await;
+    assert_eq!(visitor.eval("document.images[0].naturalWidth").await, 960);
     site.later(Duration::from_secs(12 * 60));
-    stranger.refresh().await;
-    assert!(stranger.text("body").await.contains("The link has expired"));
+    visitor.refresh().await;
+    assert!(visitor.text("body").await.contains("The link has expired"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs chromium and chromedriver"]
-async fn deleted_pictures_are_gone() {
+async fn deleted_pictures_are_not_listed() {
     let site = Site::open().await;
     let ana = signed_in(&site, "ana").await;
     let delete = format!("{} .actions button:last-child", card("lake.png"));

@@ -1,19 +1,19 @@
-//! P6: colours are sRGB with eight bits, whatever the file has.
+//! P6: colors are converted to sRGB with 8 bits.
 
 use tower_media::media::{Format, Transform};
 
 use crate::{GREEN, QUAD, RED, close, decoded, fixture, made, png, quarters, shown};
 
 #[tokio::test]
-async fn inks_become_light() {
-    // Without a profile inks are taken as they are: exact colours are nobody's promise.
+async fn p06_cmyk_becomes_rgb() {
+    // Without a profile the conversion is approximate.
     let picture = shown(fixture("cmyk-adobe.jpg")).await;
     close(quarters(&picture).as_flattened(), QUAD.as_flattened(), 24, "cmyk-adobe.jpg");
     assert!(shown(fixture("cmyk.jpg")).await.as_rgb8().is_some());
 }
 
 #[tokio::test]
-async fn a_palette_and_its_transparent_index_become_pixels() {
+async fn p06_a_palette_with_transparency_becomes_pixels() {
     let picture = shown(fixture("palette.png")).await;
     close(quarters(&picture).as_flattened(), QUAD.as_flattened(), 0, "palette.png");
     let picture = shown(fixture("palette-trns.png")).await.into_rgba8();
@@ -24,7 +24,7 @@ async fn a_palette_and_its_transparent_index_become_pixels() {
 }
 
 #[tokio::test]
-async fn gray_and_sixteen_bits_become_rgb_with_eight() {
+async fn p06_gray_and_16_bits_become_rgb_with_8() {
     for name in ["gray.jpg", "gray16.png"] {
         let picture = shown(fixture(name)).await;
         let pixels = picture.as_rgb8().unwrap_or_else(|| panic!("{name} is RGB"));
@@ -39,10 +39,10 @@ async fn gray_and_sixteen_bits_become_rgb_with_eight() {
 }
 
 #[tokio::test]
-async fn a_profile_is_applied() {
+async fn p06_the_icc_profile_is_applied() {
     let plain = shown(fixture("quad-noexif.jpg")).await;
     let wide = shown(fixture("icc-wide.jpg")).await;
-    // Green of a wider gamut is stronger than the same numbers in sRGB, red likewise.
+    // Green and red of a wider gamut are more saturated than the same numbers in sRGB.
     let [red, green, ..] = quarters(&wide);
     let [plain_red, plain_green, ..] = quarters(&plain);
     assert!(red[0] > plain_red[0] + 10, "{red:?} {plain_red:?}");
@@ -50,7 +50,7 @@ async fn a_profile_is_applied() {
 }
 
 #[tokio::test]
-async fn what_shows_through_is_kept_but_for_jpeg_where_it_is_black() {
+async fn p12_alpha_is_kept_and_jpeg_blends_it_with_black() {
     let alpha = |picture: &image::RgbaImage| {
         picture.enumerate_pixels().map(|(_, _, p)| p[3]).collect::<Vec<_>>()
     };
@@ -69,7 +69,7 @@ async fn what_shows_through_is_kept_but_for_jpeg_where_it_is_black() {
 }
 
 #[tokio::test]
-async fn of_an_animation_there_is_the_first_frame() {
+async fn p02_only_the_first_frame_is_decoded() {
     for (name, first) in [("animated.gif", [200, 0, 0]), ("animated.webp", [200, 0, 0])] {
         let picture = decoded(&made(fixture(name), png()).await.unwrap()).into_rgb8();
         close(&picture[(110, 70)].0, &first, 12, name);

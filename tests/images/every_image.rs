@@ -1,9 +1,9 @@
-//! What the record says of every picture of the set.
+//! The metadata of every image of the set.
 
 use crate::{fixture, images};
 
 #[tokio::test]
-async fn the_record_says_size_format_and_transparency() {
+async fn metadata_has_size_format_and_transparency() {
     for (name, width, height, format, has_alpha) in [
         ("alpha.png", 300, 200, "png", true),
         ("animated.gif", 120, 80, "gif", true),
@@ -30,7 +30,7 @@ async fn the_record_says_size_format_and_transparency() {
         ("static.gif", 90, 60, "gif", true),
         ("tiny-16x12.png", 16, 12, "png", false),
         ("trailing-garbage.jpg", 300, 200, "jpeg", false),
-        // Only its header is whole, and only that is read.
+        // Only the header is read, and it is complete.
         ("truncated-half.jpg", 1000, 700, "jpeg", false),
         ("truncated.png", 300, 200, "png", true),
     ] {
