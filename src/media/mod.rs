@@ -34,7 +34,7 @@ pub use self::{
     failure_reason::FailureReason,
     listing::{ListOptions, MediaStats, Page},
     mime::is_raster_image,
-    parse::ParseVariantError,
+    parse::ParseNameError,
     range::{ByteRange, ContentRange},
     record::{Media, MediaStatus, OwnerView},
     rendition::Rendition,

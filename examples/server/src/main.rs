@@ -28,10 +28,11 @@ mod command;
 mod compatible;
 mod migrate;
 mod place;
+mod serve;
 mod settings;
 mod verify;
 
-use std::{error::Error, net::SocketAddr, time::Duration};
+use std::{error::Error, time::Duration};
 
 use axum::{
     Router,
@@ -51,8 +52,9 @@ use self::{command::Command, settings::Settings};
 
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
-/// The time that running requests have after a signal to stop.
-const GRACE: Duration = Duration::from_secs(30);
+/// The timeouts of connections: for the head of a request, and for running requests after a signal to stop.
+const TIMEOUTS: serve::Timeouts =
+    serve::Timeouts { head: Duration::from_secs(30), grace: Duration::from_secs(30) };
 
 /// The interval of garbage collection.
 const GC_INTERVAL: Duration = Duration::from_secs(10 * 60);
@@ -121,20 +123,13 @@ async fn serve() -> Result<()> {
         .allowed_origins(&settings.origins)
         .map_err(|error| format!("CORS_ORIGINS: {error}"))?;
     let routes = settings.compatible.iter().fold(routes, |routes, part| part.apply(routes));
-    let app = app(routes, &settings.origins)?.into_make_service_with_connect_info::<SocketAddr>();
-    let (stop, stopped) = tokio::sync::oneshot::channel();
-    let server = axum::serve(listener, app).with_graceful_shutdown(async {
+    let app = app(routes, &settings.origins)?;
+    let stop = async {
         stop_signal().await;
         tracing::info!("stopping after the running requests");
-        let _ = stop.send(());
-    });
-    let grace = async {
-        let _ = stopped.await;
-        tokio::time::sleep(GRACE).await;
     };
-    tokio::select! {
-        served = server => served?,
-        () = grace => tracing::warn!("ending requests that took longer than {GRACE:?}"),
+    if !serve::serve(listener, app, TIMEOUTS, stop).await {
+        tracing::warn!("ending requests that took longer than {:?}", TIMEOUTS.grace);
     }
     // Completes uploads whose bytes have arrived, even if the client has disconnected.
     store.close().await?;

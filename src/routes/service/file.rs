@@ -17,7 +17,7 @@ use super::{
 use crate::{
     error::ErrorKind,
     id::MediaId,
-    media::{Format, ParseVariantError, Rendition, Transform, is_raster_image},
+    media::{Format, ParseNameError, Rendition, Transform, is_raster_image},
     routes::delivery::{Access, Conditions, RenditionRequest, permanent_rendition_failure},
 };
 
@@ -139,7 +139,7 @@ fn side(query: &Query, name: &str) -> Result<Option<u32>, ServiceError> {
     Ok(query.count(name)?.map(|side| u32::try_from(side).unwrap_or(u32::MAX)))
 }
 
-fn named<T: FromStr<Err = ParseVariantError>>(
+fn named<T: FromStr<Err = ParseNameError>>(
     query: &Query,
     name: &str,
 ) -> Result<Option<T>, ServiceError> {
