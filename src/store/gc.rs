@@ -69,17 +69,26 @@ impl Inner {
         loop {
             let claimed = self.db.claim_unreferenced(grace, BATCH).await?;
             let dead = self.db.dead_blobs(grace, BATCH).await?;
-            for &blob in &dead {
-                self.blobs.delete(&blob_key(blob)).await?;
-                report.blobs += 1;
-            }
+            let (deleted, failed) = self.delete_blobs(&dead).await;
             // In this order: a record without a file is collected again, but only `verify` finds a file
             // without a record.
-            self.db.forget_dead(&dead).await?;
+            self.db.forget_dead(&dead[..deleted]).await?;
+            failed?;
+            report.blobs += deleted as u64;
             if claimed < BATCH && dead.len() < BATCH {
                 return Ok(report);
             }
         }
+    }
+
+    /// Deletes blobs up to the first failure, and returns their number.
+    async fn delete_blobs(&self, blobs: &[BlobId]) -> (usize, Result<()>) {
+        for (deleted, &blob) in blobs.iter().enumerate() {
+            if let Err(error) = self.blobs.delete(&blob_key(blob)).await {
+                return (deleted, Err(error));
+            }
+        }
+        (blobs.len(), Ok(()))
     }
 
     /// Drops the renditions of deleted media, or leaves them to garbage collection if that fails.

@@ -16,6 +16,8 @@ mod folder;
 mod images;
 mod limits;
 mod maintenance;
+mod migration;
 mod moving;
 mod owners;
+mod protocol;
 mod renditions;

@@ -69,7 +69,12 @@ pub(super) async fn persist(
 fn persist_linked(file: &Path, destination: &Path) -> io::Result<()> {
     let link = file.with_extension("link");
     match fs::hard_link(file, &link) {
-        Ok(()) => persist_file(&link, destination).inspect_err(|_| drop(fs::remove_file(&link))),
+        Ok(()) => {
+            let placed = persist_file(&link, destination);
+            // It is left after a failure, and by a rename to another name of the same file.
+            let _ = fs::remove_file(&link);
+            placed
+        }
         Err(_) => persist_file(file, destination),
     }
 }
@@ -179,4 +184,25 @@ fn not_read(error: io::Error) -> Error {
 
 pub(in crate::store) fn not_written(error: io::Error) -> Error {
     Error::new(ErrorKind::Unavailable, "the media file cannot be written").with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn m02_a_file_is_placed_again_under_another_key() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let incoming = folder.path().join("incoming");
+        let mut file = new_temp_file(&incoming).expect("a file");
+        file.write_all(b"bytes").expect("a write");
+        let source = BlobSource::File(file.into_temp_path());
+        for name in ["ab/1", "ab/2", "ab/2"] {
+            let destination = folder.path().join(name);
+            persist(&source, incoming.clone(), destination.clone()).await.expect("placed");
+            assert_eq!(fs::read(destination).expect("a file"), b"bytes");
+        }
+        drop(source);
+        assert_eq!(fs::read_dir(incoming).expect("a folder").count(), 0);
+    }
 }
