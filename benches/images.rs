@@ -1,4 +1,4 @@
-//! Renditions of a photograph of 12 megapixels, beside sharp (libvips) where it is installed.
+//! Renditions of a photograph of 12 megapixels, compared with sharp (libvips) if it is installed.
 //!
 //! ```sh
 //! npm install --prefix benches/sharp
@@ -6,9 +6,9 @@
 //! taskset -c 0 cargo bench --bench images     # on one
 //! ```
 //!
-//! sharp runs in a process of its own, is asked in the same run, and measures itself; it takes
-//! whichever of its ways is fastest on this machine. The peaks of memory are those of processes that
-//! do nothing else. The renditions of both are left in the target folder to be compared.
+//! sharp runs in another process during the same run and measures itself, with the fastest of its
+//! pipelines on this machine. Peak memory is measured in separate processes. The renditions of both remain
+//! in the target folder for comparison.
 
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "a bench")]
 
@@ -80,7 +80,7 @@ fn main() {
     memory(&picture, folder);
 }
 
-/// Prints the peaks of memory of processes that do one job ten times.
+/// Prints the peak memory of processes that do one job ten times.
 fn memory(picture: &Path, folder: &Path) {
     Sharp::write(picture, folder);
     for (job, _) in jobs() {

@@ -1,8 +1,8 @@
-//! Answers one case's request many times, for a profiler to count the instructions.
+//! Answers one case's request many times, so that a profiler can count the instructions.
 //!
-//! `benches/instructions.sh` makes the table. By hand: `instructions CASE ANSWERED PREPARED`, where
-//! all of PREPARED requests are made and the first ANSWERED are answered, so that the difference of
-//! two runs holds no making of requests. Without a case it prints the names of all.
+//! `benches/instructions.sh` makes the table. By hand: `instructions CASE ANSWERED PREPARED` prepares
+//! PREPARED requests and answers the first ANSWERED of them, so that the difference of two runs does not
+//! include the preparation. Without arguments it prints the names of all cases.
 
 mod cases;
 
@@ -11,7 +11,7 @@ use std::{env, mem};
 use tokio::runtime;
 
 fn main() {
-    // Cargo adds options of its own.
+    // Cargo adds its own options.
     let arguments: Vec<_> = env::args().skip(1).filter(|text| !text.starts_with('-')).collect();
     let name = |case: &cases::Case| format!("{}/{}/{}", case.source, case.peer, case.ids);
     let mut cases = cases::all();
@@ -19,7 +19,7 @@ fn main() {
         return cases.iter().for_each(|case| println!("{}", name(case)));
     };
     cases.retain(|case| name(case) == *wanted);
-    let case = cases.first().expect("a name that is printed without arguments");
+    let case = cases.first().expect("a case name; run without arguments for the list");
     let count = |text: &String| text.parse::<usize>().expect("a number");
 
     let runtime = runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
@@ -29,6 +29,6 @@ fn main() {
             drop(case.answer(request).await);
         }
     });
-    // Dropping them would count for the shorter run only.
+    // Otherwise dropping them would count in the shorter run only.
     mem::forget(requests);
 }

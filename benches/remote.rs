@@ -1,12 +1,12 @@
-//! What the guard costs over a media service, beside what was done before there was one.
+//! The cost of the guard over a media service, compared with a check in the handler.
 //!
 //! - `bare` checks nothing;
 //! - `old` lists 500 rows in the handler and parses all of them, for each request;
-//! - `cold` is the guard with nothing remembered, `default` with the default staleness;
-//! - `owned` is the guard with nothing remembered, over a service that knows `/owned`.
+//! - `cold` is the guard without a cache, `default` with the default staleness;
+//! - `owned` is the guard without a cache, over a service that has `/owned`.
 //!
-//! The service is on a thread of its own. The time is that of one request when so many are under way,
-//! so its inverse is requests per second.
+//! The service runs on another thread. The time is the total time divided by the number of requests, at the
+//! named concurrency, so its inverse is requests per second.
 
 #![allow(
     missing_docs,
@@ -79,12 +79,12 @@ async fn old(
     let url = reqwest::Url::parse_with_params(&url, query).unwrap();
     let rows: Value = http.get(url).send().await.unwrap().json().await.unwrap();
     let owned = |id: &String| rows.as_array().unwrap().iter().any(|row| row["id"] == **id);
-    // With more than 500 rows this denies what is owned, in no time; that is not what is compared.
+    // With more than 500 rows this would deny owned media; that is not compared here.
     black_box(body.references.iter().filter(|id| owned(id)).count());
     StatusCode::NO_CONTENT
 }
 
-/// The guarded route over this service, for an owner of all that is asked about.
+/// The guarded route over this service, for an owner of all requested ids.
 fn guard(service: &Service, owner: &Owner, staleness: Option<Duration>) -> Router {
     let mut remote = Remote::builder(&service.url);
     if let Some(staleness) = staleness {
@@ -99,7 +99,7 @@ fn guard(service: &Service, owner: &Owner, staleness: Option<Duration>) -> Route
         .with_state(())
 }
 
-/// Sends as many requests as told, so many at a time, each about three ids of the owner.
+/// Sends requests at this concurrency, each with three ids of the owner.
 async fn send(app: &Router, ids: &Arc<Vec<MediaId>>, requests: u64, concurrent: u64) -> Duration {
     let sent = Arc::new(AtomicU64::new(0));
     let begin = Instant::now();
@@ -128,7 +128,7 @@ async fn send(app: &Router, ids: &Arc<Vec<MediaId>>, requests: u64, concurrent: 
     begin.elapsed()
 }
 
-/// Starts both services on a thread of their own, which ends with the process.
+/// Starts both services on another thread, which ends with the process.
 fn services() -> [Service; 2] {
     let (started, services) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
@@ -169,7 +169,7 @@ fn remote(criterion: &mut Criterion) {
                 group.bench_function(BenchmarkId::new(*peer, concurrent), |bencher| {
                     bencher
                         .to_async(&runtime)
-                        // At least as many as are to be under way.
+                        // At least as many as the concurrency.
                         .iter_custom(|requests| async move {
                             let sent = requests.max(concurrent * 4);
                             let time = send(app, ids, sent, concurrent).await;

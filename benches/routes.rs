@@ -1,12 +1,12 @@
-//! What delivery costs beside serving a plain file: the same 200 KB by tower-http's `ServeDir` and by the
-//! delivery routes over a store in a folder, in one process, over connections that are kept open.
+//! The cost of delivery, compared with a plain file: the same 200 KB from tower-http's `ServeDir` and from
+//! the delivery routes over a store in a folder, in one process, over persistent connections.
 //!
 //! - `serve_dir` is the plain file;
-//! - `link` checks a signature, `owner` asks the guard, and both look the media up in the store;
-//! - `not_modified` is a link to what the client has;
+//! - `link` checks a signature, `owner` runs the guard, and both look up the media in the store;
+//! - `not_modified` is a conditional request with a link;
 //! - `thumbnail` is a stored rendition.
 //!
-//! The time is that of one request when eight are under way. The client shares the machine.
+//! The time is that of one request at a concurrency of eight. The client runs on the same machine.
 
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "a bench")]
 
@@ -33,7 +33,7 @@ use self::connection::Connection;
 const LENGTH: usize = 200_000;
 const CONCURRENT: u64 = 8;
 
-/// A real picture, with something behind its end that makes it as long as it is to be.
+/// A real image, padded after its end to the wanted length.
 fn picture() -> Vec<u8> {
     let mut bytes = include_bytes!("../tests/fixtures/images/plain-1000x700.jpg").to_vec();
     bytes.extend((bytes.len()..LENGTH).map(|n| (n % 251) as u8));

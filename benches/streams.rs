@@ -1,8 +1,8 @@
-//! What a gibibyte costs on its way through `Remote`, beside a bare stream of `reqwest` to the same
-//! server: its time, and the most memory that the process had above what it had before.
+//! The time and the additional peak memory of a gibibyte through `Remote`, compared with a bare stream of
+//! `reqwest` to the same server.
 //!
-//! Each way is measured in processes of its own, in turns, against a server in another process. Run with
-//! `cargo bench --bench streams`, with the number of rounds as the argument (3 unless told otherwise).
+//! Each case runs in its own processes, in turns, against a server in another process. Run with
+//! `cargo bench --bench streams`. The number of rounds is the argument. Default: 3.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a bench")]
 
@@ -32,13 +32,13 @@ const SIZE: usize = 1 << 30;
 const CHUNK: usize = 256 << 10;
 const ID: &str = "01f1903a-390d-41fe-8146-d3b7c842ed42";
 
-/// The SHA-256 of as many zeros, so that the server need not hash.
+/// The SHA-256 of this number of zeros, so that the server need not hash.
 const HASH: &str = "49bc20df15e412a64472421e13fe86ff1c5165e18b2afccf160d4dc19fe68a14";
 
-/// Each way, after the bare one that it is compared with.
+/// Each case, after the bare case for the comparison.
 const WAYS: [(&str, &str); 4] = [
     ("download bare", "download"),
-    // An upload can be no faster than this: its bytes are hashed on the way.
+    // A lower bound of the time of an upload, whose bytes are hashed.
     ("upload bare", "hash alone"),
     ("upload bare", "upload"),
     ("upload bare", "upload of a file"),
@@ -88,14 +88,14 @@ async fn serve() {
     axum::serve(listener, app).await.unwrap();
 }
 
-/// The most memory that this process has had, in bytes.
+/// Returns the peak memory of this process in bytes.
 fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
 }
 
-/// Goes one way, and prints its time in milliseconds and its memory in bytes.
+/// Runs one case, and prints its time in milliseconds and its memory in bytes.
 async fn measure(way: &str) {
     let url = env::var(URL).unwrap();
     let remote = Remote::builder(&url).request_timeout(Duration::from_secs(60)).build().unwrap();
@@ -103,7 +103,7 @@ async fn measure(way: &str) {
     let base = format!("{url}/api/v1/media");
     let (owner, id) = (Owner::new("ana").unwrap(), MediaId::from_trusted(ID).unwrap());
     let path = env::temp_dir().join(format!("tower-media-bench-{}", std::process::id()));
-    // A connection is there before the time begins, and so is what is allocated with it.
+    // The connection, with its allocations, is opened before the measurement.
     remote.health().await.unwrap();
     http.get(format!("{url}/health")).send().await.unwrap();
     let media = MediaState::new(remote);
@@ -161,7 +161,7 @@ fn myself(role: &str) -> Command {
     command
 }
 
-/// The times and the most memory of one way.
+/// The times and the peak memory of one case.
 #[derive(Default)]
 struct Cost {
     millis: Vec<f64>,
@@ -169,7 +169,7 @@ struct Cost {
 }
 
 impl Cost {
-    /// The best of all rounds, which other work on the machine disturbed least.
+    /// Returns the best of all rounds, the one least disturbed by other work on the machine.
     fn best(&self) -> f64 {
         self.millis.iter().copied().fold(f64::INFINITY, f64::min)
     }

@@ -1,6 +1,6 @@
-//! What the guard costs in time, beside its peers. `cases` says who they are.
+//! The time of the guard, compared with its peers. `cases` lists them.
 //!
-//! Making the request and dropping the answer are not part of what is timed.
+//! The time does not include making the request and dropping the response.
 
 #![allow(missing_docs, reason = "a bench")]
 
@@ -25,8 +25,8 @@ fn verify(criterion: &mut Criterion) {
     }
 }
 
-/// Refusals of an id that is foreign, and of one that is absent, twice: the spread between the two of
-/// the same kind is the measure for the one between kinds (promise G5).
+/// Refusals of a foreign id, and of an absent one, twice: the difference between the two equal cases is the
+/// noise for the difference between foreign and absent (promise G5).
 fn refuse(criterion: &mut Criterion) {
     let runtime = runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let (app, foreign, absent) = runtime.block_on(cases::refusing());

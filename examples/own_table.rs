@@ -1,5 +1,5 @@
-//! Run with `cargo run --example own_table`: the application keeps its pictures in a table of its own, and
-//! only the check is tower-media's.
+//! Run with `cargo run --example own_table`: the application stores its pictures in its own table and uses
+//! tower-media only for the check.
 //!
 //! In another terminal (`--json` needs curl 7.82):
 //!
@@ -8,12 +8,12 @@
 //! HILL=$(curl -s localhost:3000/pictures -H 'x-user: ana' -d 'stands for a hill')
 //! CAT=$(curl -s localhost:3000/pictures -H 'x-user: bob' -d 'stands for a cat')
 //! curl -i localhost:3000/collage -H 'x-user: ana' --json "[\"$LAKE\",\"$HILL\"]"          # 200
-//! curl -i localhost:3000/collage -H 'x-user: ana' --json "[\"$LAKE\",\"$CAT\",\"none\"]"  # 404: not hers, and none
+//! curl -i localhost:3000/collage -H 'x-user: ana' --json "[\"$LAKE\",\"$CAT\",\"none\"]"  # 404: foreign and unknown
 //! curl -i localhost:3000/collage                  --json "[\"$LAKE\"]"                    # 401
-//! curl -i localhost:3000/collage -H 'x-user: ana' --json "[\"' OR ''='\"]"                # 422: no id
+//! curl -i localhost:3000/collage -H 'x-user: ana' --json "[\"' OR ''='\"]"                # 422: invalid id
 //! ```
 //!
-//! Another address than `127.0.0.1:3000` can be given as an argument.
+//! The address is the argument. Default: `127.0.0.1:3000`.
 
 use std::error::Error;
 
@@ -32,7 +32,8 @@ use tower_media::{
     VerifiedMedia, VerifyMediaLayer,
 };
 
-/// The ids are texts, compared byte by byte. A number would be `7` and `07`, and one id has one spelling.
+/// Ids are text and compared byte by byte. A numeric column would accept `07` for `7`, but an id has one
+/// spelling.
 const TABLE: &str = "
     CREATE TABLE pictures (
         id TEXT NOT NULL PRIMARY KEY, owner TEXT NOT NULL, album TEXT NOT NULL, bytes BLOB NOT NULL
@@ -40,8 +41,8 @@ const TABLE: &str = "
     CREATE INDEX pictures_by_owner ON pictures (owner);
 ";
 
-/// Seeks each id that was asked for, and nothing else. The plus keeps SQLite from looking through all
-/// pictures of the owner instead. On PostgreSQL it is `WHERE id = ANY($1) AND owner = $2`.
+/// Looks up each id of the query by the primary key. The unary plus keeps SQLite from scanning all pictures of
+/// the owner instead. On PostgreSQL: `WHERE id = ANY($1) AND owner = $2`.
 const OWNED: &str = "
     SELECT id FROM pictures
     WHERE id IN (SELECT value FROM json_each(?1)) AND +owner = ?2
@@ -53,8 +54,8 @@ struct Table(SqlitePool);
 
 impl Ownership for Table {
     async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
-        // Here a scope is an album; it counts only for a guard with `.scopes(..)`. Owners have no
-        // tenants here: where they have, the tenant is one more column to compare.
+        // A scope is an album; guards without `.scopes(..)` accept all albums. With tenants, the tenant would
+        // be one more column to compare.
         let albums = question.scopes().as_slice().map(json);
         // The ids of the question are text of a client; those of the table are trusted.
         sqlx::query_scalar(OWNED)
@@ -67,14 +68,15 @@ impl Ownership for Table {
     }
 }
 
-/// A list is bound as one JSON text, so the statement is one, however many ids there are.
+/// Binds a list as one JSON text, so one prepared statement serves any number of ids.
 fn json(list: &(impl serde::Serialize + ?Sized)) -> String {
     serde_json::to_string(list).expect("a list of texts is JSON")
 }
 
-/// A database that does not answer has not said "not owned": the caller gets 503.
+/// A failed query is not a denial: the caller gets 503.
 fn unavailable(error: sqlx::Error) -> tower_media::Error {
-    tower_media::Error::new(ErrorKind::Unavailable, "the table of pictures").with_source(error)
+    tower_media::Error::new(ErrorKind::Unavailable, "the query of the pictures table failed")
+        .with_source(error)
 }
 
 /// Runs only if the caller owns every picture.
@@ -95,7 +97,7 @@ async fn collage(
     Ok(all)
 }
 
-/// Stores the body of the request and answers its id.
+/// Stores the body of the request and returns its id.
 async fn upload(
     owner: Owner,
     State(pool): State<SqlitePool>,
@@ -112,7 +114,7 @@ async fn upload(
     Ok((StatusCode::CREATED, id.to_string()))
 }
 
-/// Stands for a real login: it believes whatever the header `x-user` says.
+/// In place of authentication: it trusts the header `x-user` of the client.
 async fn demo_login(mut request: Request, next: Next) -> Response {
     let user = request.headers().get("x-user").and_then(|user| user.to_str().ok());
     if let Some(Ok(owner)) = user.map(Owner::new) {
@@ -134,21 +136,21 @@ fn app(pool: SqlitePool) -> Router {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let address = std::env::args().nth(1).unwrap_or("127.0.0.1:3000".to_owned());
-    // One connection that is never given up, for a database in memory ends with it.
+    // One connection that is never closed, because an in-memory database ends with it.
     let pool = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
     let pool = pool.connect("sqlite::memory:").await?;
     sqlx::raw_sql(TABLE).execute(&pool).await?;
 
-    println!("how the database will look for the ids of a request:");
+    println!("the query plan of the ownership query:");
     for step in plan(&pool).await? {
         println!("  {step}");
     }
     let listener = tokio::net::TcpListener::bind(address).await?;
-    println!("listening on http://{}; pictures are forgotten at the end", listener.local_addr()?);
+    println!("listening on http://{}; pictures are kept in memory", listener.local_addr()?);
     Ok(axum::serve(listener, app(pool)).await?)
 }
 
-/// A `SCAN pictures` among these would read the whole table for each request.
+/// Returns the query plan. `SCAN pictures` in it would mean a read of the whole table for each request.
 async fn plan(pool: &SqlitePool) -> Result<Vec<String>, sqlx::Error> {
     let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {OWNED}"));
     let steps: Vec<(i64, i64, i64, String)> = sqlx::query_as(explain).fetch_all(pool).await?;

@@ -1,7 +1,7 @@
 //! Run with `MEDIA_URL=http://localhost:3015 cargo run --example remote -- PICTURE…`.
 //!
 //! Uploads pictures to a media service for a user (`MEDIA_USER`, else `demo`), verifies that the user
-//! owns them and that somebody else does not, and lists what the user has. A key goes into `MEDIA_KEY`.
+//! owns them and that another user does not, and lists the user's media. `MEDIA_KEY` sets a key.
 
 use std::{env, error::Error, path::Path};
 
@@ -26,7 +26,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Uploads `files`, verifies them, and returns what the user has.
+/// Uploads `files`, verifies them, and returns the user's media.
 pub async fn run(
     remote: RemoteBuilder,
     user: &Owner,
@@ -36,7 +36,7 @@ pub async fn run(
     let mut ids = Vec::new();
     for file in files {
         let name = Path::new(&file).file_name().unwrap_or_default().to_string_lossy();
-        // Read as it is sent, however large, and read again if it has to be sent again.
+        // The file is streamed, and read again for a retry.
         let upload = Upload::from_path(&file).file_name(name).scope(SCOPE);
         let stored = media.upload(user, upload).await?;
         println!("{file}: {} as {}, {:?}", stored.id, stored.mime_type, stored.status);
@@ -47,10 +47,10 @@ pub async fn run(
     let owned = media.verify(user, scopes.clone(), ids.clone()).await?;
     println!("{} owns {} of {}", user.subject(), owned.ids().len(), ids.len());
     if !ids.is_empty() {
-        let stranger = Owner::new("somebody-else")?;
-        let refused = media.verify(&stranger, scopes.clone(), ids).await.expect_err("not theirs");
+        let other = Owner::new("another-user")?;
+        let refused = media.verify(&other, scopes.clone(), ids).await.expect_err("not theirs");
         assert_eq!(refused.kind(), ErrorKind::NotOwned);
-        println!("{} does not: {refused}", stranger.subject());
+        println!("{} does not: {refused}", other.subject());
     }
     Ok(media.list(user, &ListOptions::new().with_scopes(scopes)).await?.items)
 }

@@ -1,8 +1,8 @@
 //! Run with `cargo run --example routes` and follow the `curl` lines of the guide's page on delivery.
 //!
-//! A gallery out of ready-made routes: uploads, delivery to owners, and links for everybody who is given
-//! one. Images are kept in the folder `media`, also when this ends. Another address than
-//! `127.0.0.1:3000`, and another folder, can be given as arguments.
+//! A gallery of ready-made routes: uploads, delivery to owners, and signed URLs for others. Images stay in the
+//! folder `media` after the program has ended. The arguments are an address and a folder; the defaults are
+//! `127.0.0.1:3000` and `media`.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use tower_media::{
     routes::{DeliveryRoutes, UploadPolicy, UrlSigner},
 };
 
-/// Gives the owner of a picture a link for others, to a version of it that is good for sharing.
+/// Returns a signed URL of a smaller version of an image, for its owner to share.
 async fn share(
     VerifiedMedia(Path(id), owned): VerifiedMedia<Path<UnverifiedId>>,
     media: MediaState,
@@ -29,7 +29,7 @@ async fn share(
     Ok(media.signed_url(&owned[&id], shared, Duration::from_secs(3600))? + "\n")
 }
 
-/// Stands for a real login: it believes whatever the header `x-user` says.
+/// Stands for real authentication: it trusts the header `x-user`.
 async fn demo_login(mut request: Request, next: Next) -> Result<Response, StatusCode> {
     let user = request.headers().get("x-user").and_then(|user| user.to_str().ok());
     if let Some(user) = user {
@@ -56,10 +56,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let address = arguments.next().unwrap_or("127.0.0.1:3000".to_owned());
     let folder = arguments.next().unwrap_or("media".to_owned());
-    // A real secret is random, and comes from where the application keeps its secrets.
-    let signer = UrlSigner::new("demo", "only for this demonstration, and known to everybody")?;
+    // A real secret is random, and is read from the configuration of the application.
+    let signer = UrlSigner::new("demo", "for this demonstration only; it is not a secret")?;
     let media = MediaState::builder(Store::open(&folder).await?).url_signer(signer).build();
     let listener = tokio::net::TcpListener::bind(address).await?;
-    println!("listening on http://{}; pictures are kept in {folder}", listener.local_addr()?);
+    println!("listening on http://{}; the folder is {folder}", listener.local_addr()?);
     Ok(axum::serve(listener, app(&media)?).await?)
 }

@@ -60,7 +60,7 @@ fn app(media: &MediaState) -> Router {
     albums(media).route("/pictures/{id}", get(picture).layer(guard)).layer(media.layer())
 }
 
-fn app_with_a_hole(media: &MediaState) -> Router {
+fn app_without_guard(media: &MediaState) -> Router {
     albums(media).route("/pictures/{id}", get(careless_picture)).layer(media.layer())
 }
 
@@ -96,7 +96,7 @@ async fn main() {
     let media = MediaState::in_memory();
     print("the safe router", &attack(app(&media), media).await);
     let media = MediaState::in_memory();
-    print("the router with a hole", &attack(app_with_a_hole(&media), media).await);
+    print("the router without a guard", &attack(app_without_guard(&media), media).await);
 }
 
 fn print(router: &str, report: &Report) {
@@ -121,7 +121,7 @@ mod tests {
     #[tokio::test]
     async fn a_route_without_a_guard_is_found() {
         let media = MediaState::in_memory();
-        let report = attack(app_with_a_hole(&media), media).await;
+        let report = attack(app_without_guard(&media), media).await;
         let found: Vec<_> = report.findings().iter().map(|finding| finding.route()).collect();
         assert_eq!(found, ["GET /pictures/{id}"]);
     }

@@ -1,4 +1,4 @@
-//! What can go wrong, to what, and what a caller may do about it.
+//! The error of this crate, its kinds, and its responses.
 
 pub use crate::{
     id::{InvalidContentHash, InvalidMediaId},
@@ -13,45 +13,45 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::id::UnverifiedId;
+use crate::{id::UnverifiedId, media::FailureReason};
 
-/// The crate's result.
+/// The result type of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// Says what kind of thing went wrong. See [`Error::kind`].
+/// The kind of an [`Error`], with the status of its response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// There is no such media, or its bytes are gone. 404.
+    /// The media does not exist, or its bytes are missing. 404.
     NotFound,
     /// At least one id is not the owner's; [`Error::missing`] names them. 404, like an unknown id.
     NotOwned,
-    /// The call makes no sense as it was made. 422.
+    /// An argument is invalid. 422.
     InvalidInput,
-    /// More bytes than the limit allows. 413.
+    /// More bytes than the limit. 413.
     TooLarge,
-    /// A part was asked for that has none of the bytes there are. 416.
+    /// The requested range is beyond the end of the content. 416.
     RangeNotSatisfiable,
-    /// The backend does not do this. 501.
+    /// The backend does not support the operation. 501.
     Unsupported,
-    /// It was uploaded but could not be processed. 422.
+    /// The media was uploaded, but could not be processed. 422.
     Failed,
-    /// The backend cannot be reached or has no room for more. 503; try again.
+    /// The backend cannot be reached, or is at its capacity. 503; try again.
     Unavailable,
     /// The backend did not answer in time. 504; try again.
     Timeout,
-    /// The backend answered what it must not answer. 502.
+    /// The backend gave an invalid answer. 502.
     Unexpected,
-    /// Bytes arrived that are not those that were sent, or not whole. 502.
+    /// Bytes were damaged or truncated in transfer or storage. 502.
     Integrity,
-    /// A fault on this side: a panic in a backend, an engine that failed. 500.
+    /// A fault of the server, such as a panic in a backend or a failed database. 500.
     Internal,
 }
 
 impl ErrorKind {
-    /// Returns the status that a response to a client carries.
+    /// Returns the status of the response to a client.
     pub fn status(self) -> StatusCode {
         match self {
             Self::NotFound | Self::NotOwned => StatusCode::NOT_FOUND,
@@ -85,18 +85,18 @@ impl ErrorKind {
 
 /// An error of this crate, and of every backend.
 ///
-/// [`kind`](Self::kind) says what happened, `Display` to what, [`source`](StdError::source) why.
-/// `Display` leaves the source out: print the chain in logs.
+/// [`kind`](Self::kind) classifies the failure, `Display` describes it, and [`source`](StdError::source) is
+/// its cause. `Display` does not contain the source: print the chain in logs.
 ///
-/// As a response it is `application/problem+json` with the status of its kind. For the kinds that
-/// are a server's fault the text is fixed, so nothing of the inside reaches a client.
+/// As a response it is `application/problem+json` with the status of its kind. If the server is at fault,
+/// the text is fixed, so that no internals reach a client.
 ///
 /// ```
 /// use tower_media::{Error, ErrorKind};
 ///
-/// let error = Error::new(ErrorKind::Unavailable, "the database is away");
+/// let error = Error::new(ErrorKind::Unavailable, "the database refused the connection");
 /// assert!(error.is_transient());
-/// assert_eq!(error.to_string(), "the database is away");
+/// assert_eq!(error.to_string(), "the database refused the connection");
 /// ```
 pub struct Error(Box<Inner>);
 
@@ -106,10 +106,12 @@ struct Inner {
     source: Option<BoxError>,
     missing: Vec<UnverifiedId>,
     complete_length: Option<u64>,
+    failure_reason: Option<FailureReason>,
 }
 
 impl Error {
-    /// Describes a failure. The message is lower case, has no full stop, and names what failed.
+    /// Creates an error. The message begins in lower case, has no full stop, and names the operation that
+    /// failed.
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Inner {
             kind,
@@ -117,6 +119,7 @@ impl Error {
             source: None,
             missing: Vec::new(),
             complete_length: None,
+            failure_reason: None,
         }))
     }
 
@@ -127,6 +130,19 @@ impl Error {
         self
     }
 
+    /// Describes media that cannot be processed, as [`ErrorKind::Failed`]. The message is that of
+    /// [`new`](Self::new).
+    pub fn failed(reason: FailureReason, message: impl Into<Cow<'static, str>>) -> Self {
+        let mut error = Self::new(ErrorKind::Failed, message);
+        error.0.failure_reason = Some(reason);
+        error
+    }
+
+    /// Creates the error for media that does not exist, or that its backend does not reveal.
+    pub(crate) fn not_found() -> Self {
+        Self::new(ErrorKind::NotFound, "the media was not found")
+    }
+
     pub(crate) fn not_owned(missing: Vec<UnverifiedId>) -> Self {
         let count = missing.len();
         let mut error =
@@ -135,9 +151,9 @@ impl Error {
         error
     }
 
-    /// Describes a range that has none of the bytes there are, so many in all if that is known.
+    /// Creates the error for a range beyond the end of content with this length, if the length is known.
     pub fn range_not_satisfiable(complete_length: Option<u64>) -> Self {
-        let what = "none of the bytes asked for are there";
+        let what = "the requested range is beyond the end of the content";
         let mut error = Self::new(ErrorKind::RangeNotSatisfiable, what);
         error.0.complete_length = complete_length;
         error
@@ -147,13 +163,15 @@ impl Error {
         Self::new(ErrorKind::Timeout, format!("{what} took longer than {after:?}"))
     }
 
-    /// Makes one of several errors for several callers who waited for the same thing.
+    /// Copies an error for one of several callers that waited for the same operation.
     #[cfg(any(feature = "store", feature = "remote", feature = "routes"))]
     pub(crate) fn shared(error: std::sync::Arc<Self>) -> Self {
-        Self::new(error.kind(), error.to_string()).with_source(error)
+        let mut shared = Self::new(error.kind(), error.to_string());
+        shared.0.failure_reason = error.0.failure_reason;
+        shared.with_source(error)
     }
 
-    /// Returns what kind of failure this is.
+    /// Returns the kind of the failure.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
@@ -163,8 +181,7 @@ impl Error {
         matches!(self.kind(), ErrorKind::Unavailable | ErrorKind::Timeout)
     }
 
-    /// Returns the ids that are not the owner's, as the caller spelt them and in the order asked.
-    /// Empty unless the kind is [`ErrorKind::NotOwned`].
+    /// Returns the ids that are not the owner's, in the caller's spelling and order. Empty unless the kind is [`ErrorKind::NotOwned`].
     pub fn missing(&self) -> impl ExactSizeIterator<Item = &str> {
         self.0.missing.iter().map(UnverifiedId::text)
     }
@@ -173,13 +190,20 @@ impl Error {
         self.0.missing
     }
 
-    /// Returns how many bytes there are in all, if a range had none of them and that is known. `None`
-    /// unless the kind is [`ErrorKind::RangeNotSatisfiable`].
+    /// Returns the length of the content, if known. `None` unless the kind is
+    /// [`ErrorKind::RangeNotSatisfiable`].
     pub fn complete_length(&self) -> Option<u64> {
         self.0.complete_length
     }
 
-    /// Returns the problem that a client is told.
+    /// Returns the reason why the media cannot be processed. `None` unless the kind is
+    /// [`ErrorKind::Failed`], for which the default is [`FailureReason::Unreadable`].
+    pub fn failure_reason(&self) -> Option<FailureReason> {
+        let reason = self.0.failure_reason.unwrap_or(FailureReason::Unreadable);
+        (self.kind() == ErrorKind::Failed).then_some(reason)
+    }
+
+    /// Returns the problem document for a client.
     pub fn problem(&self) -> Problem {
         let kind = self.kind();
         let text = self.to_string();
@@ -194,11 +218,13 @@ impl Error {
             ErrorKind::Internal => "Something went wrong on the server.".into(),
             _ => sentence(&text).into(),
         };
-        Problem::new(kind.status(), kind.slug(), detail).with_missing(self.missing())
+        Problem::new(kind.status(), kind.slug(), detail)
+            .with_missing(self.missing())
+            .with_reason(self.failure_reason())
     }
 }
 
-/// An error's text as a sentence for people.
+/// Returns an error's text as a sentence.
 fn sentence(text: &str) -> String {
     let mut chars = text.chars();
     let first = chars.next().map(|c| c.to_uppercase().collect::<String>()).unwrap_or_default();
@@ -259,7 +285,7 @@ impl IntoResponse for Error {
             let range = HeaderValue::try_from(format!("bytes */{length}"));
             response
                 .headers_mut()
-                .insert(header::CONTENT_RANGE, range.expect("digits are a header's value"));
+                .insert(header::CONTENT_RANGE, range.expect("digits are a valid header value"));
         }
         response
     }
@@ -270,7 +296,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_servers_fault_tells_the_client_nothing_of_the_inside() {
+    fn a_server_fault_shows_no_internals_to_the_client() {
         let error = Error::new(ErrorKind::Unavailable, "no route to db-7")
             .with_source(std::io::Error::other("password refused"));
         let text = serde_json::to_string(&error.problem()).expect("a problem serialises");
@@ -279,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_callers_fault_is_told_as_a_sentence() {
+    fn a_client_fault_is_described_in_a_sentence() {
         let error = Error::new(ErrorKind::InvalidInput, "the upload has no owner");
         let problem = serde_json::to_value(error.problem()).expect("a problem serialises");
         assert_eq!(problem["detail"], "The upload has no owner.");

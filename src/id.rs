@@ -1,4 +1,4 @@
-//! Media ids: one as a client sent it, one that may be acted on, and the hash that names content.
+//! Media ids: the unverified id of a client, the id that may be acted on, and the hash of content.
 
 use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 
@@ -7,11 +7,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// The longest id, in bytes.
 const MAX_LEN: usize = 128;
 
-/// A text that is not a media id.
+/// The error for text that is not a media id.
 ///
-/// An id is 1 to 128 bytes of `A-Z a-z 0-9 - _ . : ~`, and neither `.` nor `..`. Nothing is
-/// decoded, trimmed, folded or normalised before this is decided, so two ids are equal when their
-/// bytes are (promise G10).
+/// An id is 1 to 128 bytes of `A-Z a-z 0-9 - _ . : ~`, and neither `.` nor `..`. Text is not
+/// decoded, trimmed, case-folded or normalised before the check, so two ids are equal exactly if their bytes
+/// are (promise G10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a media id is 1 to 128 bytes of `A-Z a-z 0-9 - _ . : ~`, and neither `.` nor `..`")]
 #[non_exhaustive]
@@ -23,7 +23,7 @@ fn check(text: &str) -> Result<(), InvalidMediaId> {
     if text.is_empty() || text.len() > MAX_LEN || matches!(text, "." | "..") {
         return Err(InvalidMediaId);
     }
-    // All bytes, whatever the first ones are: without a way out the compiler makes vectors of them.
+    // Without an early return, the compiler vectorizes the loop.
     if text.bytes().fold(true, |all, byte| all & allowed(byte)) {
         Ok(())
     } else {
@@ -31,9 +31,9 @@ fn check(text: &str) -> Result<(), InvalidMediaId> {
     }
 }
 
-/// A media id as a client sent it: well formed, and nothing else is known about it.
+/// A media id of a client: well formed, but unverified.
 ///
-/// Request types hold this one. It has no accessor, no `Display` and no `Serialize`, so a handler
+/// Use it in request types. It has no accessor, no `Display` and no `Serialize`, so a handler
 /// cannot act on it by mistake; [`OwnedMedia`] turns it into a [`MediaId`] once ownership has been
 /// checked. `Debug` shows it, for logs.
 ///
@@ -54,23 +54,23 @@ fn check(text: &str) -> Result<(), InvalidMediaId> {
 pub struct UnverifiedId(Arc<str>);
 
 impl UnverifiedId {
-    /// Reads an id from text that came from a client by another way than deserialisation.
+    /// Parses an id of a client that does not arrive by deserialisation.
     ///
     /// # Errors
     ///
-    /// [`InvalidMediaId`] if the text is not one.
+    /// [`InvalidMediaId`] if the text is not an id.
     pub fn parse(text: impl AsRef<str>) -> Result<Self, InvalidMediaId> {
         let text = text.as_ref();
         check(text)?;
         Ok(Self(text.into()))
     }
 
-    /// The same text as an id to ask about. Only a proof may hand it on.
+    /// Returns the id for the ownership query. Only a proof may pass it to a handler.
     pub(crate) fn to_candidate(&self) -> MediaId {
         MediaId(Arc::clone(&self.0))
     }
 
-    /// The way back, for an id that turned out not to be owned.
+    /// Converts an id that is not owned back.
     pub(crate) fn from_candidate(id: &MediaId) -> Self {
         Self(Arc::clone(&id.0))
     }
@@ -116,12 +116,12 @@ impl<'de> Deserialize<'de> for UnverifiedId {
 
 /// A media id that may be acted on.
 ///
-/// It comes from a proof ([`OwnedMedia`]), from an upload's answer, from a listing for an owner, or
-/// from the application's word ([`MediaId::from_trusted`]). It can be shown and serialised, but not
-/// deserialised: what a client sends is an [`UnverifiedId`].
+/// It comes from a proof ([`OwnedMedia`]), the result of an upload, a listing for an owner, or trusted text
+/// ([`MediaId::from_trusted`]). It can be displayed and serialised, but not deserialised: a client sends an
+/// [`UnverifiedId`].
 ///
-/// Having one is the permission that [`MediaState`] asks for, so it is given out with the same care
-/// as an open file. Cloning is cheap and shares the text.
+/// A `MediaId` is a capability: [`MediaState`] delivers the media of every id that it gets. Cloning is cheap
+/// and shares the text.
 ///
 /// [`OwnedMedia`]: crate::OwnedMedia
 /// [`MediaState`]: crate::MediaState
@@ -130,9 +130,9 @@ impl<'de> Deserialize<'de> for UnverifiedId {
 pub struct MediaId(Arc<str>);
 
 impl MediaId {
-    /// Takes the application's word that this id may be acted on.
+    /// Converts trusted text into an id that may be acted on.
     ///
-    /// For ids that the application stored in its own database after a check, and for backends that
+    /// Use it for ids that the application stored in its own database after a check, and in backends that
     /// create ids; never for text of a client. With the feature `sqlx` a row of the application's
     /// database decodes into a `MediaId` directly.
     ///
@@ -155,9 +155,9 @@ impl MediaId {
         Ok(Self(text.into()))
     }
 
-    /// Makes a new id that nobody can guess: a random UUID (version 4, which tells no time).
+    /// Creates a random id that cannot be guessed: a UUID of version 4, which contains no time.
     ///
-    /// For backends, when they store an upload.
+    /// For backends that store an upload.
     pub fn random() -> Self {
         let mut buffer = uuid::Uuid::encode_buffer();
         let text: &str = uuid::Uuid::new_v4().hyphenated().encode_lower(&mut buffer);
@@ -170,7 +170,7 @@ impl MediaId {
     }
 }
 
-// `Hash` and `Eq` of an id are those of its text, as `Borrow` asks.
+// `Borrow` requires that `Hash` and `Eq` of an id are those of its text.
 impl Borrow<str> for MediaId {
     fn borrow(&self) -> &str {
         &self.0
@@ -195,14 +195,14 @@ impl fmt::Debug for MediaId {
     }
 }
 
-/// The SHA-256 of the original bytes. It names content and grants nothing (promise G8).
+/// The SHA-256 of the original bytes. It identifies content and grants no access (promise G8).
 ///
-/// Shown and serialised as 64 lower-case hexadecimal digits.
+/// Displayed and serialised as 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ContentHash([u8; 32]);
 
 impl ContentHash {
-    /// Hashes `bytes`.
+    /// Returns the hash of `bytes`.
     ///
     /// ```
     /// use tower_media::media::ContentHash;
@@ -215,7 +215,7 @@ impl ContentHash {
         Self(sha2::Sha256::digest(bytes).into())
     }
 
-    /// Takes a digest that was computed elsewhere.
+    /// Creates a hash from a digest.
     pub fn from_bytes(digest: [u8; 32]) -> Self {
         Self(digest)
     }
@@ -226,7 +226,7 @@ impl ContentHash {
     }
 }
 
-/// A text that is not the hexadecimal form of a SHA-256: 64 lower-case digits.
+/// The error for text that is not a content hash of 64 lower-case hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a content hash is 64 lower-case hexadecimal digits")]
 #[non_exhaustive]

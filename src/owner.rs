@@ -1,4 +1,4 @@
-//! Who is asking, and in which parts of the product an ownership counts.
+//! The owner of media, and the scopes in which an ownership counts.
 
 use std::{convert::Infallible, fmt, sync::Arc};
 
@@ -11,22 +11,20 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && text.len() <= MAX_LEN && !text.chars().any(char::is_control)
 }
 
-/// A text that names nobody: a subject or tenant is 1 to 255 bytes without control characters.
+/// The error for an invalid subject or tenant, which are 1 to 255 bytes without control characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a subject or tenant is 1 to 255 bytes without control characters")]
 pub struct InvalidOwner;
 
 /// The authenticated subject that media belongs to, with an optional tenant.
 ///
-/// Make it from what authentication established, never from what the request says of itself
-/// (promise G9). Subject and tenant are compared byte by byte and stay apart in every key and every
+/// Make it from the result of authentication, never from other parts of a request (promise G9). Subject and tenant are compared byte by byte and are separate in every key and every
 /// query, so `("a", tenant "b")` and `"a:b"` are different owners.
 ///
-/// An empty subject cannot be made into an owner: a token without a subject would otherwise make
-/// all such callers one person.
+/// An empty subject is an error: otherwise all callers whose token lacks a subject would be one owner.
 ///
-/// A handler takes the owner that an authentication layer put into the request's extensions as an
-/// argument; without one the answer is 401.
+/// It is an extractor of the owner that an authentication layer inserted into the request's extensions.
+/// A request without an owner is answered 401.
 ///
 /// ```
 /// use tower_media::Owner;
@@ -44,7 +42,7 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// Names the owner by the subject of an authenticated request.
+    /// Creates an owner from the subject of an authenticated request.
     ///
     /// # Errors
     ///
@@ -57,7 +55,7 @@ impl Owner {
         Ok(Self { tenant: None, subject: subject.into() })
     }
 
-    /// Places the owner in a tenant. The same subject in two tenants is two owners.
+    /// Sets the tenant. The same subject in two tenants is two owners.
     ///
     /// # Errors
     ///
@@ -92,12 +90,12 @@ impl fmt::Debug for Owner {
     }
 }
 
-/// A text that is not a scope: 1 to 255 bytes, no control characters, no comma, no blank at either
-/// end.
+/// The error for an invalid scope, which is 1 to 255 bytes without control characters, commas, or white
+/// space at either end; or for an empty list of scopes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a scope is 1 to 255 bytes without commas, control characters, or blanks at its ends, and a \
-     list of scopes is not empty"
+    "a scope is 1 to 255 bytes without commas, control characters, or white space at its ends, \
+     and a list of scopes is not empty"
 )]
 #[non_exhaustive]
 pub struct InvalidScope;
@@ -110,17 +108,18 @@ impl From<Infallible> for InvalidScope {
 
 /// The part of the product that an upload was made for, such as `me` or `wardrobe`.
 ///
-/// On the wire of the media service it is called `app`. The comma is excluded because that
-/// protocol joins several with it; the empty one because there it would mean "all".
+/// The media protocol calls it `app`. A scope has no comma because the protocol separates scopes with
+/// commas, and is not empty because there an empty list means all scopes.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Scope(Arc<str>);
 
 impl Scope {
-    /// Names a scope.
+    /// Creates a scope.
     ///
     /// # Errors
     ///
-    /// [`InvalidScope`] if the text cannot be one.
+    /// [`InvalidScope`] unless `name` is 1 to 255 bytes without control characters, commas, or white space
+    /// at either end.
     pub fn new(name: impl AsRef<str>) -> Result<Self, InvalidScope> {
         let name = name.as_ref();
         if !is_name(name) || name.contains(',') || name.trim() != name {
@@ -136,7 +135,7 @@ impl Scope {
 }
 
 impl Default for Scope {
-    /// The scope `default`, in which an upload counts that names none.
+    /// Returns the scope `default`, which uploads without a scope get.
     fn default() -> Self {
         Self("default".into())
     }
@@ -176,7 +175,7 @@ impl TryFrom<String> for Scope {
     }
 }
 
-/// The scopes in which an ownership counts: any at all, or those of a list that is never empty.
+/// The scopes in which an ownership counts: any scope, or those of a list that is never empty.
 ///
 /// ```
 /// use tower_media::{Scope, Scopes};
@@ -192,17 +191,17 @@ impl TryFrom<String> for Scope {
 pub struct Scopes(Option<Arc<[Scope]>>);
 
 impl Scopes {
-    /// Ownership in any scope counts.
+    /// Accepts ownership in any scope.
     pub fn any() -> Self {
         Self(None)
     }
 
-    /// Ownership in one of these counts. Order and repeats mean nothing.
+    /// Accepts ownership in one of these scopes. Order and duplicates do not matter.
     ///
     /// # Errors
     ///
-    /// [`InvalidScope`] if one of them is none, or if there are none: an empty list would count
-    /// for nobody, and reading it as "any" would count for everybody.
+    /// [`InvalidScope`] if one of them is invalid, or if the list is empty: an empty list would deny all
+    /// owners, and treating it as "any" would widen the check.
     pub fn of<I>(scopes: I) -> Result<Self, InvalidScope>
     where
         I: IntoIterator,
@@ -225,7 +224,7 @@ impl Scopes {
         self.0.as_ref().is_none_or(|scopes| scopes.contains(scope))
     }
 
-    /// Returns the list, sorted and without repeats; `None` means that any scope counts.
+    /// Returns the list, sorted and without duplicates; `None` means that any scope counts.
     pub fn as_slice(&self) -> Option<&[Scope]> {
         self.0.as_deref()
     }

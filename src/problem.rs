@@ -1,4 +1,4 @@
-//! How a failure is told to a client: problem details for HTTP APIs (RFC 9457).
+//! Problem details for HTTP APIs (RFC 9457): the body of a response that reports a failure.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,9 @@ use axum::{
 };
 use serde::Serialize;
 
-/// Problem details as RFC 9457 defines them: the body of every refusal and error of this crate.
+use crate::media::FailureReason;
+
+/// Problem details (RFC 9457): the body of every refusal and error of this crate.
 ///
 /// It is served as `application/problem+json` and is never stored by caches: whether an id is found
 /// depends on who asks and when. A 429 and a 503 carry `Retry-After: 1`.
@@ -20,7 +22,7 @@ pub struct Problem {
     #[serde(rename = "type")]
     #[cfg_attr(feature = "utoipa", schema(value_type = String))]
     pub kind: Cow<'static, str>,
-    /// The kind of problem in words, the same for each occurrence.
+    /// The kind of problem in words, equal for each occurrence.
     #[cfg_attr(feature = "utoipa", schema(value_type = String))]
     pub title: Cow<'static, str>,
     /// The status of the response.
@@ -30,13 +32,16 @@ pub struct Problem {
     /// What happened this time, and what to do about it.
     #[cfg_attr(feature = "utoipa", schema(value_type = String))]
     pub detail: Cow<'static, str>,
-    /// The ids that were not found, in the caller's own spelling and order; absent if none.
+    /// The ids that were not found, in the caller's spelling and order. JSON omits an empty list.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "utoipa", schema(required = false))]
     pub missing: Vec<String>,
-    /// The bound that was not kept, where there is one.
+    /// The limit that the request exceeded, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
+    /// The reason why renditions of the media cannot be made; absent for other problems.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<FailureReason>,
 }
 
 fn status_code<S: serde::Serializer>(
@@ -59,6 +64,7 @@ impl Problem {
             detail: detail.into(),
             missing: Vec::new(),
             limit: None,
+            reason: None,
         }
     }
 
@@ -71,6 +77,11 @@ impl Problem {
         self.limit = Some(limit);
         self
     }
+
+    pub(crate) fn with_reason(mut self, reason: Option<FailureReason>) -> Self {
+        self.reason = reason;
+        self
+    }
 }
 
 impl IntoResponse for Problem {
@@ -80,7 +91,7 @@ impl IntoResponse for Problem {
         let mut response = (self.status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        // RFC 9110, section 15.5.5: a 404 may be stored and reused unless told otherwise.
+        // RFC 9110, section 15.5.5: a cache may store a 404 by default.
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if matches!(self.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));

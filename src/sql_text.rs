@@ -4,7 +4,7 @@ use sqlx::{Database, Decode, Encode, Type, encode::IsNull, error::BoxDynError};
 
 use crate::{id::MediaId, owner::Scope};
 
-/// Implements sqlx's traits for a type of text, for every database that stores `String`.
+/// Implements the traits of sqlx for a text type, for every database that stores `String`.
 macro_rules! text_column {
     ($($text:ty: $decode:path;)*) => {$(
         impl<DB: Database> Type<DB> for $text
@@ -41,7 +41,7 @@ macro_rules! text_column {
 }
 
 text_column! {
-    // The database is the application's, so a row is its word, as with `from_trusted`.
+    // The application's own database is trusted, as in `from_trusted`.
     MediaId: MediaId::from_trusted;
     Scope: Scope::new;
 }

@@ -1,5 +1,5 @@
-//! What the guard allocates (contract G6). A binary of its own, because it counts for the whole
-//! process.
+//! The allocations of the guard (promise G6). They are counted for the whole process, so these tests have a
+//! binary of their own.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
@@ -30,13 +30,13 @@ use tower_media::{
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// Only one test at a time may count.
+/// Runs one test at a time.
 fn alone() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Everybody owns everything; counts how often it is asked.
+/// Grants all ids to all owners, and counts the queries.
 #[derive(Debug, Clone, Default)]
 struct GrantAll(Arc<AtomicUsize>);
 
@@ -81,7 +81,7 @@ fn ids(count: usize) -> Bytes {
     serde_json::to_vec(&ids).unwrap().into()
 }
 
-/// Sends a body and tells what was allocated from then until the answer was dropped.
+/// Sends a request, and returns the allocations until the response was dropped.
 fn send(app: &Router, path: &str, body: &Bytes) -> (StatusCode, Stats) {
     let request = Request::post(path)
         .header(header::CONTENT_TYPE, "application/json")
@@ -93,8 +93,8 @@ fn send(app: &Router, path: &str, body: &Bytes) -> (StatusCode, Stats) {
     (status, region.change())
 }
 
-/// How many allocations an accepted request takes. The least of some, because the test harness
-/// allocates in threads of its own.
+/// Returns the allocations of an accepted request: the minimum of several runs, because the test harness
+/// allocates in its own threads.
 fn allocations(app: &Router, path: &str, count: usize) -> usize {
     let body = ids(count);
     let counts = (0..8).map(|_| {
@@ -105,7 +105,7 @@ fn allocations(app: &Router, path: &str, count: usize) -> usize {
     counts.min().unwrap()
 }
 
-/// An extractor that counts how often it is run.
+/// An extractor that counts its runs.
 struct Counted;
 
 static RUNS: AtomicUsize = AtomicUsize::new(0);
@@ -126,7 +126,7 @@ impl MediaIds for Counted {
 }
 
 #[test]
-fn g06_guard_allocates_nothing_for_each_id_beyond_the_ids() {
+fn g06_guard_allocates_nothing_per_id_beyond_the_ids() {
     let _alone = alone();
     let app = app(&GrantAll::default());
     let of_the_guard =
@@ -137,7 +137,7 @@ fn g06_guard_allocates_nothing_for_each_id_beyond_the_ids() {
 }
 
 #[test]
-fn g06_a_million_ids_are_refused_unasked_and_in_bounded_memory() {
+fn g06_a_million_ids_are_refused_in_bounded_memory() {
     let _alone = alone();
     let ownership = GrantAll::default();
     let app = app(&ownership);
@@ -145,14 +145,14 @@ fn g06_a_million_ids_are_refused_unasked_and_in_bounded_memory() {
     let (status, stats) = send(&app, "/unlimited", &body);
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(ownership.questions(), 0);
-    // All that was ever allocated, which is more than the peak: the parsed ids, and little else.
+    // The sum of all allocations, an upper bound of the peak: mostly the parsed ids.
     assert!(stats.bytes_allocated < 4 * body.len(), "{stats:?} for {} bytes", body.len());
     let left = stats.bytes_allocated.saturating_sub(stats.bytes_deallocated);
     assert!(left < 64 << 10, "{left} bytes are left: {stats:?}");
 }
 
 #[test]
-fn g06_deeply_nested_json_is_refused_unasked_and_in_bounded_memory() {
+fn g06_deeply_nested_json_is_refused_in_bounded_memory() {
     let _alone = alone();
     let ownership = GrantAll::default();
     let app = app(&ownership);

@@ -1,4 +1,4 @@
-//! Layers, services and handles go wherever tower and tokio take them (contract G13).
+//! Auto traits of layers, services and handles (promise G13).
 
 use std::rc::Rc;
 
@@ -12,7 +12,7 @@ use tower_media::{
     verify::{ResponseFuture, VerifyMedia},
 };
 
-/// An extractor's type that can be neither sent nor shared nor cloned.
+/// A type that is not `Send`, `Sync` or `Clone`.
 struct Confined(#[expect(dead_code, reason = "for its type")] Rc<()>);
 
 type Inner = tower::util::BoxCloneSyncService<axum::extract::Request, Response, Error>;

@@ -1,4 +1,4 @@
-//! What must not compile, and what the compiler then tells its user (contract G15).
+//! Code that must not compile, and the compiler messages for it (promise G15).
 
 #[test]
 #[ignore = "needs Rust 1.95, whose messages are recorded, and two minutes"]

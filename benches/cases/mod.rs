@@ -1,14 +1,14 @@
-//! What both benches measure: the guard and its peers, with the requests that they answer.
+//! The cases of both benches: the guard and its peers, with their requests.
 //!
-//! Every application is one route under the same two layers, which put an `Owner` and the
-//! `MediaState` into the extensions. Only the route differs:
+//! Every application has one route under the same two layers, which insert an `Owner` and the `MediaState`
+//! into the extensions. Only the route differs:
 //!
 //! - `bare` takes the ids as text from `Path`, or as a struct from `Json`, and checks nothing;
-//! - `tower-http` decides in an `AsyncRequireAuthorizationLayer` over a set in memory, in front of
-//!   the bare handler. For `Json` it has to read and parse the body, as the handler does again;
-//! - `by-hand` parses `Json` and asks the same set in the handler;
-//! - `guard` is this crate over an ownership that grants everything at once;
-//! - `guard-set` is this crate over the set that the others ask.
+//! - `tower-http` checks in an `AsyncRequireAuthorizationLayer` over an in-memory set, before the bare
+//!   handler. For `Json` it reads and parses the body, and the handler parses it again;
+//! - `by-hand` parses `Json` and checks the same set in the handler;
+//! - `guard` is this crate over an ownership that grants everything;
+//! - `guard-set` is this crate over the same set as the others.
 //!
 //! Several ids in a `Path` are one parameter, separated by commas.
 
@@ -38,7 +38,7 @@ use tower_media::{
 
 const COUNTS: [usize; 4] = [1, 3, 16, 256];
 
-/// An application and the request that it is measured with.
+/// An application and its request.
 pub(crate) struct Case {
     pub(crate) source: &'static str,
     pub(crate) peer: &'static str,
@@ -58,7 +58,7 @@ const HEADERS: [HeaderName; 9] = [
     header::ACCEPT_ENCODING,
     header::AUTHORIZATION,
     header::REFERER,
-    // The last two go with a body only.
+    // The last two are for requests with a body.
     header::CONTENT_TYPE,
     header::CONTENT_LENGTH,
 ];
@@ -72,7 +72,7 @@ gzip, deflate, br
 Bearer 0bd7cf3f6b9e4a6f8a3a
 https://pictures.example/";
 
-/// Makes all cases, peers side by side.
+/// Returns all cases, with peers next to each other.
 pub(crate) fn all() -> Vec<Case> {
     let grants = Grants::of(&ana(), ids(COUNTS[COUNTS.len() - 1]));
     let mut cases = Vec::new();
@@ -140,12 +140,11 @@ type Peer = (&'static str, MediaState, MethodRouter);
 
 fn app(path: &str, media: &MediaState, route: MethodRouter) -> Router {
     let router = Router::new().route(path, route).layer(media.layer()).layer(Extension(ana()));
-    // As `axum::serve` does: the layers are put on once, not for each request.
+    // As in `axum::serve`, the layers are applied once, not for each request.
     router.with_state(())
 }
 
-/// An application that keeps media in memory, with the path of a picture of somebody else than the
-/// caller, and of one that there is not.
+/// Returns an application over `InMemory`, with the path of another owner's picture and of an absent one.
 #[allow(dead_code, reason = "one of the two benches uses it")]
 pub(crate) async fn refusing() -> (Router, String, String) {
     let media = MediaState::in_memory();
@@ -198,7 +197,7 @@ fn by_json(grants: &Grants) -> [Peer; 5] {
 
 // The payloads.
 
-/// A body as the guard wants it.
+/// A body with unverified ids.
 #[derive(Deserialize, MediaIds)]
 struct Generate {
     prompt: String,
@@ -260,9 +259,9 @@ async fn json_by_hand(
     StatusCode::NO_CONTENT
 }
 
-// Those who decide.
+// The ownerships.
 
-/// What everybody owns.
+/// The ids of each owner.
 #[derive(Debug, Clone)]
 struct Grants(Arc<HashMap<Owner, HashSet<String>>>);
 
@@ -283,7 +282,7 @@ impl Ownership for Grants {
     }
 }
 
-/// Answers at once.
+/// Grants all ids.
 #[derive(Debug)]
 struct GrantAll;
 

@@ -1,11 +1,11 @@
-//! A picture like a photograph: soft shapes at all sizes, colours, light, and the grain of a sensor.
+//! A synthetic photograph: soft shapes at all sizes, colours, light, and sensor noise.
 
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
-/// Brightness between neighbouring pixels of an even area, from end to end.
+/// The amplitude of the sensor noise.
 const GRAIN: f32 = 22.0;
 
-/// So many pixels, quality 90, 4:2:0, some 280 KB for each million; the same bytes each time.
+/// Returns a JPEG of this size with quality 90 and 4:2:0, about 280 KB per megapixel. Deterministic.
 pub fn jpeg(width: u16, height: u16) -> Vec<u8> {
     let mut rgb = Vec::with_capacity(usize::from(width) * usize::from(height) * 3);
     for y in 0..height {
@@ -33,7 +33,7 @@ fn pixel(x: u32, y: u32, sky: f32) -> [u8; 3] {
     [base + 60.0 * at(500.0, 50), base, base + 60.0 * at(700.0, 51)].map(|value| value as u8)
 }
 
-/// Random values on a grid, with soft ways between them.
+/// Random values on a grid, with smooth interpolation.
 fn smooth(x: f32, y: f32, seed: u32) -> f32 {
     let soft = |part: f32| part * part * (3.0 - 2.0 * part);
     let (left, top) = (x as u32, y as u32);
@@ -42,7 +42,7 @@ fn smooth(x: f32, y: f32, seed: u32) -> f32 {
     row(top) * (1.0 - down) + row(top + 1) * down
 }
 
-/// From -0.5 to 0.5.
+/// Returns a pseudorandom value from -0.5 to 0.5.
 fn random(x: u32, y: u32, seed: u32) -> f32 {
     let mut bits = x.wrapping_mul(0x9E37_79B1) ^ y.wrapping_mul(0x85EB_CA77);
     bits ^= seed.wrapping_mul(0xC2B2_AE3D);

@@ -1,4 +1,4 @@
-//! sharp, in a Node process that is asked over its standard input.
+//! sharp, in a Node process that reads jobs from its standard input.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -10,7 +10,7 @@ use std::{
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/sharp");
 
-/// Which way was the fastest, so that a process whose memory is measured need not try all.
+/// The fastest pipeline, so that a process whose memory is measured need not try all.
 static BEST: OnceLock<String> = OnceLock::new();
 
 pub struct Sharp {
@@ -20,7 +20,7 @@ pub struct Sharp {
 }
 
 impl Sharp {
-    /// `None` where it is not installed.
+    /// Returns `None` if sharp is not installed.
     pub fn start(picture: &Path) -> Option<Self> {
         if !Path::new(FOLDER).join("node_modules/sharp").exists() {
             println!("sharp is not installed: npm install --prefix benches/sharp");
@@ -36,7 +36,7 @@ impl Sharp {
         let answers = BufReader::new(process.stdout.take()?);
         let mut sharp = Self { process, asked, answers };
         let way = sharp.answer();
-        println!("sharp's best way: {way}");
+        println!("sharp's fastest pipeline: {way}");
         BEST.get_or_init(|| way);
         Some(sharp)
     }
@@ -48,7 +48,7 @@ impl Sharp {
         }
     }
 
-    /// The time that so many of a job take.
+    /// Returns the time of this number of runs of a job.
     pub fn take(&mut self, job: &str, times: u64) -> Duration {
         (0..times)
             .map(|_| {

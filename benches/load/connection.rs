@@ -1,4 +1,4 @@
-//! A connection that is kept open, and costs the machine little beside the server.
+//! A persistent connection whose client side uses little CPU.
 
 use std::net::SocketAddr;
 
@@ -22,7 +22,7 @@ impl Connection {
         self.socket.write_all(bytes).await.unwrap();
     }
 
-    /// Reads an answer to its end, and returns how long its body was, and the body if it is short.
+    /// Reads a response to its end, and returns the length of its body, and the body if it is short.
     pub async fn read(&mut self, status: u16) -> (usize, &[u8]) {
         let mut read = 0;
         let end = loop {
@@ -50,7 +50,7 @@ impl Connection {
         (length, &[])
     }
 
-    /// Sends a request and reads the answer to it.
+    /// Sends a request and reads its response.
     pub async fn send(&mut self, request: &[u8], status: u16) -> (usize, &[u8]) {
         self.write(request).await;
         self.read(status).await

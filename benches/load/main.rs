@@ -1,8 +1,7 @@
-//! How fast the example `server` answers under load, and how much memory it takes for that. `load.sh`
-//! builds both and runs this.
+//! The latency and the memory of the example `server` under load. `load.sh` builds both and runs this.
 //!
-//! The client is another process on the same machine. Latencies are those that a client sees that sends
-//! one request after the other over a connection that it keeps open.
+//! The client is another process on the same machine. Each connection is persistent, and sends one request
+//! after the other; latencies are measured at the client.
 
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "a bench")]
 
@@ -29,16 +28,16 @@ use self::{
     server::{KEY, Server},
 };
 
-/// How many pictures the server has before anything is measured.
+/// The number of pictures in the server before the measurements.
 const STORED: usize = 200;
 
-/// How many requests are under way where nothing else is said.
+/// The default concurrency.
 const AT_ONCE: usize = 8;
 
 const MEBIBYTE: usize = 1 << 20;
 
 fn main() {
-    // Cargo adds arguments of its own.
+    // Cargo adds its own arguments.
     let given: Vec<String> = env::args().skip(1).filter(|text| !text.starts_with('-')).collect();
     let Some(program) = given.first() else {
         println!("run benches/load.sh");
@@ -51,7 +50,7 @@ fn main() {
     let start = || Server::start(Path::new(program), (mebibytes * MEBIBYTE) as u64);
     Runtime::new().unwrap().block_on(async {
         Load::new(start()).run(requests, uploads).await;
-        // Beside what an allocator keeps of all that, it could not be seen what this takes.
+        // Run first, because memory that the allocator keeps after the other cases would hide the peak.
         Load::new(start()).large(mebibytes).await;
     });
 }
@@ -62,7 +61,7 @@ struct Load {
     uploaded: usize,
 }
 
-/// A request, made for the number that it has.
+/// Makes the request with this number.
 type Make = Arc<dyn Fn(usize) -> Vec<u8> + Send + Sync>;
 
 impl Load {
@@ -76,7 +75,7 @@ impl Load {
         let idle = self.server.memory("VmRSS");
         let kilobytes = self.picture.len() / 1000;
         println!(
-            "{STORED} pictures of {kilobytes} KB; memory {} MiB at first",
+            "{STORED} pictures of {kilobytes} KB; memory {} MiB at the start",
             begin / MEBIBYTE as u64
         );
         println!("and {} MiB with these, which is idle below\n", idle / MEBIBYTE as u64);
@@ -122,8 +121,8 @@ impl Load {
         ids
     }
 
-    /// Waits until the variants of all pictures have been made, so that nothing goes on beside what is
-    /// measured next.
+    /// Waits until the variants of all pictures have been made, so that they do not disturb the next
+    /// measurement.
     async fn all_are_ready(&self) {
         let mut connection = Connection::open(self.server.address).await;
         loop {
@@ -182,7 +181,7 @@ impl Load {
         );
     }
 
-    /// The most memory since it was forgotten, or since the start where the system does not forget.
+    /// Returns the peak memory since the last reset, or since the start if the system cannot reset it.
     fn peak(&self, idle: u64, forgets: bool) -> String {
         let mebibytes = |bytes: u64| bytes as f64 / MEBIBYTE as f64;
         let peak = self.server.memory("VmHWM");
@@ -190,7 +189,7 @@ impl Load {
         format!("{:.1}{since} | {:.1}", mebibytes(peak), mebibytes(peak.saturating_sub(idle)))
     }
 
-    /// One file that is far larger than what may be in memory, up and down again.
+    /// Uploads and downloads one file that is far larger than the memory that the server may use.
     async fn large(&self, mebibytes: usize) {
         let mut connection = Connection::open(self.server.address).await;
         connection.send(&get("?userId=ana", ""), 200).await;
@@ -227,7 +226,7 @@ fn get(path: &str, headers: &str) -> Vec<u8> {
         .into_bytes()
 }
 
-/// What stands before and behind a file in an upload.
+/// The multipart text before and after a file.
 fn form(length: usize, name: &str) -> (Vec<u8>, Vec<u8>) {
     let part = |what: &str| format!("--b\r\nContent-Disposition: form-data; {what}\r\n\r\n");
     let begin = part("name=\"app\"")
@@ -249,7 +248,7 @@ fn upload(picture: &[u8]) -> Vec<u8> {
     [&head, picture, &end].concat()
 }
 
-/// The same picture in other bytes: with a number in a comment behind its first marker.
+/// Returns the same picture with other bytes: a number in a comment after its first marker.
 fn distinct(picture: &[u8], number: usize) -> Vec<u8> {
     let comment = [&[0xFF, 0xFE, 0, 10][..], &(number as u64).to_be_bytes()].concat();
     [&picture[..2], &comment, &picture[2..]].concat()

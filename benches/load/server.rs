@@ -1,4 +1,4 @@
-//! The example `server` as a process of its own, in a folder that goes with it.
+//! The example `server` as a process, in a temporary folder.
 
 use std::{
     fs,
@@ -20,7 +20,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts it on a free port, and waits until it says where it listens.
+    /// Starts the server on a free port, and waits until it prints its address.
     pub fn start(program: &Path, max_bytes: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut process = Command::new(program)
@@ -38,12 +38,12 @@ impl Server {
                 let rest = line.split("http://").nth(1)?;
                 rest.split(' ').next()?.parse().ok()
             })
-            .expect("it says where it listens");
+            .expect("the server prints its address");
         thread::spawn(move || lines.for_each(drop));
         Self { process, address, _folder: folder }
     }
 
-    /// What the system knows of it: `VmRSS`, the memory that it has, or `VmHWM`, the most that it had.
+    /// Returns `VmRSS`, the current memory of the process, or `VmHWM`, its peak.
     pub fn memory(&self, name: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
@@ -51,7 +51,7 @@ impl Server {
         kibibytes.parse::<u64>().unwrap() << 10
     }
 
-    /// Lets the most memory that it had be what it has now, and returns whether the system allows that.
+    /// Resets the peak memory to the current memory. Returns whether the system supports that.
     pub fn forget_peak(&self) -> bool {
         fs::write(format!("/proc/{}/clear_refs", self.process.id()), "5").is_ok()
     }
@@ -59,7 +59,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It is of no use any more, and neither is what it keeps.
+        // The folder is temporary, so the process can be killed.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

@@ -1,4 +1,4 @@
-//! The boxed face of a backend, and the bridge from and to the trait.
+//! The type-erased twin of `MediaBackend`, with the blanket implementations in both directions.
 
 use std::sync::Arc;
 
@@ -16,8 +16,7 @@ use crate::{
     ownership::{DynOwnership, Ownership, OwnershipQuestion, OwnershipStatus},
 };
 
-/// [`MediaBackend`] behind a pointer. Implemented for every `MediaBackend`; not to be implemented
-/// by hand.
+/// [`MediaBackend`] with boxed futures. Implemented for every `MediaBackend`; do not implement it by hand.
 pub(crate) trait DynMediaBackend: DynOwnership {
     /// See [`MediaBackend::upload`].
     fn dyn_upload<'a>(&'a self, owner: &'a Owner, upload: Upload) -> BoxFuture<'a, Result<Media>>;
@@ -43,7 +42,7 @@ pub(crate) trait DynMediaBackend: DynOwnership {
     ) -> BoxFuture<'a, Result<SearchPage>>;
     /// See [`MediaBackend::stats`].
     fn dyn_stats<'a>(&'a self, owner: &'a Owner) -> BoxFuture<'a, Result<MediaStats>>;
-    /// See [`MediaBackend::remove`].
+    /// See [`MediaBackend::delete`].
     fn dyn_delete<'a>(&'a self, owner: &'a Owner, id: &'a MediaId) -> BoxFuture<'a, Result<bool>>;
     /// See [`MediaBackend::delete_from_scope`].
     fn dyn_delete_from_scope<'a>(
@@ -56,7 +55,7 @@ pub(crate) trait DynMediaBackend: DynOwnership {
     fn dyn_find_by_hash(&self, hash: ContentHash) -> BoxFuture<'_, Result<Option<Media>>>;
     /// See [`MediaBackend::delete_any_owner`].
     fn dyn_delete_any_owner<'a>(&'a self, id: &'a MediaId) -> BoxFuture<'a, Result<bool>>;
-    /// See [`MediaBackend::ready`].
+    /// See [`MediaBackend::check_health`].
     fn dyn_check_health(&self) -> BoxFuture<'_, Result<()>>;
     /// See [`MediaBackend::urls`].
     fn dyn_urls(&self, id: &MediaId) -> MediaUrls;
@@ -129,17 +128,17 @@ impl<T: MediaBackend> DynMediaBackend for T {
     }
 }
 
-/// Any backend, its type forgotten: cheap to clone, and a [`MediaBackend`] itself.
+/// A backend without its type. Cheap to clone, and a [`MediaBackend`] itself.
 #[derive(Debug, Clone)]
 pub(crate) struct SharedBackend(Arc<dyn DynMediaBackend>);
 
 impl SharedBackend {
-    /// Forgets the type of a backend.
+    /// Erases the type of a backend.
     pub(crate) fn new(backend: impl MediaBackend) -> Self {
         Self(Arc::new(backend))
     }
 
-    /// The same backend, asked for ownership only.
+    /// Returns the backend as an ownership.
     pub(crate) fn to_ownership(&self) -> Arc<dyn DynOwnership> {
         Arc::clone(&self.0) as _
     }

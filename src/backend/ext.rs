@@ -1,4 +1,4 @@
-//! Conveniences on every backend.
+//! Extension methods of every backend.
 
 use std::{
     sync::{
@@ -24,10 +24,9 @@ const CONCURRENT: usize = 4;
 /// The first and the longest polling interval of [`MediaBackendExt::wait_until_ready`].
 const POLL_INTERVALS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
-/// Conveniences on every [`MediaBackend`].
+/// Extension methods of every [`MediaBackend`].
 pub trait MediaBackendExt: MediaBackend {
-    /// Reads one rendition of each of `ids`, or the same part of each, into memory, in the order
-    /// given.
+    /// Reads the same rendition or range of each of `ids` into memory, in their order.
     ///
     /// # Behavior
     ///
@@ -94,10 +93,11 @@ pub trait MediaBackendExt: MediaBackend {
                 match media.status {
                     MediaStatus::Ready => return Ok(media),
                     MediaStatus::Failed => {
-                        return Err(Error::new(
-                            ErrorKind::Failed,
-                            "the media could not be processed",
-                        ));
+                        let what = "the media could not be processed";
+                        return Err(match media.failure_reason {
+                            Some(reason) => Error::failed(reason, what),
+                            None => Error::new(ErrorKind::Failed, what),
+                        });
                     }
                     MediaStatus::Processing => tokio::time::sleep(interval).await,
                 }
@@ -179,7 +179,7 @@ impl Budget {
     }
 
     fn exceeded(&self) -> Error {
-        let what = format!("the media together are larger than {} bytes", self.total);
+        let what = format!("the media together exceed {} bytes", self.total);
         Error::new(ErrorKind::TooLarge, what)
     }
 }

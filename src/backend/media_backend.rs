@@ -11,50 +11,49 @@ use crate::{
     ownership::Ownership,
 };
 
-/// Keeps media and answers who owns it.
+/// Stores media and answers ownership queries.
 ///
-/// The methods are few on purpose; conveniences are in [`MediaBackendExt`](super::MediaBackendExt). An implementation is
-/// checked by the conformance suite (`tower_media::testkit::conformance`, feature `testkit`), which runs what
-/// stands under *Behavior* here.
+/// Extension methods are in [`MediaBackendExt`](super::MediaBackendExt). The conformance suite
+/// (`tower_media::testkit::conformance`, feature `testkit`) checks an implementation against the sections
+/// *Behavior* below.
 ///
-/// A [`MediaId`] is a permission, so `get`, `download` and `urls` do not ask for the owner again.
+/// A [`MediaId`] is a capability, so `get`, `download` and `urls` do not check the owner again.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a media backend",
     note = "implement `Ownership` and `MediaBackend` for it, or use `InMemory`",
-    note = "if it only answers who owns what, use `MediaState::with_ownership_only(it)`"
+    note = "if it only answers ownership queries, use `MediaState::with_ownership_only(it)`"
 )]
 pub trait MediaBackend: Ownership {
     /// Stores an upload and returns its record.
     ///
     /// # Behavior
     ///
-    /// - Once this has returned, the owner owns the media in the scope: [`Ownership::owned`] and
-    ///   [`list`](Self::list) say so at once.
-    /// - The same bytes for the same owner give the same id, whatever their name, and one record.
-    ///   In another scope they are owned there as well.
-    /// - The same bytes for another owner give another id, and neither answer tells of the other
-    ///   (promise P15).
-    /// - An upload whose stream fails, or whose scope is invalid, is an error and leaves nothing.
+    /// - When it returns, the owner owns the media in the scope: [`Ownership::owned`] and
+    ///   [`list`](Self::list) include it immediately.
+    /// - Equal bytes of one owner are one record with one id, regardless of their file names. An upload to
+    ///   another scope adds the scope to the record.
+    /// - Equal bytes of another owner get another id, and neither record reveals the other (promise P15).
+    /// - An upload whose stream fails, or whose scope is invalid, is an error and leaves nothing behind.
     fn upload(&self, owner: &Owner, upload: Upload) -> impl Future<Output = Result<Media>> + Send;
 
     /// Returns the record.
     ///
     /// # Behavior
     ///
-    /// An id that is unknown or removed is [`ErrorKind::NotFound`].
+    /// An unknown or deleted id is [`ErrorKind::NotFound`].
     fn get(&self, id: &MediaId) -> impl Future<Output = Result<Media>> + Send;
 
-    /// Begins to deliver the bytes of a rendition, or a part of them.
+    /// Returns the bytes of a rendition, or a range of them, as a stream.
     ///
     /// # Behavior
     ///
-    /// - An id that is unknown or removed is [`ErrorKind::NotFound`].
-    /// - The original is byte for byte what was uploaded, under the type of the record.
+    /// - An unknown or deleted id is [`ErrorKind::NotFound`].
+    /// - The original has the uploaded bytes and the type of the record.
     /// - A rendition that cannot be made is an error, never the original (promise P5).
-    /// - Of a range either exactly these bytes come, and [`Download::part`] says so, or the whole
-    ///   (RFC 9110, section 14.2). One that has none of the bytes is
-    ///   [`ErrorKind::RangeNotSatisfiable`], or the whole comes.
-    ///   [`DownloadOptions::part_of`] tells.
+    /// - For a range, the stream contains exactly its bytes, and [`Download::part`] returns the range; or
+    ///   the stream contains the whole (RFC 9110, section 14.2). A range beyond the end is
+    ///   [`ErrorKind::RangeNotSatisfiable`], or the stream contains the whole.
+    ///   [`DownloadOptions::part_of`] resolves a range.
     fn download(
         &self,
         id: &MediaId,
@@ -65,30 +64,29 @@ pub trait MediaBackend: Ownership {
     ///
     /// # Behavior
     ///
-    /// - Each is listed once, whatever the number of its scopes and of its uploads.
-    /// - Following [`Page::next`] gives every one that was there from the first page to the last
+    /// - Each record is listed once, regardless of the number of its scopes and uploads.
+    /// - The pages that [`Page::next`] leads to list each record that exists from the first page to the last
     ///   exactly once.
-    /// - A [`Page::next`] that was not given out is
-    ///   [`ErrorKind::InvalidInput`].
+    /// - An unknown page token is [`ErrorKind::InvalidInput`].
     fn list(
         &self,
         owner: &Owner,
         options: &ListOptions,
     ) -> impl Future<Output = Result<Page>> + Send;
 
-    /// Lists an owner's media that is ready, filtered and in any order.
+    /// Lists an owner's processed media, filtered and sorted.
     ///
     /// # Behavior
     ///
-    /// - What [`list`](Self::list) gives, as far as it passes the filters, each once.
-    /// - [`SearchPage::total`] counts all pages.
-    /// - What compares equal comes newest first, or last if ascending, so that pages do not overlap
-    ///   while nothing comes or goes.
+    /// - The results are the records of [`list`](Self::list) that pass the filters, each once.
+    /// - [`SearchPage::total`] counts the records of all pages.
+    /// - Records that compare equal are sorted by upload time, newest first, or last if ascending, so pages do
+    ///   not overlap while the owner's media does not change.
     ///
     /// # Default
     ///
-    /// Reads everything that [`list`](Self::list) gives for these scopes, and sorts it in memory. A
-    /// backend whose owners have much does better.
+    /// Reads all records of [`list`](Self::list) for these scopes, and sorts them in memory. A backend with many
+    /// records per owner should implement it.
     fn search(
         &self,
         owner: &Owner,
@@ -111,16 +109,16 @@ pub trait MediaBackend: Ownership {
     ///
     /// # Behavior
     ///
-    /// Agrees with the sum over [`list`](Self::list) without scopes.
+    /// The result is the sum over [`list`](Self::list) for all scopes.
     fn stats(&self, owner: &Owner) -> impl Future<Output = Result<MediaStats>> + Send;
 
-    /// Removes media of an owner, from all of its scopes.
+    /// Deletes media of an owner from all of its scopes.
     ///
     /// # Behavior
     ///
-    /// - Returns whether there was something to remove. An id of another owner is nothing.
-    /// - Once this has returned, the owner no longer owns the id, and it is unknown.
-    /// - What other owners have is untouched, the same bytes included.
+    /// - Returns whether the owner owned the media; `false` for an id of another owner.
+    /// - When it returns, the id is unknown.
+    /// - Other owners' records are unchanged, also those of the same bytes.
     fn delete(&self, owner: &Owner, id: &MediaId) -> impl Future<Output = Result<bool>> + Send;
 
     /// Deletes media of an owner from one of its scopes.
@@ -158,7 +156,12 @@ pub trait MediaBackend: Ownership {
         hash: ContentHash,
     ) -> impl Future<Output = Result<Option<Media>>> + Send {
         let _ = hash;
-        async { Err(Error::new(ErrorKind::Unsupported, "media cannot be found by its content")) }
+        async {
+            Err(Error::new(
+                ErrorKind::Unsupported,
+                "this backend cannot find media by its content hash",
+            ))
+        }
     }
 
     /// Deletes media, regardless of owner.
@@ -167,27 +170,27 @@ pub trait MediaBackend: Ownership {
     ///
     /// # Behavior
     ///
-    /// As [`delete`](Self::delete) by the owner: other records of the same bytes are untouched.
+    /// The effect is that of [`delete`](Self::delete) by the owner: other records of the same bytes are unchanged.
     ///
     /// # Default
     ///
     /// [`ErrorKind::Unsupported`].
     fn delete_any_owner(&self, id: &MediaId) -> impl Future<Output = Result<bool>> + Send {
         let _ = id;
-        let what = "media can only be removed for its owner";
+        let what = "this backend deletes media only for its owner";
         async move { Err(Error::new(ErrorKind::Unsupported, what)) }
     }
 
-    /// Asks everything that the backend needs to work, such as its database and its store, whether it
-    /// answers. Cheap enough to be asked every second.
+    /// Checks that everything the backend depends on answers, such as its database and its object store. Cheap
+    /// enough for one call per second.
     ///
     /// # Default
     ///
-    /// There is nothing to ask.
+    /// `Ok(())`.
     fn check_health(&self) -> impl Future<Output = Result<()>> + Send {
         async { Ok(()) }
     }
 
-    /// Builds the URLs of media without asking whether it exists.
+    /// Returns the URLs of media, without a check that it exists.
     fn urls(&self, id: &MediaId) -> MediaUrls;
 }

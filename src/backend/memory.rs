@@ -1,11 +1,12 @@
-//! Media in this process's memory: for examples, tests, and the first five minutes.
+//! The in-memory backend, for examples and tests.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
 };
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 
 use crate::{
     backend::MediaBackend,
@@ -13,8 +14,8 @@ use crate::{
     id::{ContentHash, MediaId},
     image::{Identity, ImageProcessor, ImageSource},
     media::{
-        Download, DownloadOptions, ListOptions, Media, MediaStats, MediaUrls, Page, Upload,
-        UploadParts,
+        Download, DownloadOptions, FailureReason, ListOptions, Media, MediaStats, MediaStatus,
+        MediaUrls, Page, Upload, UploadParts,
     },
     owner::{Owner, Scope, Scopes},
     ownership::{Ownership, OwnershipQuestion, OwnershipStatus},
@@ -23,14 +24,14 @@ use crate::{
 /// The largest upload, in bytes.
 const MAX_UPLOAD: usize = 100 << 20;
 
-/// A backend that keeps bytes, records and references in memory, and forgets them with the process.
+/// A backend that stores media in memory until the process ends.
 ///
 /// It implements every method of a backend. With the feature `images` it reads dimensions and EXIF and makes
 /// renditions as `Store` does, but stores no rendition; without the feature a rendition is
-/// [`ErrorKind::Unsupported`]. Equal bytes are stored once for all owners; each owner gets a random id of
-/// their own for them. An upload is at most 100 MiB.
+/// [`ErrorKind::Unsupported`]. Equal bytes are stored once for all owners; each owner has a record
+/// with a random id. An upload is at most 100 MiB.
 ///
-/// Cloning is cheap; clones share what they keep.
+/// Cloning is cheap; clones share their media.
 #[derive(Debug, Clone, Default)]
 pub struct InMemory {
     inner: Arc<Mutex<Inner>>,
@@ -44,8 +45,8 @@ struct Inner {
     libraries: HashMap<Owner, Library>,
 }
 
-/// What an owner has, by the order of its arrival. The count is the owner's own: page tokens are made
-/// of it, and must not tell of other owners.
+/// The ids of an owner's media in the order of their uploads. Each owner has a counter of their own, because
+/// page tokens contain it and must not reveal other owners' uploads.
 #[derive(Default)]
 struct Library {
     ids: BTreeMap<u64, MediaId>,
@@ -54,7 +55,7 @@ struct Library {
 
 struct Content {
     bytes: Bytes,
-    // Who has it, and under which id.
+    // The id of each owner's record.
     holders: HashMap<Owner, MediaId>,
 }
 
@@ -66,7 +67,7 @@ struct Item {
 }
 
 impl Library {
-    /// The arrival that a page token stands for, if there ever was one with exactly that token.
+    /// Returns the arrival number in a page token, if a page could have had exactly this token.
     fn arrival(&self, token: &str) -> Option<u64> {
         let arrival = token.parse().ok()?;
         ((1..=self.arrivals).contains(&arrival) && arrival.to_string() == token).then_some(arrival)
@@ -74,7 +75,7 @@ impl Library {
 }
 
 impl std::fmt::Debug for Inner {
-    // Neither bytes nor file names belong in a log.
+    // Bytes and file names stay out of logs (promise G16).
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Inner")
             .field("contents", &self.contents.len())
@@ -84,22 +85,17 @@ impl std::fmt::Debug for Inner {
 }
 
 impl InMemory {
-    /// Begins with nothing.
+    /// Creates an empty backend.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets the limits within which images are decoded.
+    /// Sets the limits of image decoding.
     #[cfg(feature = "images")]
     #[must_use]
     pub fn with_image_limits(mut self, limits: crate::image::ImageLimits) -> Self {
         self.images = ImageProcessor::new(limits);
         self
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        // Nothing panics half way through a change, so what a panic elsewhere left is whole.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -111,22 +107,24 @@ impl Inner {
         identity: Identity,
         (file_name, scope): (Option<String>, Scope),
     ) -> Media {
-        let status = identity.status();
-        let Identity { mime_type, metadata, exif, .. } = identity;
         let hash = ContentHash::of(&bytes);
         let content =
             self.contents.entry(hash).or_insert_with(|| Content { bytes, holders: HashMap::new() });
         if let Some(id) = content.holders.get(&owner) {
             let item = self.items.get_mut(id).expect("a holder's id has an item");
             item.scopes.insert(scope);
+            if item.media.status == MediaStatus::Failed {
+                describe(&mut item.media, identity);
+            }
             return item.media.clone();
         }
 
         let id = MediaId::random();
-        let urls = MediaUrls::all("", &id).that_exist(metadata.as_ref());
         let size = content.bytes.len() as u64;
-        let mut media = Media::new(id.clone(), status, mime_type, size, hash, urls);
-        (media.file_name, media.metadata, media.exif) = (file_name, metadata, exif);
+        let (status, urls) = (identity.status(), MediaUrls::all("", &id));
+        let mut media = Media::new(id.clone(), status, "", size, hash, urls);
+        media.file_name = file_name;
+        describe(&mut media, identity);
         content.holders.insert(owner.clone(), id.clone());
         let library = self.libraries.entry(owner.clone()).or_default();
         library.arrivals += 1;
@@ -137,15 +135,23 @@ impl Inner {
         media
     }
 
+    /// Records that no rendition of the media can be made.
+    fn fail(&mut self, id: &MediaId, reason: FailureReason) {
+        let Some(Item { media, .. }) = self.items.get_mut(id) else { return };
+        media.status = MediaStatus::Failed;
+        media.failure_reason = Some(reason);
+        media.urls = MediaUrls::all("", id).that_exist(None);
+    }
+
     fn item(&self, id: &MediaId) -> Result<&Item> {
-        self.items.get(id).ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no such media"))
+        self.items.get(id).ok_or_else(Error::not_found)
     }
 
     fn delete(&mut self, owner: &Owner, id: &MediaId) -> bool {
         if self.items.get(id).is_none_or(|item| item.owner != *owner) {
             return false;
         }
-        let item = self.items.remove(id).expect("it was there a line ago");
+        let item = self.items.remove(id).expect("the item exists");
         if let Some(library) = self.libraries.get_mut(owner) {
             library.ids.remove(&item.arrival);
         }
@@ -175,7 +181,7 @@ impl Inner {
             None => u64::MAX,
             Some(next) => library
                 .and_then(|library| library.arrival(next))
-                .ok_or_else(|| Error::new(ErrorKind::InvalidInput, "no page ended with that"))?,
+                .ok_or_else(|| Error::new(ErrorKind::InvalidInput, "unknown page token"))?,
         };
         let mut items: Vec<&Item> = library
             .into_iter()
@@ -190,7 +196,7 @@ impl Inner {
         Ok(Page::new(items.into_iter().map(|item| item.media.clone()).collect(), next))
     }
 
-    fn standing(&self, question: &OwnershipQuestion<'_>, id: &str) -> OwnershipStatus {
+    fn status_of(&self, question: &OwnershipQuestion<'_>, id: &str) -> OwnershipStatus {
         match self.items.get(id) {
             None => OwnershipStatus::Absent,
             Some(item) if item.owner != *question.owner() => OwnershipStatus::Foreign,
@@ -198,6 +204,15 @@ impl Inner {
             Some(_) => OwnershipStatus::Owned,
         }
     }
+}
+
+/// Writes into a record what the bytes show.
+fn describe(media: &mut Media, identity: Identity) {
+    media.status = identity.status();
+    media.urls = MediaUrls::all("", &media.id).that_exist(identity.metadata.as_ref());
+    let Identity { mime_type, metadata, exif, failure } = identity;
+    (media.mime_type, media.metadata, media.exif) = (mime_type, metadata, exif);
+    media.failure_reason = failure;
 }
 
 impl Item {
@@ -208,13 +223,13 @@ impl Item {
 
 impl Ownership for InMemory {
     async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
-        let inner = self.lock();
-        Ok(question.select(|id| inner.standing(question, id) == OwnershipStatus::Owned))
+        let inner = self.inner.lock();
+        Ok(question.select(|id| inner.status_of(question, id) == OwnershipStatus::Owned))
     }
 
     async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<OwnershipStatus>> {
-        let inner = self.lock();
-        Ok(question.ids().map(|id| inner.standing(question, id)).collect())
+        let inner = self.inner.lock();
+        Ok(question.ids().map(|id| inner.status_of(question, id)).collect())
     }
 }
 
@@ -224,24 +239,31 @@ impl MediaBackend for InMemory {
         let bytes = body.into_bytes(MAX_UPLOAD).await?;
         let source = ImageSource::Bytes(bytes.clone());
         let identity = self.images.identify(source, &bytes, content_type.as_deref()).await?;
-        Ok(self.lock().store(owner.clone(), bytes, identity, (file_name, scope)))
+        Ok(self.inner.lock().store(owner.clone(), bytes, identity, (file_name, scope)))
     }
 
     async fn get(&self, id: &MediaId) -> Result<Media> {
-        Ok(self.lock().item(id)?.media.clone())
+        Ok(self.inner.lock().item(id)?.media.clone())
     }
 
     async fn download(&self, id: &MediaId, options: &DownloadOptions) -> Result<Download> {
         let (media, bytes) = {
-            let inner = self.lock();
+            let inner = self.inner.lock();
             let media = inner.item(id)?.media.clone();
             let bytes = inner.contents[&media.hash].bytes.clone();
             (media, bytes)
         };
         if let Some(transform) = options.rendition().transform() {
+            if let Some(reason) = media.failure_reason {
+                return Err(Error::failed(reason, "the image cannot be processed"));
+            }
             let source = ImageSource::Bytes(bytes);
-            let made = self.images.render(source, &[transform.into()]).await?;
-            let made = made.into_iter().next().expect("one rendition was asked for");
+            let made = self.images.render(source, &[transform.into()]).await;
+            if let Some(reason) = made.as_ref().err().and_then(Error::failure_reason) {
+                self.inner.lock().fail(id, reason);
+            }
+            let made = made?;
+            let made = made.into_iter().next().expect("one transform gives one rendition");
             let hash = ContentHash::of(&made.bytes);
             return Ok(Download::from_bytes(made.mime_type, made.bytes).with_hash(hash));
         }
@@ -261,11 +283,11 @@ impl MediaBackend for InMemory {
     }
 
     async fn list(&self, owner: &Owner, options: &ListOptions) -> Result<Page> {
-        self.lock().list(owner, options)
+        self.inner.lock().list(owner, options)
     }
 
     async fn stats(&self, owner: &Owner) -> Result<MediaStats> {
-        let inner = self.lock();
+        let inner = self.inner.lock();
         let library = inner.libraries.get(owner);
         let ids = library.into_iter().flat_map(|library| library.ids.values());
         let sizes = ids.map(|id| inner.items[id].media.size);
@@ -275,22 +297,22 @@ impl MediaBackend for InMemory {
     }
 
     async fn delete(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
-        Ok(self.lock().delete(owner, id))
+        Ok(self.inner.lock().delete(owner, id))
     }
 
     async fn delete_from_scope(&self, owner: &Owner, id: &MediaId, scope: &Scope) -> Result<bool> {
-        Ok(self.lock().delete_from_scope(owner, id, scope))
+        Ok(self.inner.lock().delete_from_scope(owner, id, scope))
     }
 
     async fn find_by_hash(&self, hash: ContentHash) -> Result<Option<Media>> {
-        let inner = self.lock();
+        let inner = self.inner.lock();
         let holders = inner.contents.get(&hash).map(|content| content.holders.values());
         let records = holders.into_iter().flatten().map(|id| &inner.items[id].media);
         Ok(records.min_by_key(|media| media.created_at).cloned())
     }
 
     async fn delete_any_owner(&self, id: &MediaId) -> Result<bool> {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         let owner = inner.items.get(id).map(|item| item.owner.clone());
         Ok(owner.is_some_and(|owner| inner.delete(&owner, id)))
     }

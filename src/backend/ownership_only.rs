@@ -1,4 +1,4 @@
-//! No storage at all: for applications that only want to know who owns what.
+//! A backend without storage, for applications that only check ownership.
 
 use super::MediaBackend;
 use crate::{
@@ -9,7 +9,8 @@ use crate::{
     ownership::{Ownership, OwnershipQuestion, OwnershipStatus},
 };
 
-/// An ownership as a backend that stores nothing. See [`MediaState::only`](crate::MediaState::only).
+/// An ownership as a backend without storage. See
+/// [`MediaState::with_ownership_only`](crate::MediaState::with_ownership_only).
 #[derive(Debug)]
 pub(crate) struct OwnershipOnly<O>(pub(crate) O);
 

@@ -23,8 +23,6 @@ pub mod ids {}
 #[doc = include_str!("guide/uploads.md")]
 pub mod uploads {}
 
-// The page is about a feature.
-#[cfg(feature = "tus")]
 #[doc = include_str!("guide/resumable.md")]
 pub mod resumable {}
 
@@ -33,6 +31,12 @@ pub mod delivery {}
 
 #[doc = include_str!("guide/backends.md")]
 pub mod backends {}
+
+#[doc = include_str!("guide/buckets.md")]
+pub mod buckets {}
+
+#[doc = include_str!("guide/moving.md")]
+pub mod moving {}
 
 #[doc = include_str!("guide/errors.md")]
 pub mod errors {}
@@ -45,6 +49,9 @@ pub mod testing {}
 
 #[doc = include_str!("guide/operations.md")]
 pub mod operations {}
+
+#[doc = include_str!("guide/many_machines.md")]
+pub mod many_machines {}
 
 #[doc = include_str!("guide/migration.md")]
 pub mod migration {}

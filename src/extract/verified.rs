@@ -3,13 +3,14 @@
 use std::{
     any::{Any, type_name},
     fmt, iter,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 use axum::{
     extract::{FromRequestParts, OptionalFromRequestParts},
     http::{Extensions, request::Parts},
 };
+use parking_lot::Mutex;
 
 use super::{MismatchedMediaState, MissingVerifyMediaLayer, VerifiedMediaRejection};
 use crate::{owner::Owner, ownership::OwnedMedia, state::MediaState};
@@ -106,7 +107,7 @@ impl<E: Send + 'static> VerifiedMedia<E> {
             Some(unit) => unit.take(),
             None => {
                 let value = proof.value.downcast_ref::<Mutex<Option<E>>>().expect("found by it");
-                value.lock().unwrap_or_else(PoisonError::into_inner).take()
+                value.lock().take()
             }
         };
         Ok(Self(value.ok_or(missing(true))?, proof.owned.clone()))

@@ -52,7 +52,7 @@ pub(super) fn to_srgb(
     }
 }
 
-/// Converts inverted CMYK, in which 255 is no ink, to RGB.
+/// Converts CMYK, in which 255 is full ink, to RGB.
 pub(super) fn cmyk_to_srgb(
     cmyk: &[u8],
     profile: Option<&ColorProfile>,

@@ -4,6 +4,8 @@ use image::DynamicImage;
 
 #[cfg(any(feature = "heic", feature = "avif"))]
 use super::heif;
+#[cfg(feature = "tiff")]
+use super::tiff;
 use super::{
     color,
     format::Format,
@@ -38,6 +40,8 @@ pub(super) fn decode(
         Format::WebP => webp::decode(input, limits),
         #[cfg(any(feature = "heic", feature = "avif"))]
         Format::Heif => heif::decode(input, limits),
+        #[cfg(feature = "tiff")]
+        Format::Tiff => tiff::decode(input, limits),
     }
 }
 

@@ -21,7 +21,7 @@ impl ImageProcessor {
         hint: Option<&str>,
     ) -> Result<Identity> {
         let mime_type = media_type(head, hint);
-        Ok(Identity { mime_type, metadata: None, exif: None, is_broken: false })
+        Ok(Identity { mime_type, metadata: None, exif: None, failure: None })
     }
 
     /// Fails with [`ErrorKind::Unsupported`].

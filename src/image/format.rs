@@ -2,6 +2,8 @@
 
 use std::io::BufRead as _;
 
+use image::metadata::Orientation;
+
 use super::input::{self, Input};
 use crate::{error::Result, media::sniff};
 
@@ -15,6 +17,8 @@ pub(super) enum Format {
     /// HEIC or AVIF; the item types in the container name the codec.
     #[cfg(any(feature = "heic", feature = "avif"))]
     Heif,
+    #[cfg(feature = "tiff")]
+    Tiff,
 }
 
 impl Format {
@@ -31,6 +35,8 @@ impl Format {
             Some("image/heif") => Some(Self::Heif),
             #[cfg(feature = "avif")]
             Some("image/avif") => Some(Self::Heif),
+            #[cfg(feature = "tiff")]
+            Some("image/tiff") => Some(Self::Tiff),
             _ => None,
         })
     }
@@ -44,6 +50,8 @@ impl Format {
             Self::WebP => "webp",
             #[cfg(any(feature = "heic", feature = "avif"))]
             Self::Heif => "heif",
+            #[cfg(feature = "tiff")]
+            Self::Tiff => "tiff",
         }
     }
 }
@@ -56,6 +64,8 @@ pub(super) struct RawHeader {
     pub(super) has_alpha: bool,
     /// The EXIF data, from its TIFF header on or with the prefix `Exif\0\0`.
     pub(super) exif: Option<Vec<u8>>,
+    /// The orientation if it is not that of the EXIF data.
+    pub(super) orientation: Option<Orientation>,
 }
 
 /// Larger EXIF data is ignored, in bytes. A JPEG segment holds 64 KB.

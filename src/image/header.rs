@@ -4,6 +4,8 @@ use image::metadata::Orientation;
 
 #[cfg(any(feature = "heic", feature = "avif"))]
 use super::heif;
+#[cfg(feature = "tiff")]
+use super::tiff;
 use super::{
     exif,
     format::{Format, RawHeader},
@@ -31,23 +33,20 @@ pub(super) struct Header {
 
 impl Header {
     pub(super) fn read(format: Format, input: Input, limits: &ImageLimits) -> Result<Self> {
-        let RawHeader { size, has_alpha, exif } = match format {
+        let RawHeader { size, has_alpha, exif, orientation } = match format {
             Format::Jpeg => jpeg::read_header(input, limits),
             Format::Png => png::read_header(input, limits),
             Format::Gif => gif::read_header(input, limits),
             Format::WebP => webp::read_header(input, limits),
             #[cfg(any(feature = "heic", feature = "avif"))]
             Format::Heif => heif::read_header(input, limits),
+            #[cfg(feature = "tiff")]
+            Format::Tiff => tiff::read_header(input, limits),
         }?;
         limits.check_size(size.0, size.1)?;
-        let (orientation, exif) =
+        let (exif_orientation, exif) =
             exif.map_or((Orientation::NoTransforms, None), |exif| exif::parse(&exif));
-        let orientation = match format {
-            // The container's own transforms are applied, and the EXIF orientation is ignored.
-            #[cfg(any(feature = "heic", feature = "avif"))]
-            Format::Heif => Orientation::NoTransforms,
-            _ => orientation,
-        };
+        let orientation = orientation.unwrap_or(exif_orientation);
         Ok(Self { format, size, orientation, exif, has_alpha })
     }
 

@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::{deadline::Deadline, source::ImageSource};
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    media::FailureReason,
+};
 
 /// The bytes read between two checks of the deadline.
 const BUFFER: usize = 8 << 10;
@@ -38,15 +41,27 @@ pub(super) fn deadline(input: &Input) -> Deadline {
     input.get_ref().deadline
 }
 
-/// Returns the error for a failed decoder: a timeout if the deadline has passed.
+/// Returns the error for a failed decoder: a timeout if the deadline has passed, and unsupported if the
+/// decoder failed with [`io::ErrorKind::Unsupported`].
 pub(super) fn failed(
     deadline: Deadline,
     error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
 ) -> Error {
+    let error = error.into();
+    let is_unsupported = |error: &io::Error| error.kind() == io::ErrorKind::Unsupported;
+    let reason = match error.downcast_ref().is_some_and(is_unsupported) {
+        true => FailureReason::Unsupported,
+        false => FailureReason::Unreadable,
+    };
     match deadline.check() {
         Err(late) => late.with_source(error),
-        Ok(()) => Error::new(ErrorKind::Failed, "the image cannot be read").with_source(error),
+        Ok(()) => Error::failed(reason, "the image cannot be read").with_source(error),
     }
+}
+
+/// Returns the error for a file that is damaged.
+pub(super) fn invalid(reason: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, reason)
 }
 
 impl Read for Timed {

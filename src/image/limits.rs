@@ -1,18 +1,21 @@
-//! How large a picture may be, and how many at once.
+//! Limits on the cost of images, and on the number of concurrent ones.
 
 use std::{num::NonZeroUsize, thread::available_parallelism, time::Duration};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, Result},
+    media::FailureReason,
+};
 
-/// How much a picture may cost (promise P2).
+/// Limits on the cost of images (promise P2).
 ///
-/// A picture over a limit is stored, but has no renditions: asking for one is
+/// An image over a limit is stored, and has no renditions: a request for one is
 /// [`ErrorKind::Failed`](crate::ErrorKind::Failed).
 ///
 /// # Default
 ///
-/// 50 megapixels, 16,384 pixels a side, 256 MiB for one decode, 8 s; 100 megapixels at once, and 64
-/// callers that wait for them.
+/// 50 megapixels, 16,384 pixels per side, 256 MiB for one decode, 8 s; 100 megapixels at once, and 64
+/// waiting callers.
 ///
 /// ```
 /// use std::time::Duration;
@@ -46,52 +49,57 @@ impl Default for ImageLimits {
 }
 
 impl ImageLimits {
-    /// Begins with the defaults.
+    /// Creates the default limits.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets how many pixels a picture may have: width times height as its header says, which is
-    /// judged before memory is taken. The bars of [`Fit::Contain`](crate::media::Fit::Contain) are held to
-    /// it as well.
+    /// Sets the maximum number of pixels of an image: width times height of its header, which is checked
+    /// before memory is allocated. The canvas of a letterboxed rendition
+    /// ([`Fit::Contain`](crate::media::Fit::Contain)) has the same limit.
     #[must_use]
     pub fn with_max_pixels(mut self, pixels: u64) -> Self {
         self.max_pixels = pixels;
         self
     }
 
-    /// Sets how long a side may be, in pixels.
+    /// Sets the maximum length of a side, in pixels.
     #[must_use]
     pub fn with_max_side(mut self, pixels: u32) -> Self {
         self.max_side = pixels;
         self
     }
 
-    /// Sets how much memory decoding one picture may take, in bytes: what the decoder needs and the
-    /// decoded pixels, estimated from the header. HEIC and AVIF count 20 bytes a pixel, so the default
-    /// takes them up to 13 megapixels.
+    /// Sets the maximum memory for decoding one image, in bytes: that of the decoder and of the decoded
+    /// pixels, estimated from the header. A HEIC or AVIF photograph in tiles takes its pixels and one tile;
+    /// one that is a single coded image takes 4 to 14 bytes per pixel.
     #[must_use]
     pub fn with_max_memory(mut self, bytes: u64) -> Self {
         self.max_memory = bytes;
         self
     }
 
-    /// Sets how long a picture may be worked on, and how long a caller waits before that.
+    /// Sets the maximum time for processing one image, and the maximum time that a caller waits before it.
+    ///
+    /// Work is stopped at this deadline between rows, between tiles, and when a decoder or encoder reads or
+    /// writes. One call cannot be stopped: the encoding of one WebP or AVIF rendition, and the decoding of
+    /// one coded image of HEIC, AVIF or lossy WebP. The caller gets its error in time; the thread and the
+    /// budget are occupied until the call ends.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Sets how many pixels may be worked on at once by the whole store. A larger picture is worked
-    /// on alone; besides, there are never more pictures at once than the machine has cores.
+    /// Sets the number of pixels that the whole store processes at once. A larger image is processed alone.
+    /// The number of concurrent images never exceeds that of the cores.
     #[must_use]
     pub fn with_pixel_budget(mut self, pixels: u32) -> Self {
         self.pixel_budget = pixels.max(1);
         self
     }
 
-    /// Sets how many callers may wait for the budget. One more is told at once to come back later:
+    /// Sets the maximum number of callers that wait for the pixel budget. Further calls fail at once with
     /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable).
     #[must_use]
     pub fn with_max_waiting(mut self, callers: usize) -> Self {
@@ -99,32 +107,32 @@ impl ImageLimits {
         self
     }
 
-    /// Returns how many pixels a picture may have.
+    /// Returns the maximum number of pixels of an image.
     pub fn max_pixels(&self) -> u64 {
         self.max_pixels
     }
 
-    /// Returns how long a side may be, in pixels.
+    /// Returns the maximum length of a side, in pixels.
     pub fn max_side(&self) -> u32 {
         self.max_side
     }
 
-    /// Returns how much memory decoding one picture may take, in bytes.
+    /// Returns the maximum memory for decoding one image, in bytes.
     pub fn max_memory(&self) -> u64 {
         self.max_memory
     }
 
-    /// Returns how long a picture may be worked on.
+    /// Returns the maximum time for processing one image.
     pub fn timeout(&self) -> Duration {
         self.timeout
     }
 
-    /// Returns how many pixels may be worked on at once.
+    /// Returns the number of pixels that are processed at once.
     pub fn pixel_budget(&self) -> u32 {
         self.pixel_budget
     }
 
-    /// Returns how many callers may wait.
+    /// Returns the maximum number of waiting callers.
     pub fn max_waiting(&self) -> usize {
         self.max_waiting
     }
@@ -136,7 +144,7 @@ impl ImageLimits {
                 "decoding the image takes {bytes} bytes of memory, and the limit is {}",
                 self.max_memory
             );
-            return Err(Error::new(ErrorKind::Failed, message));
+            return Err(Error::failed(FailureReason::TooLarge, message));
         }
         Ok(())
     }
@@ -144,7 +152,7 @@ impl ImageLimits {
     /// Fails if an image of this size has no pixels, or more than the limits allow.
     pub(super) fn check_size(&self, width: u32, height: u32) -> Result<()> {
         if width == 0 || height == 0 {
-            return Err(Error::new(ErrorKind::Failed, "the image has no pixels"));
+            return Err(Error::failed(FailureReason::Unreadable, "the image has no pixels"));
         }
         let pixels = u64::from(width) * u64::from(height);
         if width.max(height) > self.max_side || pixels > self.max_pixels {
@@ -152,7 +160,7 @@ impl ImageLimits {
                 "the image has {width} x {height} pixels, and the limits are {} per side and {} in all",
                 self.max_side, self.max_pixels
             );
-            return Err(Error::new(ErrorKind::Failed, message));
+            return Err(Error::failed(FailureReason::TooLarge, message));
         }
         Ok(())
     }

@@ -43,6 +43,8 @@ mod processor;
 #[cfg(feature = "images")]
 mod resize;
 mod source;
+#[cfg(feature = "tiff")]
+mod tiff;
 #[cfg(feature = "images")]
 mod webp;
 

@@ -3,6 +3,8 @@
 
 use std::io;
 
+use super::input::invalid;
+
 /// A damaged file counts as an image if at least one row in four is decoded. Of an interlaced or progressive
 /// image, one row in four of its first pass or scan is enough, because it shows the image at low detail.
 const MIN_DECODED_PART: usize = 4;
@@ -13,8 +15,7 @@ const MISSING_SAMPLE: u8 = 128;
 /// Fails if fewer than one row in four is decoded.
 pub(super) fn check_rows(decoded: usize, rows: usize) -> io::Result<()> {
     if decoded.saturating_mul(MIN_DECODED_PART) < rows {
-        let reason = "the file is truncated or damaged near its beginning";
-        return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+        return Err(invalid("the file is truncated or damaged near its beginning"));
     }
     Ok(())
 }

@@ -55,28 +55,21 @@ impl ImageProcessor {
     ///
     /// # Errors
     ///
-    /// Those of [`read_info`](Self::read_info), except that an invalid image is identified as broken.
+    /// Those of [`read_info`](Self::read_info), except that an image whose header cannot be read keeps the type
+    /// of its magic bytes and has a [failure](Identity::failure).
     pub(crate) async fn identify(
         &self,
         source: ImageSource,
         head: &Bytes,
         hint: Option<&str>,
     ) -> Result<Identity> {
-        let info = match self.read_info(source).await {
-            // The bytes begin like an image, and must not be displayed as one.
-            Err(error) if error.kind() == ErrorKind::Failed => {
-                return Ok(Identity {
-                    mime_type: mime::APPLICATION_OCTET_STREAM.to_string(),
-                    metadata: None,
-                    exif: None,
-                    is_broken: true,
-                });
-            }
-            info => info?,
+        let (info, failure) = match self.read_info(source).await {
+            Ok(info) => (info, None),
+            Err(error) => (None, Some(error.failure_reason().ok_or(error)?)),
         };
         let (metadata, exif) = info.map(|info| (info.metadata, info.exif)).unzip();
         let mime_type = media_type(head, hint);
-        Ok(Identity { mime_type, metadata, exif: exif.flatten(), is_broken: false })
+        Ok(Identity { mime_type, metadata, exif: exif.flatten(), failure })
     }
 
     /// Makes all `renditions` from one decode: upright, in sRGB, without metadata, never enlarged.
@@ -125,7 +118,10 @@ impl ImageProcessor {
             let _permit = permit;
             let mut input = input::open(&source, deadline)?;
             let Some(format) = SourceFormat::sniff(&mut input)? else { return Ok(None) };
-            Header::read(format, input, &limits).map(Some)
+            match Header::read(format, input, &limits) {
+                Err(error) if error.kind() == ErrorKind::Unsupported => Ok(None),
+                header => header.map(Some),
+            }
         })
         .await
     }

@@ -1,4 +1,4 @@
-//! Where an image's bytes come from, and a finished rendition.
+//! The bytes of a source image, and a finished rendition.
 
 use std::path::PathBuf;
 

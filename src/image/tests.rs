@@ -113,7 +113,7 @@ async fn p04_the_file_extension_is_ignored() {
 
 #[tokio::test]
 async fn a_missing_file_is_not_a_broken_image() {
-    let source = ImageSource::File("no/such/picture".into());
+    let source = ImageSource::File("no/such/image".into());
     let error = processor().read_info(source).await.expect_err("the file is missing");
     assert_eq!(error.kind(), ErrorKind::Unavailable);
 }

@@ -1,18 +1,21 @@
-//! What to deliver, and bytes on their way out.
+//! Downloads: the requested rendition and range, and the response stream.
 
-use std::{fmt, time::SystemTime};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream, stream::BoxStream};
 
 use crate::{
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     id::ContentHash,
     media::{ByteRange, ContentRange, Rendition, Transform, Variant, display_name},
     util::byte_stream::{collect, too_large},
 };
 
-/// What to deliver: a rendition, or a part of one.
+/// The rendition to deliver, or a range of it.
 ///
 /// ```
 /// use tower_media::{media::{ByteRange, DownloadOptions}, Rendition};
@@ -25,19 +28,39 @@ use crate::{
 pub struct DownloadOptions {
     rendition: Rendition,
     range: Option<ByteRange>,
+    redirect: Option<Duration>,
+    attachment: bool,
 }
 
 impl DownloadOptions {
-    /// Begins with the whole of a rendition.
+    /// Requests the whole of a rendition.
     pub fn new(rendition: Rendition) -> Self {
-        Self { rendition, range: None }
+        Self { rendition, range: None, redirect: None, attachment: false }
     }
 
-    /// Asks for a part only. A backend may deliver the whole all the same (RFC 9110, section 14.2):
-    /// [`Download::part`] says what it delivers.
+    /// Requests a range. A backend may ignore it and deliver the whole (RFC 9110, section 14.2);
+    /// [`Download::part`] returns the range that it delivers.
     #[must_use]
     pub fn with_range(mut self, range: impl Into<ByteRange>) -> Self {
         self.range = Some(range.into());
+        self
+    }
+
+    /// Allows the backend to answer with a [redirect](Download::redirect) to a URL that delivers the bytes to
+    /// every client that has it, for `expires_in`. The client sends the range with its request to that URL.
+    ///
+    /// A backend without such URLs delivers the bytes.
+    #[must_use]
+    pub fn with_redirect(mut self, expires_in: Duration) -> Self {
+        self.redirect = Some(expires_in);
+        self
+    }
+
+    /// Requests a [redirect](Self::with_redirect) to bytes that a browser saves instead of displaying them, as
+    /// [`Download::as_attachment`] does for bytes.
+    #[must_use]
+    pub fn as_attachment(mut self) -> Self {
+        self.attachment = true;
         self
     }
 
@@ -46,18 +69,28 @@ impl DownloadOptions {
         self.rendition
     }
 
-    /// Returns which part is asked for, or `None` for the whole.
+    /// Returns the requested range, or `None` for the whole.
     pub fn range(&self) -> Option<ByteRange> {
         self.range
     }
 
-    /// Returns which part of `total` bytes is to be delivered, or `None` for the whole: what a backend
-    /// does that serves ranges.
+    /// Returns how long the URL of a redirect may be valid, or `None` if the bytes are requested.
+    pub fn redirect(&self) -> Option<Duration> {
+        self.redirect
+    }
+
+    /// Returns whether the bytes behind a redirect are to be saved.
+    pub fn is_attachment(&self) -> bool {
+        self.attachment
+    }
+
+    /// Resolves the range for content of `total` bytes, for backends that deliver ranges. `None` means the
+    /// whole.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::RangeNotSatisfiable`](crate::ErrorKind::RangeNotSatisfiable) if the range has none of
-    /// these bytes.
+    /// [`ErrorKind::RangeNotSatisfiable`](crate::ErrorKind::RangeNotSatisfiable) if the range is beyond
+    /// the end of the content.
     pub fn part_of(&self, total: u64) -> Result<Option<ContentRange>> {
         let Some(range) = self.range else { return Ok(None) };
         let part = range.resolve(total).and_then(|range| ContentRange::new(range, total));
@@ -83,10 +116,10 @@ impl From<Transform> for DownloadOptions {
     }
 }
 
-/// The bytes of one rendition or of a part of it, as a stream that has not been read yet.
+/// The bytes of one rendition or of a range of it, as a stream.
 ///
-/// It is a response as well, 200 or 206 for a part, with the headers that make a stranger's file safe
-/// to serve (promise P8): a handler may return it as it is.
+/// A handler may return it: the response is 200, or 206 for a range, and its headers make an untrusted file
+/// safe to serve (promise P8).
 ///
 /// ```
 /// use axum::{http::header, response::IntoResponse};
@@ -107,12 +140,13 @@ pub struct Download {
     etag: Option<String>,
     last_modified: Option<SystemTime>,
     file_name: Option<String>,
-    attachment: bool,
+    disposition: Disposition,
+    redirect: Option<String>,
     body: BoxStream<'static, Result<Bytes>>,
 }
 
 impl Download {
-    /// Begins a download of bytes that arrive piece by piece.
+    /// Creates a download of a stream of chunks.
     pub fn from_stream(
         content_type: impl Into<String>,
         body: BoxStream<'static, Result<Bytes>>,
@@ -126,67 +160,87 @@ impl Download {
             etag: None,
             last_modified: None,
             file_name: None,
-            attachment: false,
+            disposition: Disposition::ByType,
+            redirect: None,
             body,
         }
     }
 
-    /// Begins a download of bytes that are at hand.
+    /// Creates a download of bytes in memory.
     pub fn from_bytes(content_type: impl Into<String>, bytes: Bytes) -> Self {
         let length = bytes.len() as u64;
         let body = stream::once(async move { Ok(bytes) }).boxed();
         Self::from_stream(content_type, body).with_length(length)
     }
 
-    /// Says how many bytes will come.
+    /// Sets the length of the stream in bytes.
     pub fn with_length(mut self, length: u64) -> Self {
         self.length = Some(length);
         self
     }
 
-    /// Says that only this part will come, and with it how many bytes; and that parts may be asked
-    /// for.
+    /// Declares that the stream contains only this range. Sets the length, and accepts ranges.
     pub fn with_part(mut self, part: ContentRange) -> Self {
         self.part = Some(part);
         self.with_length(part.len()).accepting_ranges()
     }
 
-    /// Says that a part may be asked for instead of the whole.
+    /// Declares that the backend delivers ranges of this content.
     pub fn accepting_ranges(mut self) -> Self {
         self.accepts_ranges = true;
         self
     }
 
-    /// Says what the SHA-256 of the whole is. It is the entity tag too, unless there is another.
+    /// Sets the SHA-256 of the whole. It is also the entity tag, unless another one is set.
     pub fn with_hash(mut self, hash: ContentHash) -> Self {
         self.hash = Some(hash);
         self
     }
 
-    /// Sets the entity tag, in quotes as in the header (RFC 9110, section 8.8.3): `"v1-800"`. A
-    /// rendition needs one that changes whenever its bytes do. A text that is no entity tag is left
-    /// out.
+    /// Sets the entity tag, in quotes as in the header (RFC 9110, section 8.8.3): `"v1-800"`. The tag of
+    /// a rendition must change whenever its bytes change. An invalid tag is ignored.
     pub fn with_etag(mut self, etag: impl Into<String>) -> Self {
         self.etag = Some(etag.into()).filter(|etag| is_etag(etag));
         self
     }
 
-    /// Says when the bytes last changed.
+    /// Sets the time of the last change.
     pub fn with_last_modified(mut self, time: SystemTime) -> Self {
         self.last_modified = Some(time);
         self
     }
 
-    /// Sets the name under which the bytes are saved. Like the name of an
-    /// [`Upload`](crate::Upload::file_name) it is made safe to show (promise P9).
+    /// Sets the file name for saving. It is sanitized like the name of an
+    /// [`Upload`](crate::Upload::file_name) (promise P9).
     pub fn with_file_name(mut self, name: impl AsRef<str>) -> Self {
         self.file_name = display_name(name.as_ref());
         self
     }
 
-    /// Makes a browser save the bytes, even if they are a picture that it could show.
+    /// Makes a browser save the bytes, even if they are an image that it could display.
     pub fn as_attachment(mut self) -> Self {
-        self.attachment = true;
+        self.disposition = Disposition::Attachment;
+        self
+    }
+
+    /// Lets a browser display audio, video and PDF instead of saving them. Scripts do not run in these types;
+    /// every other type is delivered as before (promise P8).
+    pub fn as_inline(mut self) -> Self {
+        self.disposition = Disposition::Inline;
+        self
+    }
+
+    /// Sets the URL that delivers the bytes in place of this download, whose own bytes are then
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
+    ///
+    /// The URL must deliver the type and the disposition that
+    /// [`response_headers`](Self::response_headers) returns, and must expire within the time that
+    /// [`DownloadOptions::redirect`] returns.
+    pub fn with_redirect(mut self, url: impl Into<String>) -> Self {
+        self.redirect = Some(url.into());
+        let message = "the bytes are at the URL of the redirect";
+        self.body =
+            stream::once(async move { Err(Error::new(ErrorKind::Unsupported, message)) }).boxed();
         self
     }
 
@@ -195,22 +249,22 @@ impl Download {
         &self.content_type
     }
 
-    /// Returns how many bytes will come, if that is known.
+    /// Returns the length of the stream in bytes, if known.
     pub fn length(&self) -> Option<u64> {
         self.length
     }
 
-    /// Returns which part of the whole will come, or `None` if it is the whole.
+    /// Returns the range that the stream contains, or `None` for the whole.
     pub fn part(&self) -> Option<ContentRange> {
         self.part
     }
 
-    /// Returns whether a part may be asked for instead of the whole.
+    /// Returns whether the backend delivers ranges of this content.
     pub fn accepts_ranges(&self) -> bool {
         self.accepts_ranges
     }
 
-    /// Returns the SHA-256 of the whole, if that is known.
+    /// Returns the SHA-256 of the whole, if known.
     pub fn hash(&self) -> Option<ContentHash> {
         self.hash
     }
@@ -220,22 +274,32 @@ impl Download {
         self.etag.clone().or_else(|| Some(format!("\"{}\"", self.hash?)))
     }
 
-    /// Returns when the bytes last changed, if that is known.
+    /// Returns the time of the last change, if known.
     pub fn last_modified(&self) -> Option<SystemTime> {
         self.last_modified
     }
 
-    /// Returns the name under which the bytes are saved, if there is one.
+    /// Returns the file name for saving, if there is one.
     pub fn file_name(&self) -> Option<&str> {
         self.file_name.as_deref()
     }
 
-    /// Returns whether a browser saves the bytes whatever they are.
+    /// Returns whether a browser saves the bytes even if it could display them.
     pub fn is_attachment(&self) -> bool {
-        self.attachment
+        self.disposition == Disposition::Attachment
     }
 
-    /// Returns the bytes as they come.
+    /// Returns whether a browser may display audio, video and PDF.
+    pub(crate) fn is_inline(&self) -> bool {
+        self.disposition == Disposition::Inline
+    }
+
+    /// Returns the URL that delivers the bytes in place of this download.
+    pub fn redirect(&self) -> Option<&str> {
+        self.redirect.as_deref()
+    }
+
+    /// Returns the bytes as a stream of chunks.
     pub fn into_stream(self) -> BoxStream<'static, Result<Bytes>> {
         self.body
     }
@@ -244,8 +308,8 @@ impl Download {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge) beyond the limit, before anything is
-    /// read where the length is known; what the stream fails with.
+    /// [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge) beyond the limit, without
+    /// reading if the length is known; and the errors of the stream.
     pub async fn into_bytes(self, limit: usize) -> Result<Bytes> {
         if self.length.is_some_and(|length| length > limit as u64) {
             return Err(too_large(limit as u64));
@@ -254,7 +318,17 @@ impl Download {
     }
 }
 
-/// Whether this is an entity tag as RFC 9110, section 8.8.3 has it, in ASCII.
+/// The choice between displaying and saving the bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Disposition {
+    /// Raster images are displayed, other types saved.
+    ByType,
+    /// Audio, video and PDF are displayed as well.
+    Inline,
+    Attachment,
+}
+
+/// Returns whether this is an entity tag of RFC 9110, section 8.8.3, in ASCII.
 fn is_etag(text: &str) -> bool {
     let opaque = text.strip_prefix("W/").unwrap_or(text);
     let inside = opaque.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));

@@ -1,4 +1,4 @@
-//! A stranger's bytes as a response: the headers that keep a browser from running them (promise P8).
+//! Untrusted bytes as a response: the headers that keep a browser from running them (promise P8).
 
 use std::error::Error as StdError;
 
@@ -20,15 +20,15 @@ use crate::{
     util::byte_stream::with_exact_len,
 };
 
-/// What every answer carries that has to do with a stranger's bytes, whatever its status: the type is
-/// what it says, and nothing in it runs or is embedded elsewhere.
+/// The headers of every response about untrusted bytes, regardless of its status: the type is not guessed,
+/// nothing in the bytes runs, and no other site embeds them.
 const SAFE: [(HeaderName, &str); 3] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
-/// What of a file name need not be encoded in a header: `attr-char` of RFC 8187, section 3.2.1.
+/// The characters to encode in a file name: all but the `attr-char` of RFC 8187, section 3.2.1.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'!')
     .remove(b'#')
@@ -43,21 +43,56 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'|')
     .remove(b'~');
 
-/// Adds what every answer carries that has to do with a stranger's bytes.
+/// Inserts the headers of every response about untrusted bytes.
 pub(crate) fn make_safe(headers: &mut HeaderMap) {
     for (name, value) in SAFE {
-        headers.insert(name, HeaderValue::from_static(value));
+        // A displayed video has a policy of its own.
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
 }
 
-/// The headers of a download, but for those that say how much of it comes: what the answers to `GET`,
-/// `HEAD` and a condition that is not met have in common.
+/// A type that a browser may display besides raster images. Scripts do not run in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InlineType {
+    Audio,
+    Video,
+    Pdf,
+}
+
+impl InlineType {
+    /// Returns the kind of a MIME type that a browser displays without running scripts in the page's origin.
+    pub(crate) fn of(content_type: &str) -> Option<Self> {
+        let mime = inert(content_type);
+        match (mime.type_(), mime.essence_str()) {
+            (mime::AUDIO, _) => Some(Self::Audio),
+            (mime::VIDEO, _) => Some(Self::Video),
+            (_, "application/pdf") => Some(Self::Pdf),
+            _ => None,
+        }
+    }
+
+    /// The policy lets the browser's own player or viewer load the file. Chromium refuses to show PDF in a
+    /// sandbox; its viewer runs outside of the page's origin.
+    fn content_security_policy(self) -> &'static str {
+        match self {
+            Self::Audio | Self::Video => "default-src 'none'; media-src 'self'; sandbox",
+            Self::Pdf => "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'",
+        }
+    }
+}
+
+/// Returns the headers of a download except for its length and range: those that the responses to `GET`,
+/// to `HEAD`, and to a condition that is not met have in common.
 pub(crate) fn headers_of(download: &Download) -> HeaderMap {
     let mut headers = HeaderMap::new();
+    if let Some(inline) = InlineType::of(download.content_type()).filter(|_| download.is_inline()) {
+        let policy = HeaderValue::from_static(inline.content_security_policy());
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
     make_safe(&mut headers);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     let mut set = |name, value: String| {
-        // What comes from elsewhere may be no header's value; it is left out then.
+        // Text of a backend may be invalid as a header's value; the header is left out then.
         if let Ok(value) = HeaderValue::try_from(value) {
             headers.insert(name, value);
         }
@@ -67,7 +102,7 @@ pub(crate) fn headers_of(download: &Download) -> HeaderMap {
     if let Some(etag) = download.etag() {
         set(header::ETAG, etag);
     }
-    // Before 1970 there is no such date, and the crate that writes it panics past the year 9999.
+    // HTTP dates begin in 1970, and `httpdate` panics after the year 9999.
     if let Some(time) = download.last_modified().filter(|time| is_http_date(*time)) {
         set(header::LAST_MODIFIED, httpdate::fmt_http_date(time));
     }
@@ -77,12 +112,12 @@ pub(crate) fn headers_of(download: &Download) -> HeaderMap {
     headers
 }
 
-/// The type under which bytes are delivered: their own if no browser does anything with it but show or
-/// save it, else that of unknown bytes.
+/// Returns the type under which bytes are delivered: their own if browsers only display or save it, else
+/// `application/octet-stream`.
 ///
 /// `attachment` and a sandbox keep a document from running, but not `<script src>` and `<link>` of a page
-/// of the same origin: those go by the type alone, and it may be the word of whoever uploaded. So types
-/// are listed that are let through, and not those that are known to be dangerous.
+/// of the same origin: those depend only on the type, which may come from the uploading client. So this is
+/// an allow list.
 fn inert(content_type: &str) -> Mime {
     const DOCUMENTS: [&str; 15] = [
         "text/plain",
@@ -103,10 +138,10 @@ fn inert(content_type: &str) -> Mime {
     ];
     const OFFICE: [&str; 2] =
         ["application/vnd.openxmlformats-officedocument.", "application/vnd.oasis.opendocument."];
-    // A browser may take what is no type for a lack of one, and guess.
+    // A browser may ignore an invalid type, and guess one.
     let Ok(mime) = content_type.parse::<Mime>() else { return mime::APPLICATION_OCTET_STREAM };
     let essence = mime.essence_str().to_ascii_lowercase();
-    // Every type that ends so is a document of XML to a browser.
+    // A browser parses every type with this suffix as an XML document.
     let is_xml = essence.ends_with("+xml");
     let is_inert = is_raster_image(&essence)
         || matches!(mime.type_(), mime::AUDIO | mime::VIDEO | mime::FONT)
@@ -115,19 +150,21 @@ fn inert(content_type: &str) -> Mime {
     if is_inert && !is_xml { mime } else { mime::APPLICATION_OCTET_STREAM }
 }
 
-/// Whether a time can be written as a date of HTTP.
+/// Returns whether a time can be written as an HTTP date.
 pub(crate) fn is_http_date(time: std::time::SystemTime) -> bool {
     const YEAR_10000: u64 = 253_402_300_800;
     let since = time.duration_since(std::time::UNIX_EPOCH);
     since.is_ok_and(|since| since.as_secs() < YEAR_10000)
 }
 
-/// Whether a browser shows the bytes or saves them, and under which name (RFC 6266).
+/// Returns the `Content-Disposition`: to display or to save the bytes, and the file name (RFC 6266).
 fn disposition(download: &Download) -> String {
-    let shown = is_raster_image(download.content_type()) && !download.is_attachment();
+    let content_type = download.content_type();
+    let shown = is_raster_image(content_type) && !download.is_attachment()
+        || download.is_inline() && InlineType::of(content_type).is_some();
     let kind = if shown { "inline" } else { "attachment" };
     let Some(name) = download.file_name() else { return kind.to_owned() };
-    // For clients that know ASCII only, and those that decode what they should not.
+    // For clients that only read ASCII, and for clients that decode percent signs and backslashes.
     let plain = |c: char| match c {
         '"' | '\\' | '%' => '_',
         c if c.is_ascii() => c,
@@ -141,16 +178,42 @@ fn disposition(download: &Download) -> String {
     format!("{kind}; filename=\"{ascii}\"; filename*=UTF-8''{encoded}")
 }
 
+impl Download {
+    /// Returns the safe headers of a response with these bytes (promise P8), for a response that is not made
+    /// from the download itself: a type that no browser acts on, `attachment` except for raster images, and
+    /// the validators.
+    pub fn response_headers(&self) -> HeaderMap {
+        headers_of(self)
+    }
+}
+
+/// Responds with the URL that delivers the bytes. Not stored, because the URL expires, and because the same
+/// browser may belong to another owner later.
+fn redirect_response(url: &str) -> Response {
+    let Ok(url) = HeaderValue::try_from(url) else {
+        return Error::new(ErrorKind::Internal, "the URL of a redirect is not valid")
+            .into_response();
+    };
+    let mut headers = HeaderMap::new();
+    make_safe(&mut headers);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    headers.insert(header::LOCATION, url);
+    (StatusCode::TEMPORARY_REDIRECT, headers).into_response()
+}
+
 impl IntoResponse for Download {
-    /// 200 with the whole or 206 with a part. What breaks off half way breaks the connection off, so
-    /// that the client knows.
+    /// Responds 200 with the whole, or 206 with a part. An error of the stream ends the connection, so that
+    /// the client notices.
     ///
-    /// The type is the download's own only if no browser does more with it than show or save the bytes;
-    /// HTML, XML, scripts and styles are `application/octet-stream` (promise P8).
+    /// The type is the download's own only if browsers do not run it: HTML, XML, scripts and styles are
+    /// `application/octet-stream` (promise P8).
     ///
-    /// `Cache-Control` is `private, no-cache`, for whether somebody may have it can change; a route that
-    /// knows better replaces it. Conditions and ranges of the request are the route's to look at.
+    /// `Cache-Control` is `private, no-cache`, because the permission to read can change; a route may
+    /// replace it. Conditions and ranges of the request are evaluated by the route, not here.
     fn into_response(self) -> Response {
+        if let Some(url) = self.redirect() {
+            return redirect_response(url);
+        }
         let mut headers = headers_of(&self);
         if let Some(length) = self.length() {
             headers.insert(header::CONTENT_LENGTH, length.into());
@@ -159,20 +222,23 @@ impl IntoResponse for Download {
         if let Some(part) = self.part() {
             status = StatusCode::PARTIAL_CONTENT;
             let range = HeaderValue::try_from(part.to_string());
-            headers.insert(header::CONTENT_RANGE, range.expect("numbers are a header's value"));
+            headers.insert(
+                header::CONTENT_RANGE,
+                range.expect("a content range is a valid header value"),
+            );
         }
-        // A client would take what it gets for the whole.
+        // Without an error, a client would accept a short body as the whole.
         let body = match self.length() {
             Some(length) => with_exact_len(length, self.into_stream(), || {
-                Error::new(ErrorKind::Integrity, "the media is not as long as its backend said")
+                Error::new(
+                    ErrorKind::Integrity,
+                    "the media does not have the length that its backend declared",
+                )
             }),
             None => self.into_stream(),
         };
         let body = body.inspect_err(|error| {
-            tracing::error!(
-                error = error as &dyn StdError,
-                "media broke off while it was delivered"
-            );
+            tracing::error!(error = error as &dyn StdError, "the delivery of a download failed");
         });
         (status, headers, Body::from_stream(body)).into_response()
     }
@@ -183,7 +249,7 @@ mod tests {
     use super::inert;
 
     #[test]
-    fn p08_only_types_that_no_browser_acts_on_are_let_through() {
+    fn p08_active_types_are_delivered_as_octet_stream() {
         for (content_type, delivered) in [
             ("image/png", "image/png"),
             ("text/plain; charset=utf-8", "text/plain; charset=utf-8"),

@@ -1,14 +1,14 @@
-//! File names are for display: never a path, nothing invisible, never long (promise P9).
+//! Sanitizes file names for display: no paths, no invisible characters, bounded length (promise P9).
 
 /// The longest file name, in bytes.
 const MAX_LEN: usize = 255;
 
-/// Returns what of a client's file name may be shown, if anything.
+/// Returns a client's file name without unsafe parts, or `None` if nothing is left.
 ///
-/// Everything up to the last separator of either kind goes, and with it directories and `..`; then
-/// control characters and invisible ones, among them those that change the direction of text (Unicode's
-/// `Bidi_Control`) and can display `gnp.exe` as `exe.png`. U+200C and U+200D stay: words of Persian and
-/// Hindi and joined emoji need them.
+/// Removes everything up to the last separator of either kind, and with it directories and `..`; then
+/// control characters and invisible characters. Among these are the characters that change the direction of
+/// text (Unicode's `Bidi_Control`) and can display `gnp.exe` as `exe.png`. U+200C and U+200D stay, because
+/// Persian and Hindi words and joined emoji need them.
 pub(crate) fn display_name(name: &str) -> Option<String> {
     let base = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let mut shown = String::new();
@@ -33,7 +33,7 @@ mod tests {
     use super::display_name;
 
     #[test]
-    fn a_name_is_never_a_path_and_hides_nothing() {
+    fn p09_a_name_has_no_path_and_no_invisible_characters() {
         for (given, shown) in [
             ("cat.png", Some("cat.png")),
             ("../../etc/passwd", Some("passwd")),

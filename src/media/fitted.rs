@@ -1,4 +1,4 @@
-//! What a transform is for a picture of a certain size. Nothing is enlarged, ever.
+//! Normalizes a transform for an image of a given size. Images are never enlarged.
 
 use std::num::NonZeroU32;
 
@@ -7,12 +7,11 @@ use crate::media::{Fit, Format, Transform};
 type Size = (u32, u32);
 
 impl Transform {
-    /// The one spelling of all transforms that give the same picture when the original, upright, has
-    /// the size `of` (promise P12): how many renditions there can be is bounded by the picture.
+    /// Normalizes a transform for an image with the displayed size `of`, so that equivalent transforms share
+    /// one cached file (promise P12). The number of renditions is bounded by the size of the image.
     ///
-    /// Only three fits are left: [`Fit::Fill`] with the very size of the result, and with
-    /// [`Fit::Cover`] and [`Fit::Contain`] what is cropped and what gets bars. Free sides mean that
-    /// the size stays.
+    /// Three fits remain: [`Fit::Fill`] with the exact size of the result, [`Fit::Cover`] if the result is
+    /// cropped, and [`Fit::Contain`] if it is letterboxed. Free sides mean the original size.
     pub(crate) fn fitted_to(self, of: Size) -> Self {
         let this = self.canonical();
         let longest = this.format.longest_side();
@@ -37,7 +36,7 @@ impl Transform {
 }
 
 impl Format {
-    /// The longest side that the format can hold.
+    /// Returns the longest side that the format supports.
     fn longest_side(self) -> u32 {
         match self {
             Self::WebP => 16_383,
@@ -47,13 +46,13 @@ impl Format {
     }
 }
 
-/// The size of a picture that is as large as fits into `asked`, its proportions kept.
+/// Returns the greatest size within `asked` that keeps the proportions.
 pub(crate) fn inside(of: Size, asked: Size) -> Size {
     let (x, y) = ratios(of, asked);
     scaled(of, x.min(y).min(1.0))
 }
 
-/// The factor by which a picture just covers `asked`.
+/// Returns the smallest factor by which an image covers `asked`.
 pub(crate) fn covering(of: Size, asked: Size) -> f64 {
     let (x, y) = ratios(of, asked);
     x.max(y)
@@ -76,7 +75,7 @@ mod tests {
         Transform::new().with_width(size.0).with_height(size.1).with_fit(fit)
     }
 
-    /// The fitted transform of a picture of 1000 × 700, as its key without format and quality.
+    /// Returns the normalized transform for an image of 1000 × 700, as its key without format and quality.
     fn fitted(asked: (Option<u32>, Option<u32>), fit: Fit) -> String {
         let mut transform = Transform::new().with_fit(fit);
         if let Some(width) = asked.0 {
@@ -89,9 +88,9 @@ mod tests {
         key.trim_end_matches("webp-q85").trim_end_matches('-').to_owned()
     }
 
-    /// The table of the protocol, for 1000 × 700.
+    /// The table of the media protocol, for 1000 × 700.
     #[test]
-    fn sizes_are_those_of_the_protocol() {
+    fn sizes_match_the_media_protocol() {
         let all = [Fit::Cover, Fit::Contain, Fit::Fill, Fit::Inside, Fit::Outside];
         let same = "";
         for (asked, expected) in [
@@ -148,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn p12_what_looks_the_same_is_the_same() {
+    fn p12_equivalent_transforms_are_equal() {
         let of = (1000, 700);
         for fit in [Fit::Cover, Fit::Fill, Fit::Inside, Fit::Outside] {
             for size in [(1000, 700), (1001, 701), (5_000, 5_000)] {
@@ -163,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn p12_no_side_is_longer_than_the_format_holds() {
+    fn p12_sides_are_bounded_by_the_format() {
         let wide = (16_384, 64);
         for fit in [Fit::Inside, Fit::Fill, Fit::Cover, Fit::Outside, Fit::Contain] {
             let webp = sized((16_384, 64), fit).fitted_to(wide);
@@ -175,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn no_side_is_rounded_away() {
+    fn sides_are_at_least_one_pixel() {
         let large = sized((1920, 1920), Fit::Inside).fitted_to((17_000, 8));
         assert_eq!((large.width(), large.height()), (Some(1920), Some(1)));
     }

@@ -1,14 +1,14 @@
-//! Listing what an owner has, page by page, and counting it.
+//! Lists and counts an owner's media.
 
 use serde::Serialize;
 
 use crate::{media::Media, owner::Scopes};
 
-/// Which of an owner's media to list, and how many at a time.
+/// The scopes, page size and position of a listing.
 ///
 /// # Default
 ///
-/// All scopes, 50 a page, from the newest on.
+/// All scopes, 50 records a page, the first page.
 ///
 /// ```
 /// use tower_media::{media::ListOptions, Scopes};
@@ -24,7 +24,7 @@ pub struct ListOptions {
     after: Option<String>,
 }
 
-/// The longest page.
+/// The greatest number of records on a page.
 pub(super) const MAX_LIMIT: usize = 500;
 
 impl Default for ListOptions {
@@ -34,26 +34,26 @@ impl Default for ListOptions {
 }
 
 impl ListOptions {
-    /// Begins with the defaults.
+    /// Creates the default options.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Lists only what is owned in one of these scopes.
+    /// Lists only media that is owned in one of these scopes.
     #[must_use]
     pub fn with_scopes(mut self, scopes: Scopes) -> Self {
         self.scopes = scopes;
         self
     }
 
-    /// Sets how many a page holds, clamped to 1–500.
+    /// Sets the number of records on a page, clamped to 1–500.
     #[must_use]
     pub fn with_limit(mut self, limit: usize) -> Self {
         self.limit = limit.clamp(1, MAX_LIMIT);
         self
     }
 
-    /// Goes on behind the page that gave this [`Page::next`].
+    /// Continues after the page with this [`Page::next`].
     #[must_use]
     pub fn with_after(mut self, next: impl Into<String>) -> Self {
         self.after = Some(next.into());
@@ -65,47 +65,47 @@ impl ListOptions {
         &self.scopes
     }
 
-    /// Returns how many a page holds.
+    /// Returns the number of records on a page.
     pub fn limit(&self) -> usize {
         self.limit
     }
 
-    /// Returns where to go on.
+    /// Returns the token of the previous page.
     pub fn after(&self) -> Option<&str> {
         self.after.as_deref()
     }
 }
 
-/// Some of an owner's media, newest first.
+/// A page of an owner's media, newest first.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Page {
     /// The records.
     pub items: Vec<Media>,
-    /// What to pass to [`ListOptions::with_after`] for the next page; `None` on the last.
+    /// The token of this page for [`ListOptions::with_after`]; `None` on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }
 
 impl Page {
-    /// Makes a page, for backends.
+    /// Creates a page, for backends.
     pub fn new(items: Vec<Media>, next: Option<String>) -> Self {
         Self { items, next }
     }
 }
 
-/// How much an owner has.
+/// The number and size of an owner's media.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct MediaStats {
-    /// ByteStream of media.
+    /// The number of media items.
     pub count: u64,
-    /// Bytes of their originals.
+    /// The size of their originals in bytes.
     pub bytes: u64,
 }
 
 impl MediaStats {
-    /// Makes a count, for backends.
+    /// Creates statistics, for backends.
     pub fn new(count: u64, bytes: u64) -> Self {
         Self { count, bytes }
     }

@@ -3,6 +3,7 @@
 mod download;
 mod download_response;
 mod exif;
+mod failure_reason;
 mod file_name;
 #[cfg(any(feature = "images", feature = "store"))]
 mod fitted;
@@ -21,7 +22,7 @@ mod urls;
 mod variant;
 
 #[cfg(feature = "routes")]
-pub(crate) use self::download_response::{headers_of, is_http_date, make_safe};
+pub(crate) use self::download_response::{InlineType, headers_of, is_http_date, make_safe};
 pub(crate) use self::upload_file::{length as file_length, read as read_file};
 pub use crate::id::ContentHash;
 
@@ -30,9 +31,10 @@ pub(crate) use self::search::TypeFilter;
 pub use self::{
     download::{Download, DownloadOptions},
     exif::{Exif, Metadata},
+    failure_reason::FailureReason,
     listing::{ListOptions, MediaStats, Page},
     mime::is_raster_image,
-    parse::ParseVariantError,
+    parse::ParseNameError,
     range::{ByteRange, ContentRange},
     record::{Media, MediaStatus, OwnerView},
     rendition::Rendition,

@@ -1,27 +1,23 @@
-//! Names as they are written in URLs.
+//! Parses the names of variants, fits and formats in URLs.
 
 use std::str::FromStr;
 
 use super::{Fit, Format, Variant};
 
-/// A name that is not in the list. Its text begins with "is not one of" and goes on with the list.
+/// The error for an unknown name. Its text lists the known names: "is not one of thumb, medium, large".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("is not one of {}", .known.join(", "))]
-pub struct ParseVariantError {
+pub struct ParseNameError {
     known: Vec<&'static str>,
 }
 
-fn named<T: Copy>(
-    name: &str,
-    all: &[T],
-    text: fn(T) -> &'static str,
-) -> Result<T, ParseVariantError> {
+fn named<T: Copy>(name: &str, all: &[T], text: fn(T) -> &'static str) -> Result<T, ParseNameError> {
     let named = |item: &T| text(*item) == name;
-    let unknown = || ParseVariantError { known: all.iter().copied().map(text).collect() };
+    let unknown = || ParseNameError { known: all.iter().copied().map(text).collect() };
     all.iter().copied().find(named).ok_or_else(unknown)
 }
 
-/// Reads what [`Variant::as_str`] writes.
+/// Parses the output of [`Variant::as_str`].
 ///
 /// ```
 /// use tower_media::media::Variant;
@@ -31,27 +27,27 @@ fn named<T: Copy>(
 /// assert_eq!(unknown.to_string(), "is not one of thumb, medium, large");
 /// ```
 impl FromStr for Variant {
-    type Err = ParseVariantError;
+    type Err = ParseNameError;
 
-    fn from_str(name: &str) -> Result<Self, ParseVariantError> {
+    fn from_str(name: &str) -> Result<Self, ParseNameError> {
         named(name, &Self::ALL, Self::as_str)
     }
 }
 
-/// Reads what [`Fit::as_str`] writes.
+/// Parses the output of [`Fit::as_str`].
 impl FromStr for Fit {
-    type Err = ParseVariantError;
+    type Err = ParseNameError;
 
-    fn from_str(name: &str) -> Result<Self, ParseVariantError> {
+    fn from_str(name: &str) -> Result<Self, ParseNameError> {
         named(name, &Self::ALL, Self::as_str)
     }
 }
 
-/// Reads what [`Format::as_str`] writes.
+/// Parses the output of [`Format::as_str`].
 impl FromStr for Format {
-    type Err = ParseVariantError;
+    type Err = ParseNameError;
 
-    fn from_str(name: &str) -> Result<Self, ParseVariantError> {
+    fn from_str(name: &str) -> Result<Self, ParseNameError> {
         named(name, &Self::ALL, Self::as_str)
     }
 }

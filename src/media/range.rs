@@ -1,11 +1,11 @@
-//! A part of the bytes, as it is asked for and as it is delivered.
+//! Byte ranges: the requested one, and the delivered one.
 
 use std::{
     fmt,
     ops::{Range, RangeFrom, RangeInclusive},
 };
 
-/// A part of the bytes, before it is known how many there are: one range of RFC 9110, section
+/// A requested range of bytes, before the length of the content is known: one range of RFC 9110, section
 /// 14.1.2.
 ///
 /// ```
@@ -20,24 +20,22 @@ use std::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ByteRange {
-    /// From one byte to another, both included; the first byte of all is 0.
+    /// From one byte to another, both included. The first byte of the content is 0.
     Bounded {
-        /// The first byte.
+        /// The position of the first byte.
         first: u64,
-        /// The last byte.
+        /// The position of the last byte.
         last: u64,
     },
-    /// From one byte to the end.
+    /// From a byte to the end.
     Offset(u64),
-    /// So many bytes at the end.
+    /// This number of bytes at the end.
     Suffix(u64),
 }
 
 impl ByteRange {
-    /// Returns which bytes these are where there are `total`, or `None` if there are none of them:
-    /// the range begins at the end or beyond, ends before it begins, or is the last 0 bytes.
-    ///
-    /// What reaches beyond the end ends there, and the last more than there are is all.
+    /// Resolves the range for content of `total` bytes, clamped to its end. Returns `None` if the range is
+    /// not satisfiable: it begins at or after the end, ends before it begins, or has the suffix length 0.
     pub fn resolve(self, total: u64) -> Option<Range<u64>> {
         let range = match self {
             Self::Bounded { first, last } => first..last.saturating_add(1).min(total),
@@ -62,7 +60,7 @@ impl From<RangeFrom<u64>> for ByteRange {
 }
 
 impl fmt::Display for ByteRange {
-    /// The value of a `Range` header.
+    /// Formats the value of a `Range` header.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bounded { first, last } => write!(f, "bytes={first}-{last}"),
@@ -72,7 +70,7 @@ impl fmt::Display for ByteRange {
     }
 }
 
-/// Which part of the bytes is delivered, and of how many.
+/// A delivered range of bytes, and the length of the whole content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ContentRange {
     first: u64,
@@ -81,33 +79,33 @@ pub struct ContentRange {
 }
 
 impl ContentRange {
-    /// Names a part of `total` bytes; `None` if it is empty or is not within them.
+    /// Creates a range of content of `total` bytes. Returns `None` if it is empty or reaches beyond the end.
     pub fn new(range: Range<u64>, total: u64) -> Option<Self> {
         let within = !range.is_empty() && range.end <= total;
         within.then(|| Self { first: range.start, last: range.end - 1, total })
     }
 
-    /// Returns the first byte of the part, of which the first of all is 0.
+    /// Returns the position of the first byte. The first byte of the content is 0.
     pub fn first(&self) -> u64 {
         self.first
     }
 
-    /// Returns the last byte of the part, which is included.
+    /// Returns the position of the last byte, which is included.
     pub fn last(&self) -> u64 {
         self.last
     }
 
-    /// Returns how many bytes there are in all.
+    /// Returns the length of the whole content in bytes.
     pub fn total(&self) -> u64 {
         self.total
     }
 
-    /// Returns the bytes of the part, for slicing.
+    /// Returns the range as a half-open `Range`, for slicing.
     pub fn range(&self) -> Range<u64> {
         self.first..self.last + 1
     }
 
-    /// Returns how many bytes the part has. It is never empty.
+    /// Returns the length of the range in bytes. It is at least 1.
     #[expect(clippy::len_without_is_empty, reason = "there is always a first and a last byte")]
     pub fn len(&self) -> u64 {
         self.last - self.first + 1
@@ -115,7 +113,7 @@ impl ContentRange {
 }
 
 impl fmt::Display for ContentRange {
-    /// The value of a `Content-Range` header.
+    /// Formats the value of a `Content-Range` header.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "bytes {}-{}/{}", self.first, self.last, self.total)
     }
@@ -126,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn p13_a_range_is_clamped_to_what_there_is_or_is_nothing() {
+    fn p13_a_range_is_clamped_or_not_satisfiable() {
         for (range, total, resolved) in [
             (ByteRange::from(0..=0), 1, Some(0..1)),
             (ByteRange::from(2..=99), 10, Some(2..10)),
@@ -146,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_within_the_whole() {
+    fn a_delivered_range_is_within_the_content() {
         let part = ContentRange::new(2..5, 10).expect("a part");
         assert_eq!((part.first(), part.last(), part.len(), part.range()), (2, 4, 3, 2..5));
         assert_eq!(part.to_string(), "bytes 2-4/10");

@@ -1,4 +1,4 @@
-//! The record that describes one piece of media.
+//! The record of a media item.
 
 use std::time::SystemTime;
 
@@ -8,53 +8,54 @@ use axum::{
 };
 use serde::{Serialize, Serializer};
 
-use super::{Exif, MediaUrls, Metadata};
+use super::{Exif, FailureReason, MediaUrls, Metadata};
 use crate::id::{ContentHash, MediaId};
 
-/// The record of one piece of media.
+/// The record of a media item: one upload of one owner.
 ///
 /// It serialises to JSON with the field names of the media protocol (`originalName`, `mimeType`, …;
-/// absent values are left out). **What a camera wrote is not in it**: [`Exif`] can hold the place
-/// where somebody lives, so it serialises only through [`Media::for_owner`] (promise P7). A handler may
-/// return either view as it is.
+/// absent values are left out). **The JSON does not contain EXIF**, which can include a home address:
+/// [`Exif`] serialises only through [`Media::for_owner`] (promise P7). Both views are responses.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Media {
-    /// The id, which may be acted on.
+    /// The id.
     pub id: MediaId,
-    /// How far its processing has come.
+    /// The state of its processing.
     pub status: MediaStatus,
-    /// The file name it was uploaded under, for display only.
+    /// The reason why it is [`Failed`](MediaStatus::Failed), if the backend knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure_reason: Option<FailureReason>,
+    /// The file name of the upload, for display only.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[serde(rename = "originalName")]
     pub file_name: Option<String>,
-    /// The MIME type, decided by the bytes.
+    /// The MIME type that the bytes show.
     pub mime_type: String,
     /// The size of the original in bytes.
     pub size: u64,
     /// The SHA-256 of the original.
     #[cfg_attr(feature = "utoipa", schema(value_type = String))]
     pub hash: ContentHash,
-    /// Where it can be fetched.
+    /// The URLs of the original and its variants.
     pub urls: MediaUrls,
-    /// What kind of picture it is, once known; `None` for what is not a picture.
+    /// Dimensions and format, once known; `None` if the file is not an image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
-    /// What the camera wrote into the file. Serialised only by [`Media::for_owner`].
+    /// The EXIF data. Serialised only by [`Media::for_owner`].
     #[serde(skip)]
     pub exif: Option<Exif>,
-    /// When it was uploaded: in JSON UTC with milliseconds.
+    /// The time of the upload. In JSON: RFC 3339, UTC, with milliseconds.
     #[serde(serialize_with = "timestamp")]
     #[cfg_attr(feature = "utoipa", schema(value_type = String))]
     pub created_at: SystemTime,
 }
 
 impl Media {
-    /// Describes media that has just been stored; the rest is filled in through the fields.
-    ///
-    /// For backends: `created_at` is now, and name, metadata and EXIF are absent.
+    /// Creates the record of a new upload, for backends: `created_at` is now; failure reason, file name,
+    /// metadata and EXIF are absent and can be set through the fields.
     pub fn new(
         id: MediaId,
         status: MediaStatus,
@@ -66,6 +67,7 @@ impl Media {
         Self {
             id,
             status,
+            failure_reason: None,
             file_name: None,
             mime_type: mime_type.into(),
             size,
@@ -77,7 +79,7 @@ impl Media {
         }
     }
 
-    /// Returns the view of the owner: the same JSON with `exif` in it.
+    /// Returns the view for the owner: the same JSON with `exif`.
     ///
     /// ```
     /// # use tower_media::{media::{ContentHash, Exif, MediaStatus, MediaUrls}, Media, MediaId};
@@ -97,7 +99,7 @@ impl Media {
     }
 }
 
-/// [`Media`] as its owner may see it, EXIF included. Made by [`Media::for_owner`].
+/// [`Media`] for its owner, with EXIF. Made by [`Media::for_owner`].
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct OwnerView<'a> {
     #[serde(flatten)]
@@ -107,14 +109,14 @@ pub struct OwnerView<'a> {
 }
 
 impl IntoResponse for Media {
-    /// The JSON that anybody may see.
+    /// Responds with the JSON without EXIF.
     fn into_response(self) -> Response {
         Json(self).into_response()
     }
 }
 
 impl IntoResponse for OwnerView<'_> {
-    /// The JSON for the owner's eyes.
+    /// Responds with the JSON with EXIF.
     fn into_response(self) -> Response {
         Json(self).into_response()
     }
@@ -125,16 +127,16 @@ fn timestamp<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S
     serializer.collect_str(&format_args!("{time:.3}"))
 }
 
-/// How far the processing of an upload has come.
+/// The state of an upload's processing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum MediaStatus {
-    /// Stored; renditions and metadata may be missing yet.
+    /// Stored; renditions and metadata may still be missing.
     Processing,
-    /// Everything there will be is there.
+    /// Processing is complete.
     Ready,
-    /// Stored, but it could not be processed.
+    /// Stored, but no rendition of it can be made; [`Media::failure_reason`] says why.
     Failed,
 }

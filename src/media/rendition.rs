@@ -1,8 +1,8 @@
-//! What to deliver of a piece of media: the original, a named variant, or a computed transform.
+//! The renditions of a media item: the original, a named variant, or a computed transform.
 
 use super::{Format, Transform, Variant};
 
-/// What to deliver of a piece of media.
+/// The form in which to deliver a media item: the original, a variant, or a transform.
 ///
 /// ```
 /// use tower_media::{media::{Format, Transform, Variant}, Rendition};
@@ -16,7 +16,7 @@ use super::{Format, Transform, Variant};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Rendition {
-    /// The bytes as they were uploaded, metadata included.
+    /// The bytes as uploaded, with their metadata.
     #[default]
     Original,
     /// A stored rendition with a name.
@@ -26,7 +26,7 @@ pub enum Rendition {
 }
 
 impl Rendition {
-    /// A PNG no longer than `longest_side` pixels: what image models take.
+    /// Returns a PNG with no side longer than `longest_side` pixels, the input of image models.
     pub fn png(longest_side: u32) -> Self {
         Transform::new()
             .with_width(longest_side)
@@ -35,7 +35,7 @@ impl Rendition {
             .into()
     }
 
-    /// Returns what is computed for it, or `None` for the original, which is delivered as it is.
+    /// Returns the transform that makes the rendition, or `None` for the original.
     pub fn transform(&self) -> Option<Transform> {
         match *self {
             Self::Original => None,

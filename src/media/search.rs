@@ -1,4 +1,4 @@
-//! Listing with filters, in any order: what an owner's gallery asks.
+//! Searches an owner's media, with filters and a sort order.
 
 use std::{
     cmp::Ordering,
@@ -11,12 +11,12 @@ use crate::{
     owner::Scopes,
 };
 
-/// What to list of an owner's media, in which order: all that the media protocol's `list/all` knows.
-/// Only media that is ready is in it.
+/// The filters and the order of a search: those of the media protocol's `list/all`. The results contain only
+/// media with the status [`Ready`](MediaStatus::Ready).
 ///
 /// # Default
 ///
-/// All scopes and types, newest first, 50 a page.
+/// All scopes and types, newest first, 50 records a page.
 ///
 /// ```
 /// use tower_media::media::{SearchOptions, SortBy};
@@ -39,22 +39,22 @@ pub struct SearchOptions {
     offset: usize,
 }
 
-/// What [`SearchOptions`] sorts by. What has no such value comes first, or last if ascending; what has the
-/// same comes newest first, or last if ascending.
+/// The sort key of [`SearchOptions`]. Records without the value are first, or last if ascending. Records with
+/// equal values are sorted by upload time, newest first, or last if ascending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum SortBy {
-    /// When it was uploaded.
+    /// The time of the upload.
     #[default]
     CreatedAt,
-    /// When the camera says it was taken.
+    /// The time of the exposure in the EXIF data.
     DateTaken,
-    /// Bytes of the original.
+    /// The size of the original.
     Size,
 }
 
 impl SortBy {
-    /// All of them.
+    /// All sort keys.
     pub const ALL: [Self; 3] = [Self::CreatedAt, Self::DateTaken, Self::Size];
 
     /// Returns the name in queries of the media protocol.
@@ -84,38 +84,39 @@ impl Default for SearchOptions {
 }
 
 impl SearchOptions {
-    /// Begins with the defaults.
+    /// Creates the default options.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Lists only what is owned in one of these scopes.
+    /// Searches only media that is owned in one of these scopes.
     pub fn with_scopes(mut self, scopes: Scopes) -> Self {
         self.scopes = scopes;
         self
     }
 
-    /// Lists only this MIME type, exactly as it is stored, or all of a kind with `image/*`.
+    /// Searches only this MIME type, exactly as it is stored, or a group of types such as `image/*`.
     pub fn with_mime_type(mut self, mime_type: impl Into<String>) -> Self {
         self.mime_type = Some(mime_type.into());
         self
     }
 
-    /// Lists only what was uploaded at this time or later. Times count in whole milliseconds, as records
-    /// show them.
+    /// Searches only media that was uploaded at this time or later. Times are compared in whole milliseconds,
+    /// the precision of records.
     pub fn with_from(mut self, from: SystemTime) -> Self {
         self.from = Some(from);
         self
     }
 
-    /// Lists only what was uploaded at this time or earlier. Times count in whole milliseconds, as records
-    /// show them; the recorded service counts finer, so there the time of a record excludes that record.
+    /// Searches only media that was uploaded at this time or earlier. Times are compared in whole
+    /// milliseconds, the precision of records. Some media services compare with a higher precision; the time
+    /// of a record then excludes that record.
     pub fn with_to(mut self, to: SystemTime) -> Self {
         self.to = Some(to);
         self
     }
 
-    /// Lists only pictures that tell where they were taken.
+    /// Searches only images with a GPS position.
     pub fn with_location(mut self) -> Self {
         self.has_location = true;
         self
@@ -127,13 +128,13 @@ impl SearchOptions {
         self
     }
 
-    /// Sets how many records a page holds, clamped to 1–500.
+    /// Sets the number of records on a page, clamped to 1–500.
     pub fn with_limit(mut self, limit: usize) -> Self {
         self.limit = limit.clamp(1, MAX_LIMIT);
         self
     }
 
-    /// Skips that many records.
+    /// Sets the number of records to skip.
     pub fn with_offset(mut self, offset: usize) -> Self {
         self.offset = offset;
         self
@@ -144,47 +145,47 @@ impl SearchOptions {
         &self.scopes
     }
 
-    /// Returns the MIME type, or a kind of them that ends in `/*`.
+    /// Returns the MIME type, or a group of types that ends in `/*`.
     pub fn mime_type(&self) -> Option<&str> {
         self.mime_type.as_deref()
     }
 
-    /// Returns since when.
+    /// Returns the earliest upload time.
     pub fn from(&self) -> Option<SystemTime> {
         self.from
     }
 
-    /// Returns until when.
+    /// Returns the latest upload time.
     pub fn to(&self) -> Option<SystemTime> {
         self.to
     }
 
-    /// Returns whether only pictures count that tell where they were taken.
+    /// Returns whether the search is restricted to images with a GPS position.
     pub fn has_location(&self) -> bool {
         self.has_location
     }
 
-    /// Returns what is sorted by.
+    /// Returns the sort key.
     pub fn sort_by(&self) -> SortBy {
         self.sort_by
     }
 
-    /// Returns whether the smallest comes first.
+    /// Returns whether the order is ascending.
     pub fn is_ascending(&self) -> bool {
         self.ascending
     }
 
-    /// Returns how many records a page holds.
+    /// Returns the number of records on a page.
     pub fn limit(&self) -> usize {
         self.limit
     }
 
-    /// Returns how many records are skipped.
+    /// Returns the number of records to skip.
     pub fn offset(&self) -> usize {
         self.offset
     }
 
-    /// Returns whether a record passes the filters, apart from the scopes, which it does not tell.
+    /// Returns whether a record passes all filters except the scopes, which a record does not contain.
     pub(crate) fn matches(&self, media: &Media) -> bool {
         let created = millis(media.created_at);
         let exif = media.exif.as_ref();
@@ -202,7 +203,7 @@ impl SearchOptions {
         Some(kind.map_or(TypeFilter::Exactly(asked), TypeFilter::Kind))
     }
 
-    /// Sorts what [matches](Self::matches), which comes newest first, and cuts the page out of it.
+    /// Sorts the records that [match](Self::matches), given newest first, and returns the page.
     pub(crate) fn page_of(&self, mut matching: Vec<Media>) -> SearchPage {
         if self.ascending {
             matching.reverse();
@@ -231,27 +232,27 @@ impl SearchOptions {
     }
 }
 
-/// A page of what [`SearchOptions`] asks for.
+/// A page of search results.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct SearchPage {
     /// The records.
     pub items: Vec<Media>,
-    /// How many records there are on all pages.
+    /// The number of records on all pages.
     pub total: u64,
-    /// Whether there are pages behind this one.
+    /// `true` if another page follows.
     pub has_more: bool,
 }
 
 impl SearchPage {
-    /// Makes the page that begins behind `offset` records of `total`, for backends.
+    /// Creates the page after `offset` records of `total`, for backends.
     pub fn new(items: Vec<Media>, total: u64, offset: usize) -> Self {
         let has_more = (offset as u64).saturating_add(items.len() as u64) < total;
         Self { items, total, has_more }
     }
 }
 
-/// Milliseconds since 1970, negative before.
+/// Returns the milliseconds since 1970, negative before.
 fn millis(time: SystemTime) -> i64 {
     let whole = |span: std::time::Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
     match time.duration_since(UNIX_EPOCH) {
@@ -260,11 +261,11 @@ fn millis(time: SystemTime) -> i64 {
     }
 }
 
-/// Which MIME types are listed.
+/// A filter of MIME types.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum TypeFilter<'a> {
     Exactly(&'a str),
-    /// All that begin with `image/`, say.
+    /// All types with this prefix, such as `image/`.
     Kind(&'a str),
 }
 

@@ -2,28 +2,28 @@
 
 use std::num::NonZeroU32;
 
-/// The longest side that can be asked for, in pixels.
+/// The greatest width and height in pixels.
 const MAX_SIDE: u32 = 16_384;
 
-/// How a picture fills the asked size.
+/// The way in which an image fills the requested size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Fit {
-    /// As large as fits, proportions kept.
+    /// The greatest size within the requested one that keeps the proportions.
     #[default]
     Inside,
-    /// Fills the size, proportions kept, cropped to the centre.
+    /// Exactly the requested size: keeps the proportions and crops to the centre.
     Cover,
-    /// Fits into the size, proportions kept, with bars around it.
+    /// Exactly the requested size: keeps the proportions and adds bars (letterbox).
     Contain,
-    /// Exactly the size, proportions changed.
+    /// Exactly the requested size: changes the proportions.
     Fill,
-    /// As small as covers the size, proportions kept, nothing cropped.
+    /// The smallest size that covers the requested one and keeps the proportions, without cropping.
     Outside,
 }
 
 impl Fit {
-    /// All of them.
+    /// All values.
     pub const ALL: [Self; 5] =
         [Self::Inside, Self::Cover, Self::Contain, Self::Fill, Self::Outside];
 
@@ -48,14 +48,14 @@ pub enum Format {
     WebP,
     /// `image/jpeg`
     Jpeg,
-    /// `image/png`, which has no quality
+    /// `image/png`, which has no quality parameter
     Png,
-    /// `image/avif`: small, and slow to make. The stores of this crate write it with the feature `avif` only.
+    /// `image/avif`: small files, slow to encode. `Store` needs the feature `avif` for it.
     Avif,
 }
 
 impl Format {
-    /// All of them.
+    /// All values.
     pub const ALL: [Self; 4] = [Self::WebP, Self::Jpeg, Self::Png, Self::Avif];
 
     /// Returns the name in queries of the media protocol.
@@ -79,8 +79,8 @@ impl Format {
     }
 }
 
-/// A rendition computed from parameters, each of which is clamped to what makes sense (contract
-/// P12): sides to 1–16,384 pixels, quality to 1–100.
+/// A rendition computed from parameters, which are clamped (promise P12): sides to 1–16,384 pixels, quality to
+/// 1–100.
 ///
 /// # Default
 ///
@@ -119,7 +119,7 @@ fn side(pixels: u32) -> Option<NonZeroU32> {
 }
 
 impl Transform {
-    /// Begins with the defaults.
+    /// Creates the default transform.
     pub fn new() -> Self {
         Self::default()
     }
@@ -138,7 +138,7 @@ impl Transform {
         self
     }
 
-    /// Sets how the picture fills width and height.
+    /// Sets the way in which the image fills width and height.
     #[must_use]
     pub fn with_fit(mut self, fit: Fit) -> Self {
         self.fit = fit;
@@ -169,7 +169,7 @@ impl Transform {
         self.height.map(NonZeroU32::get)
     }
 
-    /// Returns how the picture fills width and height.
+    /// Returns the way in which the image fills width and height.
     pub fn fit(&self) -> Fit {
         self.fit
     }
@@ -184,10 +184,10 @@ impl Transform {
         self.quality
     }
 
-    /// Returns the one spelling of all transforms that mean the same for every picture (promise
-    /// P12): PNG has no quality, and a fit needs two sides.
+    /// Normalizes the transform, so that transforms with the same result for every image are equal (promise
+    /// P12): PNG has no quality, and a fit has an effect only with both sides.
     ///
-    /// [`Fit::Fill`] is the exception: with one side free it changes the proportions.
+    /// [`Fit::Fill`] is an exception, because it changes the proportions even with one side free.
     ///
     /// ```
     /// use tower_media::media::{Fit, Format, Transform};
@@ -209,8 +209,8 @@ impl Transform {
         self
     }
 
-    /// Returns the canonical form as a name for files: letters, digits and dashes, and only equal
-    /// for equal meaning.
+    /// Returns the canonical form as a file name of letters, digits and dashes. Different canonical forms
+    /// have different keys.
     ///
     /// ```
     /// use tower_media::media::{Fit, Format, Transform};
@@ -235,7 +235,7 @@ impl Transform {
         parts.join("-")
     }
 
-    /// Returns the query of the media protocol that asks for it.
+    /// Returns the query string of the media protocol.
     #[cfg(any(feature = "remote", feature = "routes"))]
     pub(crate) fn to_query(self) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());

@@ -1,4 +1,4 @@
-//! What is handed in to be stored, and for whom.
+//! Uploads: the bytes, and the file name, content type and scope that describe them.
 
 use std::{
     fmt,
@@ -15,13 +15,13 @@ use crate::{
     util::byte_stream::{collect, too_large},
 };
 
-/// Bytes to be stored, with what is known of them.
+/// Bytes to be stored, with a file name, a content type and a scope.
 ///
-/// [`MediaState::upload`](crate::MediaState::upload) takes the owner beside it.
+/// The owner is an argument of [`MediaState::upload`](crate::MediaState::upload).
 ///
 /// # Default
 ///
-/// No file name, no content type, the scope `default`, and variants as the backend makes them.
+/// No file name, no content type, the scope `default`, and the variants that the backend makes.
 ///
 /// ```
 /// use tower_media::{MediaState, Owner, Upload};
@@ -45,21 +45,21 @@ pub struct Upload {
 }
 
 impl Default for Upload {
-    /// An upload without bytes: for [`MediaState::upload_from`](crate::MediaState::upload_from), which
-    /// is given them apart.
+    /// Creates an upload without bytes, for [`MediaState::upload_from`](crate::MediaState::upload_from),
+    /// which takes the bytes as another argument.
     fn default() -> Self {
         Self::new(Bytes::new())
     }
 }
 
 impl Upload {
-    /// Begins with bytes that are at hand.
+    /// Creates an upload of bytes in memory.
     pub fn new(bytes: impl Into<Bytes>) -> Self {
         Self::from_body(UploadBody::Bytes(bytes.into()))
     }
 
-    /// Begins with bytes that arrive piece by piece. An error of the stream ends the upload, and
-    /// nothing of it stays. The upload fails with it if it is an [`Error`], else with
+    /// Creates an upload of a stream of chunks. An error of the stream ends the upload, and nothing is
+    /// stored. The upload fails with that error if it is an [`Error`], else with
     /// [`ErrorKind::InvalidInput`].
     pub fn from_stream<S, E>(stream: S) -> Self
     where
@@ -67,14 +67,14 @@ impl Upload {
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         Self::from_body(UploadBody::Stream(
-            stream.map_err(|error| broken_off(error.into())).boxed(),
+            stream.map_err(|error| interrupted(error.into())).boxed(),
         ))
     }
 
-    /// Begins with the bytes of a file on this machine, which is read when it is sent and must not change
-    /// meanwhile. Its name is not taken over: a spooled file has one that says nothing.
+    /// Creates an upload of a local file, which is read during the upload and must not change meanwhile.
+    /// The name of the file is ignored, because a temporary file has a generated name.
     ///
-    /// A file that cannot be opened is [`ErrorKind::InvalidInput`] once it is uploaded; no error names
+    /// The upload fails with [`ErrorKind::InvalidInput`] if the file cannot be opened; no error contains
     /// the path.
     pub fn from_path(path: impl AsRef<Path>) -> Self {
         Self::from_body(UploadBody::File(path.as_ref().to_owned()))
@@ -90,28 +90,34 @@ impl Upload {
         }
     }
 
+    /// Returns the bytes, and leaves none.
+    #[cfg(feature = "routes")]
+    pub(crate) fn take_body(&mut self) -> UploadBody {
+        std::mem::replace(&mut self.body, UploadBody::Bytes(Bytes::new()))
+    }
+
     /// Replaces the bytes.
     pub(crate) fn with_body(mut self, body: UploadBody) -> Self {
         self.body = body;
         self
     }
 
-    /// Sets the file name to be shown later. Of a path only the last part stays; control and
-    /// direction characters go, and so does what exceeds 255 bytes (promise P9).
+    /// Sets the file name to display. It is reduced to the last component of a path, without control and
+    /// bidirectional formatting characters, and truncated to 255 bytes (promise P9).
     pub fn file_name(mut self, name: impl AsRef<str>) -> Self {
         self.file_name = display_name(name.as_ref());
         self
     }
 
-    /// Sets what the client says the type is: a hint, for the bytes decide (promise P4). One of more than
-    /// 255 bytes is none.
+    /// Sets the content type that the client declared. It is a hint, because the bytes decide
+    /// (promise P4). More than 255 bytes are ignored.
     pub fn content_type(mut self, content_type: impl Into<String>) -> Self {
         self.content_type = Some(content_type.into());
         self
     }
 
-    /// Sets the scope in which the owner will own it. Default: `default`. An invalid scope fails the upload
-    /// with [`ErrorKind::InvalidInput`].
+    /// Sets the scope of the ownership. Default: `default`. An upload with an invalid scope fails with
+    /// [`ErrorKind::InvalidInput`].
     pub fn scope<T>(mut self, scope: T) -> Self
     where
         T: TryInto<Scope, Error: Into<InvalidScope>>,
@@ -120,8 +126,8 @@ impl Upload {
         self
     }
 
-    /// Stores the bytes and no more: no variants are made ahead, and the record may lack what looking into
-    /// the bytes would tell, such as dimensions. For what nobody will look at as a picture.
+    /// Stores the bytes without image processing: no variants are made ahead, and the record may lack
+    /// metadata such as dimensions. For files that are not displayed as images.
     pub fn skip_processing(mut self) -> Self {
         self.skips_processing = true;
         self
@@ -148,18 +154,18 @@ impl fmt::Debug for Upload {
     }
 }
 
-/// The parts of an [`Upload`], as a backend gets them from [`Upload::into_parts`].
+/// The parts of an [`Upload`], which a backend gets from [`Upload::into_parts`].
 #[non_exhaustive]
 pub struct UploadParts {
     /// The bytes.
     pub body: UploadBody,
-    /// The file name to show, already sanitized (promise P9).
+    /// The file name to display, already sanitized (promise P9).
     pub file_name: Option<String>,
     /// The content type that the client declared: a hint.
     pub content_type: Option<String>,
-    /// The scope in which the owner will own the media.
+    /// The scope of the ownership.
     pub scope: Scope,
-    /// Whether the bytes are stored without further processing.
+    /// `true` if the bytes are to be stored without image processing.
     pub skips_processing: bool,
 }
 
@@ -176,11 +182,11 @@ impl fmt::Debug for UploadParts {
 /// The bytes of an [`Upload`].
 #[non_exhaustive]
 pub enum UploadBody {
-    /// All at hand: they can be sent again if need be.
+    /// In memory; a retry can send them again.
     Bytes(Bytes),
-    /// In a file, which can be read again if need be.
+    /// In a local file; a retry can read it again.
     File(PathBuf),
-    /// Piece by piece, once.
+    /// A stream of chunks, which can be read once.
     Stream(BoxStream<'static, Result<Bytes>>),
 }
 
@@ -198,12 +204,13 @@ impl UploadBody {
         }
     }
 
-    /// Returns the bytes piece by piece, whatever they are in.
+    /// Returns the bytes as a stream of chunks.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] for a file that is none or cannot be opened. The stream fails with what
-    /// it failed with before, and for a file with [`ErrorKind::InvalidInput`] if it is cut short meanwhile.
+    /// [`ErrorKind::InvalidInput`] if the path is not a file or cannot be opened. The returned stream
+    /// passes the errors of the upload's stream on, and fails with [`ErrorKind::InvalidInput`] if the file
+    /// becomes shorter meanwhile.
     pub async fn into_stream(self) -> Result<BoxStream<'static, Result<Bytes>>> {
         Ok(match self {
             Self::Bytes(bytes) => stream::once(async move { Ok(bytes) }).boxed(),
@@ -227,12 +234,13 @@ impl fmt::Debug for UploadBody {
     }
 }
 
-/// What an upload fails with whose stream failed.
-pub(super) fn broken_off(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
+/// Returns the error of an upload whose stream failed.
+pub(super) fn interrupted(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
     match error.downcast::<Error>() {
         Ok(error) => *error,
         Err(error) => {
-            Error::new(ErrorKind::InvalidInput, "the upload broke off").with_source(error)
+            Error::new(ErrorKind::InvalidInput, "the upload ended before all of its bytes arrived")
+                .with_source(error)
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The bytes of a file.
+//! Reads a local file for an upload.
 
 use std::path::{Path, PathBuf};
 
@@ -11,30 +11,32 @@ use crate::{
     util::byte_stream::{ByteStream, with_exact_len},
 };
 
-/// How many bytes are read at a time.
+/// The size of the chunks in bytes.
 const CHUNK: usize = 512 << 10;
 
-/// How many bytes the file has now.
+/// Returns the current length of the file in bytes.
 pub(crate) async fn length(path: &Path) -> Result<u64> {
     let metadata = tokio::fs::metadata(path).await.map_err(unopened)?;
     if !metadata.is_file() {
-        return Err(Error::new(ErrorKind::InvalidInput, "what is to be uploaded is not a file"));
+        return Err(Error::new(ErrorKind::InvalidInput, "the path to upload is not a file"));
     }
     Ok(metadata.len())
 }
 
-/// The first `length` bytes of the file, which is opened once they are asked for. If there are fewer by
-/// then, they end in an error.
+/// Returns the first `length` bytes of the file, which is opened when the stream is first polled. Fails the
+/// stream if the file has become shorter.
 pub(crate) fn read(path: PathBuf, length: u64) -> ByteStream {
     let opened = stream::once(async move {
         let file = File::open(path).await.map_err(unopened)?;
         Ok::<_, Error>(ReaderStream::with_capacity(file.take(length), CHUNK).map_err(unread))
     });
-    let fewer = || Error::new(ErrorKind::InvalidInput, "the file was cut short while it was read");
+    let fewer = || {
+        Error::new(ErrorKind::InvalidInput, "the file to upload became shorter while it was read")
+    };
     with_exact_len(length, opened.try_flatten().boxed(), fewer)
 }
 
-// The errors of the operating system name no path.
+// Errors of the operating system contain no path.
 fn unopened(error: std::io::Error) -> Error {
     Error::new(ErrorKind::InvalidInput, "the file to upload cannot be opened").with_source(error)
 }
@@ -49,7 +51,7 @@ mod tests {
     use crate::util::byte_stream::collect;
 
     #[tokio::test]
-    async fn p10_a_file_that_is_cut_short_while_it_is_read_is_not_whole() {
+    async fn p10_a_file_that_is_truncated_during_the_read_fails() {
         let path = std::env::temp_dir().join(uuid::Uuid::new_v4().to_string());
         std::fs::write(&path, "hello").expect("the folder can be written to");
         let then = length(&path).await.expect("the file is there");

@@ -1,4 +1,4 @@
-//! Bytes that are borrowed, on their way into a stream that is not.
+//! Converts a borrowed byte stream into an upload body without a lifetime.
 
 use std::pin::pin;
 
@@ -6,13 +6,13 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
 use tokio::sync::mpsc;
 
-use super::upload::{UploadBody, broken_off};
+use super::upload::{UploadBody, interrupted};
 use crate::error::{Error, ErrorKind, Result};
 
-/// A body, and what fills it: to be polled beside whatever reads the body.
+/// Returns a body, and a future that fills it and must be polled concurrently with the reader of the body.
 ///
-/// Only the pump says that the bytes are over. If it is dropped before, the body ends in an error, so
-/// that half of a file is never taken for the whole.
+/// Only the future ends the body. If the future is dropped before, the body ends with an error, so that a
+/// part of a file is never taken for the whole.
 pub(crate) fn pump<S, E>(bytes: S) -> (UploadBody, impl Future<Output = ()>)
 where
     S: Stream<Item = Result<Bytes, E>>,
@@ -25,7 +25,7 @@ where
             Some(None) => None,
             Some(Some(next)) => Some((next, Some(receiver))),
             None => {
-                let what = "the upload was given up before its end";
+                let what = "the upload was cancelled before all of its bytes arrived";
                 Some((Err(Error::new(ErrorKind::InvalidInput, what)), None))
             }
         }
@@ -33,8 +33,8 @@ where
     let fill = async move {
         let mut bytes = pin!(bytes);
         while let Some(next) = bytes.next().await {
-            // Nobody may be left to read it.
-            if sender.send(Some(next.map_err(|error| broken_off(error.into())))).await.is_err() {
+            // The reader may have been dropped.
+            if sender.send(Some(next.map_err(|error| interrupted(error.into())))).await.is_err() {
                 return;
             }
         }
@@ -52,13 +52,13 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn p10_a_body_whose_pump_stops_is_not_whole() {
+    async fn p10_a_body_whose_pump_is_dropped_fails() {
         let hello = Ok::<_, Infallible>(Bytes::from_static(b"hello"));
         let (body, fill) = pump(stream::iter([hello]).chain(stream::pending()));
         let mut body = body.into_stream().await.expect("it is a stream");
         let mut fill = Box::pin(fill);
         assert!(fill.as_mut().now_or_never().is_none());
-        assert_eq!(body.try_next().await.expect("the first piece"), Some("hello".into()));
+        assert_eq!(body.try_next().await.expect("the first chunk"), Some("hello".into()));
         // The reader may be on a task of its own, and outlive the pump.
         drop(fill);
         let error = body.try_next().await.expect_err("more was to come");

@@ -5,31 +5,31 @@ use serde::Serialize;
 use super::{Metadata, Variant};
 use crate::id::MediaId;
 
-/// Where media can be fetched. Which of them answer depends on who asks.
+/// The URLs of a media item. A request to them is authorized like every other request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct MediaUrls {
-    /// The bytes as they were uploaded.
+    /// The bytes as uploaded.
     pub original: String,
-    /// [`Variant::Thumbnail`](crate::media::Variant::Thumbnail), where there is one.
+    /// [`Variant::Thumbnail`](crate::media::Variant::Thumbnail), if it exists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thumbnail: Option<String>,
-    /// [`Variant::Medium`](crate::media::Variant::Medium), where there is one.
+    /// [`Variant::Medium`](crate::media::Variant::Medium), if it exists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub medium: Option<String>,
-    /// [`Variant::Large`](crate::media::Variant::Large), where there is one.
+    /// [`Variant::Large`](crate::media::Variant::Large), if it exists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub large: Option<String>,
 }
 
 impl MediaUrls {
-    /// Begins with the URL of the original and no variants.
+    /// Creates the URLs of media without variants.
     pub fn new(original: impl Into<String>) -> Self {
         Self { original: original.into(), thumbnail: None, medium: None, large: None }
     }
 
-    /// All that the media protocol has, below a base without a slash at its end.
+    /// Returns all URLs of the media protocol, below a base without a trailing slash.
     pub(crate) fn all(base: &str, id: &MediaId) -> Self {
         let variant = |variant: Variant| Some(format!("{base}/media/{id}/file/{variant}"));
         Self {
@@ -40,8 +40,8 @@ impl MediaUrls {
         }
     }
 
-    /// Without those of variants that a picture of this size, or what is no picture, has not: as in the
-    /// media protocol, one that would not be smaller than the picture.
+    /// Removes the URLs of variants that do not exist: all variants if the file is not an image, and, as in
+    /// the media protocol, those that would not be smaller than the image.
     pub(crate) fn that_exist(mut self, picture: Option<&Metadata>) -> Self {
         let longest = picture.map_or(0, |picture| picture.width.max(picture.height));
         self.thumbnail.take_if(|_| picture.is_none());

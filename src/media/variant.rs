@@ -8,7 +8,7 @@ use super::{Fit, Transform};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Variant {
-    /// 200 × 200, filled and cropped to the centre; quality 80.
+    /// 200 × 200, cropped to the centre; quality 80.
     Thumbnail,
     /// At most 800 on the longest side; quality 85.
     Medium,
@@ -29,7 +29,7 @@ impl Variant {
         }
     }
 
-    /// Returns the transform that this variant is a name for.
+    /// Returns the transform that makes this variant.
     ///
     /// ```
     /// use tower_media::media::Variant;

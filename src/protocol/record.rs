@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 use crate::{
     id::{ContentHash, MediaId},
-    media::{Exif, Media, MediaStatus, MediaUrls, Metadata},
+    media::{Exif, FailureReason, Media, MediaStatus, MediaUrls, Metadata},
 };
 
 /// A media record, fields in the protocol's order. Both sides of the protocol are trusted, so it
@@ -18,6 +18,9 @@ pub(crate) struct Record {
     id: MediaId,
     #[serde(deserialize_with = "StatusFields::deserialize")]
     status: MediaStatus,
+    /// Absent from the original service.
+    #[serde(default, deserialize_with = "failure_reason", skip_serializing_if = "Option::is_none")]
+    failure_reason: Option<FailureReason>,
     /// Written as null if absent, while the other absent fields are left out.
     #[serde(rename = "originalName")]
     file_name: Option<String>,
@@ -58,6 +61,14 @@ fn media_id<'de, D: Deserializer<'de>>(id: D) -> Result<MediaId, D::Error> {
     MediaId::from_trusted(String::deserialize(id)?).map_err(de::Error::custom)
 }
 
+/// An unknown name, which a newer service may send, counts as absent.
+pub(super) fn failure_reason<'de, D: Deserializer<'de>>(
+    name: D,
+) -> Result<Option<FailureReason>, D::Error> {
+    let name = Option::<String>::deserialize(name)?;
+    Ok(name.as_deref().and_then(FailureReason::from_name))
+}
+
 fn parsed<'de, D: Deserializer<'de>, T>(text: D) -> Result<T, D::Error>
 where
     T: FromStr<Err: std::fmt::Display>,
@@ -94,15 +105,39 @@ fn metadata<'de, D: Deserializer<'de>>(metadata: D) -> Result<Option<Metadata>, 
 impl From<Media> for Record {
     fn from(media: Media) -> Self {
         let Media { id, status, file_name, mime_type, size, hash, urls, .. } = media;
-        let Media { metadata, exif, created_at, .. } = media;
-        Self { id, status, file_name, mime_type, size, hash, urls, metadata, exif, created_at }
+        let Media { failure_reason, metadata, exif, created_at, .. } = media;
+        Self {
+            id,
+            status,
+            failure_reason,
+            file_name,
+            mime_type,
+            size,
+            hash,
+            urls,
+            metadata,
+            exif,
+            created_at,
+        }
     }
 }
 
 impl From<Record> for Media {
     fn from(record: Record) -> Self {
         let Record { id, status, file_name, mime_type, size, hash, urls, .. } = record;
-        let Record { metadata, exif, created_at, .. } = record;
-        Self { id, status, file_name, mime_type, size, hash, urls, metadata, exif, created_at }
+        let Record { failure_reason, metadata, exif, created_at, .. } = record;
+        Self {
+            id,
+            status,
+            failure_reason,
+            file_name,
+            mime_type,
+            size,
+            hash,
+            urls,
+            metadata,
+            exif,
+            created_at,
+        }
     }
 }

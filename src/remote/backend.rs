@@ -6,10 +6,9 @@ use reqwest::{Method, StatusCode, header};
 
 use super::{
     client::{Client, Retry},
-    ownership_cache::{OwnershipCache, QueryFn},
     ownership_client::OwnershipClient,
     public_urls::PublicUrls,
-    response::{ErrorResponse, RESPONDED, Reply, SendError},
+    response::{ErrorResponse, Reply, SendError},
     upload,
     upload_progress::UploadProgress,
 };
@@ -22,7 +21,10 @@ use crate::{
         SearchOptions, SearchPage, Upload,
     },
     owner::{Owner, Scopes},
-    ownership::{Ownership, OwnershipQuestion},
+    ownership::{
+        Ownership, OwnershipQuestion,
+        cache::{OwnershipCache, QueryFn},
+    },
 };
 
 /// A media service over HTTP, as a backend. See the [module docs](crate::remote).
@@ -75,7 +77,7 @@ impl Remote {
     /// Sends a request for one id.
     pub(super) async fn send_for(&self, id: &MediaId, spec: RequestSpec<'_>) -> Result<Reply> {
         if is_alternative_spelling(id) {
-            return Err(Error::new(ErrorKind::NotFound, "there is no such media"));
+            return Err(Error::not_found());
         }
         let RequestSpec { operation, method, path, query, range } = spec;
         let mut url = self.client.url(&[&[id.as_str()], path].concat());
@@ -122,12 +124,12 @@ impl RequestSpec<'_> {
     }
 }
 
-/// Tells whether `id` is a UUID in the spelling of the service.
+/// Returns whether `id` is a UUID in the spelling of the service.
 fn is_canonical(id: &MediaId) -> bool {
     uuid::Uuid::try_parse(id.as_str()).is_ok_and(|uuid| uuid.to_string() == id.as_str())
 }
 
-/// Tells whether the service would read `id` as another id: it accepts UUIDs in upper case and with
+/// Returns whether the service would read `id` as another id: it accepts UUIDs in upper case and with
 /// other dashes, while an id of this crate has one spelling (promise G10).
 fn is_alternative_spelling(id: &MediaId) -> bool {
     let digits: String = id.as_str().chars().filter(|c| *c != '-').collect();
@@ -138,15 +140,15 @@ fn is_alternative_spelling(id: &MediaId) -> bool {
 /// that is not a UUID.
 fn status_error(response: ErrorResponse, id: &MediaId, range: Option<ByteRange>) -> Error {
     if response.status == StatusCode::RANGE_NOT_SATISFIABLE && range.is_some() {
-        let public = Error::range_not_satisfiable(response.complete_length);
-        return response.call.explain(public, RESPONDED);
+        let error = Error::range_not_satisfiable(response.complete_length);
+        return response.into_public(error);
     }
     if response.reason.as_deref() == Some("File not found") {
         let text = "the bytes of the media are lost or unreachable";
-        return response.into_public(ErrorKind::NotFound, text);
+        return response.into_public(Error::new(ErrorKind::NotFound, text));
     }
     if response.status == StatusCode::INTERNAL_SERVER_ERROR && !is_canonical(id) {
-        return response.into_public(ErrorKind::NotFound, "there is no such media");
+        return response.into_public(Error::not_found());
     }
     response.into()
 }

@@ -12,10 +12,12 @@ use super::{
     Remote,
     circuit_breaker::CircuitBreaker,
     client::{Client, join},
-    ownership_cache::OwnershipCache,
     public_urls::PublicUrls,
 };
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    ownership::cache::OwnershipCache,
+};
 
 impl Remote {
     /// Uses the service at `url`, with the defaults of [`RemoteBuilder`].

@@ -1,10 +1,8 @@
 //! A circuit breaker: after repeated failures, calls fail at once for a while.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::observe;
@@ -12,7 +10,7 @@ use super::observe;
 /// The number of consecutive failures that opens the circuit.
 const FAILURES: u32 = 5;
 
-/// How long the circuit stays open the first time, and at most. Each failed trial doubles it.
+/// The first and the longest time for which the circuit stays open. Each failed trial doubles it.
 const OPEN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
 
 /// Counts consecutive failures. While open, it admits one call at the end of each pause, as a trial.
@@ -22,7 +20,7 @@ pub(super) struct CircuitBreaker(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     failures: u32,
-    /// How often the circuit has opened since the last success.
+    /// The number of times the circuit has opened since the last success.
     opened: u32,
     open_until: Option<Instant>,
 }
@@ -34,7 +32,7 @@ pub(super) struct Admission(u32);
 impl CircuitBreaker {
     /// Admits a call, unless the circuit is open.
     pub(super) fn admit(&self) -> Option<Admission> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.lock();
         if let Some(open_until) = state.open_until {
             let now = Instant::now();
             if now < open_until {
@@ -46,9 +44,9 @@ impl CircuitBreaker {
         Some(Admission(state.opened))
     }
 
-    /// Records the outcome of an admitted call. An error status that is no outage counts as a success.
+    /// Records the outcome of an admitted call. An error status other than an outage counts as a success.
     pub(super) fn record(&self, Admission(opened): Admission, succeeded: bool) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.lock();
         if succeeded {
             *state = State::default();
             return;

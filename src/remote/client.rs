@@ -24,7 +24,7 @@ use crate::{
 /// The largest response body, in bytes.
 const MAX_BODY: usize = 8 << 20;
 
-/// The largest list of all that an owner has, in bytes: some 100,000 rows.
+/// The largest list of an owner's media, in bytes: some 100,000 rows.
 pub(super) const MAX_LIST: usize = 128 << 20;
 
 /// The largest error body that is read, in bytes.
@@ -193,19 +193,25 @@ impl Client {
             return Ok(Reply { call, response });
         }
         let error = ErrorResponse::new(call, &response);
-        let reason = self.reason(Reply { call, response }).await;
-        Err(SendError::Status(ErrorResponse { reason, ..error }))
+        let (reason, failure_reason) = match self.error_body(Reply { call, response }).await {
+            Some((reason, failure_reason)) => (Some(reason), failure_reason),
+            None => (None, None),
+        };
+        Err(SendError::Status(ErrorResponse { reason, failure_reason, ..error }))
     }
 
-    /// Reads the reason in an error body, if it is short and arrives in time.
-    async fn reason(&self, reply: Reply) -> Option<String> {
+    /// Reads an error body, if it is short and arrives in time.
+    async fn error_body(
+        &self,
+        reply: Reply,
+    ) -> Option<(String, Option<crate::media::FailureReason>)> {
         if reply.response.headers().get(header::CONTENT_TYPE)? != "application/json" {
             return None;
         }
         let read = self.body_up_to(MAX_ERROR_BODY, reply);
         let body = tokio::time::timeout(self.idle_timeout, read).await.ok()?.ok()?;
-        let ErrorBody { error } = serde_json::from_slice(&body).ok()?;
-        Some(error.into_owned())
+        let ErrorBody { error, reason } = serde_json::from_slice(&body).ok()?;
+        Some((error.into_owned(), reason))
     }
 
     /// Reads and parses a JSON body within bounds of time and size.

@@ -16,7 +16,8 @@ use crate::{
     error::{Error, ErrorKind, Result},
     id::MediaId,
     media::{
-        ByteRange, ContentRange, Download, DownloadOptions, Format, Rendition, Transform, Variant,
+        ByteRange, ContentRange, Download, DownloadOptions, Format, Media, Rendition, Transform,
+        Variant,
     },
     util::byte_stream::with_exact_len,
 };
@@ -57,14 +58,20 @@ impl Remote {
         variant: Variant,
         range: Option<ByteRange>,
     ) -> Result<Reply> {
-        let missing = || Error::new(ErrorKind::NotFound, "the media has no such variant");
-        let urls = self.record(id).await?.urls;
+        let missing =
+            || Error::new(ErrorKind::NotFound, "this variant of the media does not exist");
+        let Media { urls, failure_reason, .. } = self.record(id).await?;
+        if let Some(reason) = failure_reason.filter(|reason| reason.is_final()) {
+            return Err(Error::failed(reason, "the media cannot be processed"));
+        }
         let url = match variant {
             Variant::Thumbnail => urls.thumbnail,
             Variant::Medium => urls.medium,
             Variant::Large => urls.large,
         };
-        url.ok_or_else(missing)?;
+        if url.is_none() && failure_reason.is_none() {
+            return Err(missing());
+        }
         let reply = self.fetch(id, &["file", variant.as_str()], "", range).await?;
         if content_type(&reply.response) == Format::WebP.mime_type() {
             return Ok(reply);

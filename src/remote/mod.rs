@@ -8,7 +8,6 @@ mod client;
 mod download;
 mod listing;
 mod observe;
-mod ownership_cache;
 mod ownership_client;
 mod public_urls;
 mod redirect;

@@ -21,24 +21,6 @@ pub(super) fn record_outcome(span: &Span, attempts: u32, status: Result<StatusCo
     };
 }
 
-/// Counts a check that the ownership cache answered.
-pub(super) fn cache_hit() {
-    #[cfg(feature = "metrics")]
-    metrics::counter!("tower_media_remote_checks_total", "answer" => "remembered").increment(1);
-}
-
-/// Counts a check that waited for an ownership query, its own or a shared one.
-pub(super) fn cache_miss() {
-    #[cfg(feature = "metrics")]
-    metrics::counter!("tower_media_remote_checks_total", "answer" => "waited").increment(1);
-}
-
-/// Counts an ownership query, which may be several requests.
-pub(super) fn ownership_query() {
-    #[cfg(feature = "metrics")]
-    metrics::counter!("tower_media_remote_questions_total").increment(1);
-}
-
 /// Counts and logs a retry.
 pub(super) fn retry(delay: Duration) {
     tracing::debug!(?delay, "retrying a call of the media service");

@@ -2,25 +2,26 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use parking_lot::Mutex;
 use reqwest::{Method, StatusCode, header::CONTENT_TYPE};
 use tokio::time::Instant;
 
 use super::{
     call::Call,
     client::{Client, MAX_LIST},
-    ownership_cache::QueryResult,
     response::SendError,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
     id::MediaId,
     owner::{Owner, Scope, Scopes},
+    ownership::cache::QueryResult,
     protocol::{ListRow, OffsetPage, OwnedQuery, OwnedResponse},
 };
 
@@ -33,7 +34,7 @@ const FIRST_LIMIT: usize = 500;
 /// The number of scopes that are listed concurrently.
 const CONCURRENT: usize = 4;
 
-/// How long `/owned` is not tried after the service did not have it.
+/// The time without requests to `/owned` after the service did not have the route.
 const FALLBACK_PERIOD: Duration = Duration::from_secs(60);
 
 /// Queries ownership through `POST /owned`, or through lists if the service does not have it.
@@ -41,7 +42,7 @@ const FALLBACK_PERIOD: Duration = Duration::from_secs(60);
 pub(super) struct OwnershipClient {
     client: Arc<Client>,
     max_rows: usize,
-    /// Until when lists are used without trying `/owned`.
+    /// The end of the time without requests to `/owned`.
     lists_until: Mutex<Option<Instant>>,
 }
 
@@ -60,14 +61,13 @@ impl OwnershipClient {
             if let Some(result) = self.query_owned(owner, scopes, ids).await? {
                 return Ok(result);
             }
-            *self.lists_until.lock().unwrap_or_else(PoisonError::into_inner) =
-                Some(Instant::now() + FALLBACK_PERIOD);
+            *self.lists_until.lock() = Some(Instant::now() + FALLBACK_PERIOD);
         }
         self.query_lists(owner, scopes, ids).await
     }
 
     fn uses_lists(&self) -> bool {
-        let until = *self.lists_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = *self.lists_until.lock();
         until.is_some_and(|until| Instant::now() < until)
     }
 
@@ -194,7 +194,7 @@ impl OwnershipClient {
         Ok((reply.call, self.client.body_up_to(MAX_LIST, reply).await?))
     }
 
-    /// Tells whether the rows are all that the service has, by its own count of distinct ready media.
+    /// Returns whether the rows are complete, by the service's own count of distinct ready media.
     async fn is_all(
         &self,
         owner: &Owner,

@@ -5,7 +5,10 @@ use std::time::Duration;
 use reqwest::{Response, StatusCode, header};
 
 use super::call::Call;
-use crate::error::{Error, ErrorKind};
+use crate::{
+    error::{Error, ErrorKind},
+    media::FailureReason,
+};
 
 /// A response with a success status whose body has not been read.
 #[derive(Debug)]
@@ -24,7 +27,7 @@ pub(super) enum SendError {
 }
 
 impl SendError {
-    /// Whether the same call may succeed later.
+    /// Returns whether the same call may succeed later.
     pub(super) fn is_outage(&self) -> bool {
         match self {
             Self::Status(response) => response.is_outage(),
@@ -32,7 +35,7 @@ impl SendError {
         }
     }
 
-    /// How long the service asks to wait before the next attempt.
+    /// Returns the delay before the next attempt that the service asks for.
     pub(super) fn retry_after(&self) -> Duration {
         match self {
             Self::Status(response) => response.retry_after.unwrap_or_default(),
@@ -63,6 +66,8 @@ pub(super) struct ErrorResponse {
     pub(super) status: StatusCode,
     /// The `error` of the JSON body. Not shown to clients.
     pub(super) reason: Option<String>,
+    /// The reason why a rendition cannot be made.
+    pub(super) failure_reason: Option<FailureReason>,
     pub(super) retry_after: Option<Duration>,
     /// The length of the media, from the `Content-Range` of a 416.
     pub(super) complete_length: Option<u64>,
@@ -76,10 +81,17 @@ impl ErrorResponse {
             .and_then(|text| text.trim().parse().ok().map(Duration::from_secs));
         let complete_length = text(response, header::CONTENT_RANGE)
             .and_then(|text| text.strip_prefix("bytes */")?.parse().ok());
-        Self { call, status: response.status(), reason: None, retry_after, complete_length }
+        Self {
+            call,
+            status: response.status(),
+            reason: None,
+            failure_reason: None,
+            retry_after,
+            complete_length,
+        }
     }
 
-    /// Whether the service, or a proxy in front of it, cannot respond now. 500 does not count: the
+    /// Returns whether the service, or a proxy in front of it, cannot respond now. 500 does not count: the
     /// original service responds with it to every request that it does not understand.
     fn is_outage(&self) -> bool {
         matches!(
@@ -91,9 +103,9 @@ impl ErrorResponse {
         )
     }
 
-    /// Makes an error of which clients may see `text` and the details are in the source.
-    pub(super) fn into_public(self, kind: ErrorKind, text: &'static str) -> Error {
-        self.call.explain(Error::new(kind, text), RESPONDED)
+    /// Adds the details of the call as the source of an error whose text clients may see.
+    pub(super) fn into_public(self, error: Error) -> Error {
+        self.call.explain(error, RESPONDED)
     }
 }
 
@@ -102,17 +114,21 @@ pub(super) const RESPONDED: &str = "the media service responded with an error";
 
 impl From<ErrorResponse> for Error {
     fn from(response: ErrorResponse) -> Self {
+        if let Some(reason) = response.failure_reason {
+            let public = Self::failed(reason, "the media cannot be processed");
+            return response.call.explain(public, RESPONDED);
+        }
         let kind = match response.status {
             StatusCode::NOT_FOUND => {
-                return response.into_public(ErrorKind::NotFound, "there is no such media");
+                return response.into_public(Error::not_found());
             }
             StatusCode::PAYLOAD_TOO_LARGE => {
                 let text = "the media is larger than the media service accepts";
-                return response.into_public(ErrorKind::TooLarge, text);
+                return response.into_public(Error::new(ErrorKind::TooLarge, text));
             }
             StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => {
                 let text = "the media service rejected the request as invalid";
-                return response.into_public(ErrorKind::InvalidInput, text);
+                return response.into_public(Error::new(ErrorKind::InvalidInput, text));
             }
             StatusCode::GATEWAY_TIMEOUT => ErrorKind::Timeout,
             // 500 covers a database or an object store that is down, and much else.

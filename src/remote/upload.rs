@@ -3,13 +3,14 @@
 use std::{
     path::PathBuf,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream, stream::BoxStream};
+use parking_lot::Mutex;
 use reqwest::{Body, Method, RequestBuilder, multipart};
 use sha2::{Digest as _, Sha256};
 
@@ -28,7 +29,7 @@ use crate::{
     util::byte_stream::with_idle_timeout,
 };
 
-/// How many leading bytes the detection of HEIC needs.
+/// The number of leading bytes that the detection of HEIC needs.
 const HEAD: usize = 64;
 
 /// The chunk size of an upload from memory. Chunks make its progress visible.
@@ -55,8 +56,7 @@ pub(super) async fn upload(client: &Client, user_id: &str, parts: UploadParts) -
         (fields.request(client, part), progress)
     });
     let reply = reply.await;
-    let Sent { digest, error } =
-        std::mem::take(&mut *sent.lock().unwrap_or_else(PoisonError::into_inner));
+    let Sent { digest, error } = std::mem::take(&mut *sent.lock());
     // The error of the source is the cause of the broken connection.
     if let Some(error) = error {
         return Err(error);
@@ -74,15 +74,16 @@ pub(super) async fn upload(client: &Client, user_id: &str, parts: UploadParts) -
     Ok(record)
 }
 
-/// Tells rejections apart for which the service uses the same status.
+/// Distinguishes rejections for which the service uses the same status.
 fn rejected(response: ErrorResponse) -> Error {
     match response.reason.as_deref() {
         Some(reason) if reason.starts_with("File too large") => {
             let text = "the media is larger than the media service accepts";
-            response.into_public(ErrorKind::TooLarge, text)
+            response.into_public(Error::new(ErrorKind::TooLarge, text))
         }
         Some("HEIC conversion failed") => {
-            response.into_public(ErrorKind::Failed, "the media is not a readable HEIC image")
+            let text = "the media is not a readable HEIC image";
+            response.into_public(Error::new(ErrorKind::Failed, text))
         }
         _ => response.into(),
     }
@@ -213,7 +214,7 @@ impl Stream for HashingStream {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let next = ready!(self.stream.poll_next_unpin(cx));
-        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sent = self.sent.lock();
         Poll::Ready(next.map(|next| {
             next.inspect(|bytes| sent.digest.update(bytes)).map_err(|error| {
                 let for_connection = Error::new(error.kind(), "the source of the upload failed");

@@ -1,10 +1,8 @@
 //! The timeout of a request with a streamed body: it restarts while the body makes progress.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 /// The progress of a request body. Clones share it.
@@ -13,7 +11,7 @@ pub(super) struct UploadProgress(Arc<Mutex<Stage>>);
 
 #[derive(Clone, Copy, Default)]
 enum Stage {
-    /// No byte has been asked for; there may be no body.
+    /// The connection has not requested a byte; the request may have no body.
     #[default]
     NotStarted,
     /// The connection took a chunk, and more may follow.
@@ -52,11 +50,11 @@ impl UploadProgress {
     }
 
     fn set(&self, stage: Stage) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = stage;
+        *self.0.lock() = stage;
     }
 
     fn stage(&self) -> Stage {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.lock()
     }
 
     /// Waits for `response`: up to `idle` for each chunk of the body to be taken, and up to `request`
@@ -97,7 +95,7 @@ mod tests {
     const REQUEST: Duration = Duration::from_secs(60);
     const IDLE: Duration = Duration::from_secs(3);
 
-    /// How long `wait_for_response` waits if no response comes, while `body` runs.
+    /// Returns the time that `wait_for_response` waits without a response, while `body` runs.
     async fn timeout(body: impl Future<Output = ()>, progress: &UploadProgress) -> Duration {
         let started = Instant::now();
         let wait = progress.wait_for_response(REQUEST, IDLE, pending::<()>());

@@ -20,7 +20,7 @@ impl MediaState {
         DeliveryRoutes::new(self.clone()).into_router()
     }
 
-    /// Returns the route that stores the files of a multipart form for whoever is signed in, with the
+    /// Returns the route that stores the files of a multipart form for the authenticated owner, with the
     /// defaults of [`UploadRoutes`]. See [`routes`](crate::routes).
     pub fn upload_routes<S: Clone + Send + Sync + 'static>(
         &self,
@@ -30,17 +30,19 @@ impl MediaState {
         UploadRoutes::new(self.clone(), path, policy).into_router()
     }
 
-    /// Returns a URL under which the [delivery routes](DeliveryRoutes) deliver one rendition to whoever
-    /// holds it, for at least `valid_for`. See [`UrlSigner`](crate::routes::UrlSigner).
+    /// Returns a URL with which every client can read one rendition from the
+    /// [delivery routes](DeliveryRoutes), for at least `valid_for`. See
+    /// [`UrlSigner`](crate::routes::UrlSigner).
     ///
-    /// It begins like the [`urls`](Self::urls) of the media. Nothing is asked: not whether the media
-    /// exists, nor whether the rendition can be made.
+    /// Its prefix is that of the [`urls`](Self::urls) of the media. The backend is not queried, so the URL can be
+    /// of media that does not exist, or of a rendition that cannot be made.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Unsupported`] if the state has no
     /// [`url_signer`](crate::state::MediaStateBuilder::url_signer), or if the backend's URLs are not those of
-    /// the delivery routes; [`ErrorKind::InvalidInput`] if no URL may live for so long.
+    /// the delivery routes; [`ErrorKind::InvalidInput`] if `valid_for` exceeds
+    /// [`UrlSigner::with_longest`](crate::routes::UrlSigner::with_longest).
     pub fn signed_url(
         &self,
         id: &MediaId,

@@ -4,6 +4,7 @@ mod delivery;
 mod media_state;
 mod service;
 pub(crate) mod signed_url;
+mod spooled_file;
 mod upload;
 
 #[cfg(feature = "tus")]

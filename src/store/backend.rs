@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
+
 use super::{
     blobs::{blob_key, damaged},
     db::{BlobId, Generation, Listing, Matches, MediaRow},
@@ -62,7 +64,7 @@ use crate::{
 /// ```
 #[derive(Debug, Clone)]
 pub struct Store {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
 impl Store {
@@ -140,31 +142,36 @@ impl Store {
     }
 
     async fn row(&self, id: &MediaId) -> Result<MediaRow> {
-        let not_found = || Error::new(ErrorKind::NotFound, "unknown media id");
-        self.inner.db.get(id).await?.ok_or_else(not_found)
+        self.inner.db.get(id).await?.ok_or_else(Error::not_found)
     }
 
     async fn original(&self, row: MediaRow, options: &DownloadOptions) -> Result<Download> {
+        let key = blob_key(row.blob());
+        let describe = |download: Download| {
+            let download = download.with_hash(row.hash).with_last_modified(row.created_at);
+            match &row.file_name {
+                Some(name) => download.with_file_name(name),
+                None => download,
+            }
+        };
+        let mime_type = row.mime_type.as_str();
+        let redirect = describe(Download::from_bytes(mime_type, Bytes::new()));
+        if let Some(redirect) = self.inner.redirect(&key, redirect, options).await? {
+            return Ok(redirect);
+        }
         let part = options.part_of(row.size)?;
         let range = part.map(|part| part.range());
-        let blob = self.inner.blobs.open(&blob_key(row.blob()), range).await?;
+        let blob = self.inner.blobs.open(&key, range).await?;
         let blob = blob.ok_or_else(|| missing_blob(&row))?;
         if blob.size != row.size {
             return Err(damaged());
         }
-        let download = match part {
-            Some(part) => Download::from_stream(row.mime_type, blob.chunks).with_part(part),
-            None => {
-                Download::from_stream(row.mime_type, verify_hash(row.hash, blob.chunks, damaged))
-                    .with_length(row.size)
-                    .accepting_ranges()
-            }
-        };
-        let download = download.with_hash(row.hash).with_last_modified(row.created_at);
-        Ok(match row.file_name {
-            Some(name) => download.with_file_name(name),
-            None => download,
-        })
+        Ok(describe(match part {
+            Some(part) => Download::from_stream(mime_type, blob.chunks).with_part(part),
+            None => Download::from_stream(mime_type, verify_hash(row.hash, blob.chunks, damaged))
+                .with_length(row.size)
+                .accepting_ranges(),
+        }))
     }
 }
 

@@ -7,8 +7,8 @@ use object_store::ObjectStore;
 use super::{
     backend::Store,
     blobs::Blobs,
-    db::SqliteDatabase,
-    folder::Folder,
+    db::{Database, SqliteDatabase},
+    folder::{Folder, Sharing},
     inner::Inner,
     settings::{MakeVariants, Settings},
 };
@@ -41,6 +41,12 @@ use crate::{error::Result, image::ImageProcessor};
 pub struct StoreBuilder {
     settings: Settings,
     object_store: Option<Arc<dyn ObjectStore>>,
+    #[cfg(feature = "postgres")]
+    postgres: Option<super::db::Postgres>,
+    #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+    bucket: Option<crate::store::blobs::BucketConfig>,
+    #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+    presigner: Option<crate::store::blobs::Presigner>,
     #[cfg(feature = "images")]
     image_limits: crate::image::ImageLimits,
 }
@@ -54,6 +60,66 @@ impl StoreBuilder {
     /// alone: garbage collection deletes objects that no row refers to.
     pub fn object_store(mut self, store: Arc<dyn ObjectStore>) -> Self {
         self.object_store = Some(store);
+        self
+    }
+
+    /// Keeps the records in this PostgreSQL database instead of SQLite, so that any number of processes on any
+    /// number of machines share the media. See [`Postgres`](super::Postgres).
+    ///
+    /// Without an object store, blobs are in the folder, which must be the same shared mount on every machine.
+    /// With one, the folder holds only incomplete uploads, and is best a local one for each machine.
+    #[cfg(feature = "postgres")]
+    pub fn postgres(mut self, database: impl Into<super::Postgres>) -> Self {
+        self.postgres = Some(database.into());
+        self
+    }
+
+    /// Keeps blobs and renditions in a bucket instead of the folder: `s3://bucket/prefix`,
+    /// `gs://bucket/prefix` or `az://container/prefix`, with the features `s3`, `gcs` and `azure`.
+    ///
+    /// Keys, endpoint and region are those of the environment: `AWS_…`, `GOOGLE_…` and `AZURE_…`, with the names of
+    /// `object_store`'s [options](object_store::aws::AmazonS3ConfigKey); the guide on
+    /// [buckets](mod@crate::guide::buckets) names the usual ones. A service with the protocol of S3 takes `AWS_ENDPOINT_URL`; `AWS_ALLOW_HTTP=true` allows it without
+    /// TLS. As with [`object_store`](Self::object_store), bucket or prefix must belong to this crate alone.
+    ///
+    /// A connection is made within 5 s. A request fails if nothing arrives within the
+    /// [idle timeout](Self::idle_timeout), and is repeated up to 3 times within it after 5xx, 429 and broken
+    /// connections; the target `object_store` logs repetitions at `INFO`. An upload of more than 8 MiB is
+    /// sent in parts, and takes the memory of one part.
+    ///
+    /// [`open`](Self::open) writes, reads and deletes an object under `probe/`, and fails with
+    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) if that fails (promise R9).
+    #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+    pub fn bucket(self, url: impl Into<String>) -> Self {
+        self.bucket_with(url, std::iter::empty::<(String, String)>())
+    }
+
+    /// As [`bucket`](Self::bucket), with options that take precedence over the environment. Their names are those of
+    /// `object_store`: `aws_endpoint`, `aws_access_key_id`, `google_service_account`, `azure_storage_account_key`.
+    #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+    pub fn bucket_with<K, V>(
+        mut self,
+        url: impl Into<String>,
+        options: impl IntoIterator<Item = (K, V)>,
+    ) -> Self
+    where
+        K: Into<String>,
+        V: Into<String>,
+    {
+        let options = options.into_iter().map(|(name, value)| (name.into(), value.into()));
+        let (url, options) = (url.into(), options.collect());
+        self.bucket = Some(crate::store::blobs::BucketConfig { url, options });
+        self
+    }
+
+    /// Signs URLs of the objects of [`object_store`](Self::object_store), so that clients can be redirected
+    /// to them. [`bucket`](Self::bucket) does so without this for S3 and Google Cloud Storage.
+    ///
+    /// The signer must sign query parameters
+    /// ([`signed_url_opts`](object_store::signer::Signer::signed_url_opts)), which the one of Azure does not.
+    #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+    pub fn presigner(mut self, signer: Arc<dyn object_store::signer::Signer>) -> Self {
+        self.presigner = Some(crate::store::blobs::Presigner::new(signer));
         self
     }
 
@@ -105,7 +171,8 @@ impl StoreBuilder {
         self
     }
 
-    /// Sets the idle timeout of upload bodies and of the object store. Default: 30 s.
+    /// Sets the idle timeout of upload bodies and of the object store, and the time in which the object store
+    /// must have taken a part of at most 8 MiB. Default: 30 s.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.settings.idle_timeout = timeout;
         self
@@ -127,30 +194,70 @@ impl StoreBuilder {
         self
     }
 
-    /// Opens the folder, creating it if it is missing.
+    /// Opens the folder and the database, creating them if they are missing.
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) if the folder cannot be used or another
-    ///   process uses it.
+    /// - [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) if the folder cannot be used, another
+    ///   process uses it for SQLite, or PostgreSQL cannot be reached.
     /// - [`ErrorKind::Integrity`](crate::ErrorKind::Integrity) if its database is damaged.
     /// - [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if a newer version of this crate wrote
     ///   its database.
-    /// - [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) if another program wrote its database.
+    /// - [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) if another program wrote its database, or
+    ///   the URL or the configuration of the bucket is not valid.
     pub async fn open(self, folder: impl AsRef<Path>) -> Result<Store> {
         let root = folder.as_ref().to_owned();
-        let folder = crate::util::blocking(move || Folder::open(&root)).await??;
-        let db = Arc::new(SqliteDatabase::open(&folder.database()).await?);
-        let idle_timeout = self.settings.idle_timeout;
-        let blobs = match self.object_store {
-            Some(store) => Blobs::in_store(store, idle_timeout),
-            None => Blobs::in_folder(folder.root(), idle_timeout)?,
-        };
+        let sharing = self.sharing();
+        let folder = crate::util::blocking(move || Folder::open(&root, sharing)).await??;
+        let db = self.database(&folder).await?;
+        let blobs = self.blobs(&folder).await?;
         #[cfg(feature = "images")]
         let images = ImageProcessor::new(self.image_limits);
         #[cfg(not(feature = "images"))]
         let images = ImageProcessor;
         Ok(Store::start(Inner::new(self.settings, folder, db, blobs, images)))
+    }
+
+    fn sharing(&self) -> Sharing {
+        #[cfg(feature = "postgres")]
+        if self.postgres.is_some() {
+            return if self.has_remote_blobs() { Sharing::Scratch } else { Sharing::Blobs };
+        }
+        Sharing::Exclusive
+    }
+
+    #[cfg(feature = "postgres")]
+    fn has_remote_blobs(&self) -> bool {
+        #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+        if self.bucket.is_some() {
+            return true;
+        }
+        self.object_store.is_some()
+    }
+
+    async fn database(&self, folder: &Folder) -> Result<Arc<dyn Database>> {
+        #[cfg(feature = "postgres")]
+        if let Some(config) = &self.postgres {
+            return Ok(Arc::new(super::db::PostgresDatabase::open(config).await?));
+        }
+        Ok(Arc::new(SqliteDatabase::open(folder.database()).await?))
+    }
+
+    async fn blobs(&self, folder: &Folder) -> Result<Blobs> {
+        let idle_timeout = self.settings.idle_timeout;
+        #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+        if let Some(config) = &self.bucket {
+            return Blobs::in_bucket(config, idle_timeout).await;
+        }
+        let Some(store) = &self.object_store else {
+            return Blobs::in_folder(folder.root(), idle_timeout);
+        };
+        let blobs = Blobs::in_store(store.clone(), idle_timeout);
+        #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+        if let Some(presigner) = &self.presigner {
+            return Ok(blobs.with_presigner(presigner.clone()));
+        }
+        Ok(blobs)
     }
 }
 

@@ -1,15 +1,30 @@
-//! The folder of a store, and the lock that keeps other processes out.
+//! The folder of a store, and the lock that keeps other processes out if its database is in it.
 
 use std::{
     fs::{self, File, TryLockError},
     io,
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
 use super::blobs::create_private_dir;
 use crate::error::{Error, ErrorKind, Result};
 
-/// A folder that this process uses exclusively.
+/// Age of an incomplete upload that no process can still be writing.
+const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What a folder holds, and so who may use it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sharing {
+    /// Database and blobs of one process.
+    Exclusive,
+    /// Blobs of any number of processes; the database is elsewhere.
+    Blobs,
+    /// Incomplete uploads of any number of processes; database and blobs are elsewhere.
+    Scratch,
+}
+
+/// A folder that works, and that no other process uses in a way that excludes this one.
 #[derive(Debug)]
 pub(super) struct Folder {
     root: PathBuf,
@@ -21,7 +36,7 @@ pub(super) struct Folder {
 impl Folder {
     /// Creates the folder if it is missing, locks it, checks that it works, and deletes what interrupted
     /// uploads left.
-    pub(super) fn open(root: &Path) -> Result<Self> {
+    pub(super) fn open(root: &Path, sharing: Sharing) -> Result<Self> {
         let cannot = |what: &str| {
             let message = format!("the media folder {} {what}", root.display());
             move |error: io::Error| Error::new(ErrorKind::Unavailable, message).with_source(error)
@@ -31,22 +46,35 @@ impl Folder {
         warn_if_readable_by_others(&root);
         let mut locks = Vec::new();
         let lock = private_file(&root.join("lock"));
-        locks.push(exclusive(lock.map_err(cannot("is not writable"))?, &root)?);
+        locks.push(locked(lock.map_err(cannot("is not writable"))?, &root, sharing)?);
         if cfg!(unix) {
-            locks.push(exclusive(File::open(&root).map_err(cannot("is not readable"))?, &root)?);
+            let itself = File::open(&root).map_err(cannot("is not readable"))?;
+            locks.push(locked(itself, &root, sharing)?);
         }
         let folder = Self { root: root.clone(), _locks: locks };
-        // The process that wrote these files has ended, because the lock is ours.
-        match fs::remove_dir_all(folder.incoming()) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(cannot("is not writable")(error));
+        let incoming = folder.incoming();
+        let cleaned = match sharing {
+            // The process that wrote these files has ended, because the lock is ours.
+            Sharing::Exclusive => match fs::remove_dir_all(&incoming) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => create_private_dir(&incoming),
+            },
+            _ => create_private_dir(&incoming).and_then(|()| remove_abandoned(&incoming)),
+        };
+        cleaned.map_err(cannot("is not writable"))?;
+        match sharing {
+            // SQLite gives its log the mode of the database, which it would create with that of the umask.
+            Sharing::Exclusive => {
+                private_file(&folder.database())
+                    .map_err(cannot("has a database that is not writable"))?;
             }
-            _ => create_private_dir(&folder.incoming()).map_err(cannot("is not writable"))?,
+            Sharing::Blobs if folder.database().exists() => return Err(has_records(&folder)),
+            _ => {}
         }
-        // SQLite gives its log the mode of the database, which it would create with that of the umask.
-        private_file(&folder.database()).map_err(cannot("has a database that is not writable"))?;
-        folder.check_rename("blobs")?;
-        folder.check_rename("renditions")?;
+        if sharing != Sharing::Scratch {
+            folder.check_rename("blobs")?;
+            folder.check_rename("renditions")?;
+        }
         Ok(folder)
     }
 
@@ -69,8 +97,12 @@ impl Folder {
         let folder = self.root.join(name);
         let moved = create_private_dir(&folder)
             .and_then(|()| tempfile::NamedTempFile::new_in(self.incoming()))
-            .and_then(|file| file.persist(folder.join(".probe")).map_err(|error| error.error))
-            .and_then(|_| fs::remove_file(folder.join(".probe")));
+            .and_then(|file| {
+                // With a name of its own, because other processes may do the same.
+                let probe = folder.join(file.path().file_name().unwrap_or_default());
+                file.persist(&probe).map_err(|error| error.error)?;
+                fs::remove_file(probe)
+            });
         moved.map_err(|error| {
             let (from, to) = (self.incoming(), folder.display());
             let message = match error.kind() {
@@ -110,10 +142,42 @@ fn warn_if_readable_by_others(root: &Path) {
 #[cfg(not(unix))]
 fn warn_if_readable_by_others(_: &Path) {}
 
-fn exclusive(file: File, root: &Path) -> Result<File> {
+/// Deletes incomplete uploads of processes that were killed.
+fn remove_abandoned(incoming: &Path) -> io::Result<()> {
+    let before = SystemTime::now().checked_sub(ABANDONED);
+    for entry in fs::read_dir(incoming)? {
+        let path = entry?.path();
+        // Another process may have moved the file, or deleted it.
+        let Ok(changed) = path.metadata().and_then(|metadata| metadata.modified()) else {
+            continue;
+        };
+        if before.is_some_and(|before| changed < before) {
+            let _ = fs::remove_file(path);
+        }
+    }
+    Ok(())
+}
+
+/// Without the records in it, the blobs of the folder would be garbage.
+fn has_records(folder: &Folder) -> Error {
+    let message = format!(
+        "the media folder has records in {}; move them to the other database, and then rename this file",
+        folder.database().display()
+    );
+    Error::new(ErrorKind::InvalidInput, message)
+}
+
+/// Locks a file of the folder: exclusively for SQLite, and otherwise against SQLite.
+fn locked(file: File, root: &Path, sharing: Sharing) -> Result<File> {
     let root = root.display();
-    match file.try_lock() {
+    let locked = match sharing {
+        Sharing::Exclusive => file.try_lock(),
+        _ => file.try_lock_shared(),
+    };
+    match locked {
         Ok(()) => Ok(file),
+        // The database coordinates processes that share the folder, so they need no lock.
+        Err(TryLockError::Error(_)) if sharing != Sharing::Exclusive => Ok(file),
         Err(TryLockError::Error(error)) => {
             let message = format!(
                 "the media folder {root} cannot be locked; use a local file system that supports locks"

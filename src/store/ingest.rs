@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Number of attempts at an upload whose content is collected before it is committed.
-const ATTEMPTS: usize = 8;
+pub(super) const ATTEMPTS: usize = 8;
 
 impl Inner {
     pub(super) async fn upload(
@@ -38,12 +38,12 @@ impl Inner {
             Some(_) => self.db.stats(owner).await?.bytes,
             None => 0,
         };
-        let spooled = Spool { inner: self, used }.read(parts.body).await?;
+        let spooled = Spool { inner: self, used: Some(used) }.read(parts.body).await?;
         let hint = parts.content_type.as_deref();
         let source = image_source(&spooled.source);
         let identity = self.images.identify(source, &spooled.head, hint).await?;
         let ahead = self.settings.variants == MakeVariants::Ahead && !parts.skips_processing;
-        let status = match identity.is_picture() && ahead {
+        let status = match identity.is_image() && ahead {
             true => MediaStatus::Processing,
             false => identity.status(),
         };
@@ -55,6 +55,7 @@ impl Inner {
             mime_type: identity.mime_type,
             file_name: parts.file_name,
             status,
+            failure_reason: identity.failure,
             metadata: identity.metadata,
             exif: identity.exif,
         };

@@ -62,6 +62,7 @@ impl Inner {
         let image = row.metadata.as_ref().filter(|_| row.status == MediaStatus::Ready);
         let urls = self.urls(&row.id).that_exist(image);
         let mut media = Media::new(row.id, row.status, row.mime_type, row.size, row.hash, urls);
+        media.failure_reason = row.failure_reason;
         media.file_name = row.file_name;
         media.metadata = row.metadata;
         media.exif = row.exif;

@@ -8,14 +8,19 @@ mod folder;
 mod gc;
 mod ingest;
 mod inner;
+mod moving;
+mod redirect;
 mod renditions;
 mod settings;
 mod spool;
 mod variant_worker;
 
+#[cfg(feature = "postgres")]
+pub use self::db::Postgres;
 pub use self::{
     backend::Store,
     builder::StoreBuilder,
     gc::{GcReport, Verification},
+    moving::CopyReport,
     settings::MakeVariants,
 };

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::SystemTime};
 
+use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use tempfile::TempPath;
 use tokio::io::AsyncWriteExt as _;
@@ -18,7 +19,10 @@ use crate::{
     error::{Error, ErrorKind, Result},
     id::{ContentHash, MediaId},
     image::{ImageSource, Rendered},
-    media::{Download, DownloadOptions, MediaStatus, MediaUrls, Rendition, Transform, Variant},
+    media::{
+        Download, DownloadOptions, FailureReason, MediaStatus, MediaUrls, Rendition, Transform,
+        Variant,
+    },
 };
 
 /// Number of renditions that are evicted per database query.
@@ -32,8 +36,10 @@ impl Inner {
         transform: Transform,
         options: &DownloadOptions,
     ) -> Result<Download> {
-        if row.status == MediaStatus::Failed {
-            return Err(unprocessable());
+        if row.status == MediaStatus::Failed
+            && row.failure_reason.is_none_or(FailureReason::is_final)
+        {
+            return Err(unprocessable(row.failure_reason));
         }
         let transform = normalize(&row, transform);
         let key = transform.key();
@@ -43,8 +49,9 @@ impl Inner {
         let wanted = with_variants(&row, transform);
         let rendered = self.render(&row, &wanted).await?;
         let mut rendered = wanted.iter().zip(rendered.iter());
-        let (_, rendered) =
-            rendered.find(|(wanted, _)| **wanted == transform).ok_or_else(unprocessable)?;
+        let (_, rendered) = rendered
+            .find(|(wanted, _)| **wanted == transform)
+            .ok_or_else(|| unprocessable(None))?;
         let download = Download::from_bytes(rendered.mime_type, rendered.bytes.clone());
         Ok(download.with_hash(ContentHash::of(&rendered.bytes)))
     }
@@ -56,6 +63,12 @@ impl Inner {
         options: &DownloadOptions,
     ) -> Result<Option<Download>> {
         let Some(row) = self.db.rendition(id, key).await? else { return Ok(None) };
+        let redirect =
+            Download::from_bytes(row.mime_type.as_str(), Bytes::new()).with_hash(row.hash);
+        if let Some(redirect) = self.redirect(&rendition_key(id, key), redirect, options).await? {
+            self.db.touch_rendition(id, &row).await?;
+            return Ok(Some(redirect));
+        }
         let part = options.part_of(row.size)?;
         let range = part.map(|part| part.range());
         let blob = self.blobs.open(&rendition_key(id, key), range).await?;
@@ -82,8 +95,16 @@ impl Inner {
         self.renditions
             .run((row.id.clone(), keys.join("+")), &self.tasks, || async move {
                 let rendered = inner.render_now(&row, &wanted).await;
-                if rendered.as_ref().is_err_and(|error| error.kind() == ErrorKind::Failed) {
-                    inner.db.set_status(&row.id, MediaStatus::Failed).await?;
+                match &rendered {
+                    Ok(_) if row.status == MediaStatus::Failed => {
+                        inner.db.set_status(&row.id, MediaStatus::Ready, None).await?;
+                    }
+                    Ok(_) => {}
+                    Err(error) => {
+                        if let Some(reason) = error.failure_reason() {
+                            inner.db.set_status(&row.id, MediaStatus::Failed, Some(reason)).await?;
+                        }
+                    }
                 }
                 rendered
             })
@@ -215,6 +236,7 @@ pub(super) fn missing_blob(row: &MediaRow) -> Error {
     Error::new(ErrorKind::NotFound, "the bytes of the media are missing")
 }
 
-fn unprocessable() -> Error {
-    Error::new(ErrorKind::Failed, "the media could not be processed")
+fn unprocessable(reason: Option<FailureReason>) -> Error {
+    let what = "the media could not be processed";
+    reason.map_or_else(|| Error::new(ErrorKind::Failed, what), |reason| Error::failed(reason, what))
 }

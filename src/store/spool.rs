@@ -45,8 +45,9 @@ pub(super) struct Spooled {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Spool<'a> {
     pub(super) inner: &'a Inner,
-    /// Bytes of the owner when the upload began. Refuses early what the commit would refuse.
-    pub(super) used: u64,
+    /// Bytes of the owner when the upload began, to refuse early what the commit would refuse. `None` for media
+    /// that another store has accepted, which have no limits.
+    pub(super) used: Option<u64>,
 }
 
 impl Spool<'_> {
@@ -91,12 +92,13 @@ impl Spool<'_> {
     }
 
     fn check_size(&self, size: u64) -> Result<()> {
+        let Some(used) = self.used else { return Ok(()) };
         let settings = &self.inner.settings;
         if size > settings.max_bytes {
             return Err(too_large(settings.max_bytes));
         }
         match settings.quota {
-            Some(quota) if self.used.saturating_add(size) > quota => Err(over_quota(quota)),
+            Some(quota) if used.saturating_add(size) > quota => Err(over_quota(quota)),
             _ => Ok(()),
         }
     }

@@ -10,7 +10,7 @@ use super::{inner::Inner, renditions::variants};
 use crate::{
     error::{Error, ErrorKind, Result},
     id::MediaId,
-    media::MediaStatus,
+    media::{FailureReason, MediaStatus},
 };
 
 /// Number of media per database query.
@@ -62,7 +62,7 @@ async fn process_batch(inner: Arc<Inner>, timeouts: &mut HashMap<MediaId, u32>) 
         *attempts += 1;
         if error.kind() == ErrorKind::Timeout && *attempts >= ATTEMPTS {
             timeouts.remove(id);
-            give_up(&inner, id, &error).await?;
+            give_up(&inner, id, FailureReason::TimedOut, &error).await?;
         } else {
             failed = Some(error);
         }
@@ -78,17 +78,26 @@ async fn process_batch(inner: Arc<Inner>, timeouts: &mut HashMap<MediaId, u32>) 
 async fn process(inner: &Arc<Inner>, id: &MediaId) -> Result<()> {
     let Some(row) = inner.db.get(id).await? else { return Ok(()) };
     match inner.render(&row, &variants(&row)).await {
-        Ok(_) => inner.db.set_status(id, MediaStatus::Ready).await.map(drop),
+        Ok(_) => inner.db.set_status(id, MediaStatus::Ready, None).await.map(drop),
         Err(error) if error.is_transient() => Err(error),
-        Err(error) => give_up(inner, id, &error).await,
+        Err(error) => {
+            let reason = error.failure_reason().unwrap_or(FailureReason::Unreadable);
+            give_up(inner, id, reason, &error).await
+        }
     }
 }
 
-async fn give_up(inner: &Arc<Inner>, id: &MediaId, error: &Error) -> Result<()> {
+async fn give_up(
+    inner: &Arc<Inner>,
+    id: &MediaId,
+    reason: FailureReason,
+    error: &Error,
+) -> Result<()> {
     tracing::warn!(
         media = %id,
+        %reason,
         error = error as &dyn std::error::Error,
         "variants cannot be made; the media is marked as failed"
     );
-    inner.db.set_status(id, MediaStatus::Failed).await.map(drop)
+    inner.db.set_status(id, MediaStatus::Failed, Some(reason)).await.map(drop)
 }

@@ -1,10 +1,11 @@
-//! A backend that can be told to fail.
+//! Fault injection: a backend that fails on command.
 
 use std::sync::{
-    Arc, Mutex, PoisonError,
+    Arc,
     atomic::{AtomicUsize, Ordering},
 };
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::{
@@ -19,11 +20,11 @@ use crate::{
     ownership::{Ownership, OwnershipQuestion, OwnershipStatus},
 };
 
-/// What [`Faulty`] does instead of answering properly.
+/// The fault that [`Faulty`] injects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Nothing: calls go through.
+    /// No fault: calls reach the backend.
     #[default]
     None,
     /// Every call fails with this kind.
@@ -32,17 +33,17 @@ pub enum Fault {
     Hang,
     /// Every call panics.
     Panic,
-    /// Every call waits for [`Faulty::release`], then goes through.
+    /// Every call waits for [`Faulty::release`], then reaches the backend.
     Late,
-    /// The ownership answer lacks the last of the ids owned.
+    /// The ownership answer lacks its last id.
     Less,
-    /// The ownership answer has one id more than was asked for.
+    /// The ownership answer has an additional id, which was not in the query.
     More,
-    /// The ownership answer has as many ids as were asked for, but others.
+    /// The ownership answer has as many ids as the query, but other ones.
     Others,
 }
 
-/// A backend that behaves like the one it wraps until it is told to fail.
+/// A backend that passes calls to the wrapped backend, or fails with the fault that was set.
 ///
 /// Cloning is cheap; clones share the fault.
 ///
@@ -78,22 +79,22 @@ struct Shared {
 }
 
 impl<B> Faulty<B> {
-    /// Wraps a backend. Nothing fails yet.
+    /// Wraps a backend, without a fault.
     pub fn new(backend: B) -> Self {
         Self { backend, shared: Arc::default() }
     }
 
-    /// Sets what goes wrong from now on.
+    /// Sets the fault of all later calls.
     pub fn set(&self, fault: Fault) {
-        *self.shared.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+        *self.shared.fault.lock() = fault;
     }
 
-    /// Lets one call go on that waits because of [`Fault::Late`]; the next one, if none waits yet.
+    /// Releases one call that waits because of [`Fault::Late`], or the next one if none waits yet.
     pub fn release(&self) {
         self.shared.release.notify_one();
     }
 
-    /// Returns how many times ownership was asked about.
+    /// Returns the number of ownership queries.
     pub fn questions(&self) -> usize {
         self.shared.questions.load(Ordering::SeqCst)
     }
@@ -104,14 +105,14 @@ impl<B> Faulty<B> {
     }
 
     fn fault(&self) -> Fault {
-        *self.shared.fault.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.shared.fault.lock()
     }
 
-    async fn suffer(&self) -> Result<()> {
+    async fn inject(&self) -> Result<()> {
         match self.fault() {
-            Fault::Fail(kind) => Err(Error::new(kind, "told to fail")),
+            Fault::Fail(kind) => Err(Error::new(kind, "injected failure")),
             Fault::Hang => std::future::pending().await,
-            Fault::Panic => panic!("told to panic"),
+            Fault::Panic => panic!("injected panic"),
             Fault::Late => {
                 self.shared.release.notified().await;
                 Ok(())
@@ -125,7 +126,7 @@ impl<B> Faulty<B> {
 impl<B: Ownership> Ownership for Faulty<B> {
     async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
         self.shared.questions.fetch_add(1, Ordering::SeqCst);
-        self.suffer().await?;
+        self.inject().await?;
         let mut owned = self.backend.owned(question).await?;
         match self.fault() {
             Fault::Less => drop(owned.pop()),
@@ -137,7 +138,7 @@ impl<B: Ownership> Ownership for Faulty<B> {
     }
 
     async fn explain(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<OwnershipStatus>> {
-        self.suffer().await?;
+        self.inject().await?;
         self.backend.explain(question).await
     }
 }
@@ -145,57 +146,57 @@ impl<B: Ownership> Ownership for Faulty<B> {
 #[deny(clippy::missing_trait_methods)]
 impl<B: MediaBackend> MediaBackend for Faulty<B> {
     async fn upload(&self, owner: &Owner, upload: Upload) -> Result<Media> {
-        self.suffer().await?;
+        self.inject().await?;
         self.backend.upload(owner, upload).await
     }
 
     async fn get(&self, id: &MediaId) -> Result<Media> {
-        self.suffer().await?;
+        self.inject().await?;
         self.backend.get(id).await
     }
 
     async fn download(&self, id: &MediaId, options: &DownloadOptions) -> Result<Download> {
-        self.suffer().await?;
+        self.inject().await?;
         self.backend.download(id, options).await
     }
 
     async fn list(&self, owner: &Owner, options: &ListOptions) -> Result<Page> {
-        self.suffer().await?;
+        self.inject().await?;
         self.backend.list(owner, options).await
     }
 
     async fn search(&self, owner: &Owner, options: &SearchOptions) -> Result<SearchPage> {
-        self.suffer().await?;
+        self.inject().await?;
         self.backend.search(owner, options).await
     }
 
     async fn stats(&self, owner: &Owner) -> Result<MediaStats> {
-        self.suffer().await?;
+        self.inject().await?;
         self.backend.stats(owner).await
     }
 
     async fn delete(&self, owner: &Owner, id: &MediaId) -> Result<bool> {
-        self.suffer().await?;
+        self.inject().await?;
         self.backend.delete(owner, id).await
     }
 
     async fn delete_from_scope(&self, owner: &Owner, id: &MediaId, scope: &Scope) -> Result<bool> {
-        self.suffer().await?;
+        self.inject().await?;
         self.backend.delete_from_scope(owner, id, scope).await
     }
 
     async fn find_by_hash(&self, hash: ContentHash) -> Result<Option<Media>> {
-        self.suffer().await?;
+        self.inject().await?;
         self.backend.find_by_hash(hash).await
     }
 
     async fn delete_any_owner(&self, id: &MediaId) -> Result<bool> {
-        self.suffer().await?;
+        self.inject().await?;
         self.backend.delete_any_owner(id).await
     }
 
     async fn check_health(&self) -> Result<()> {
-        self.suffer().await?;
+        self.inject().await?;
         self.backend.check_health().await
     }
 

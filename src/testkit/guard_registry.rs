@@ -6,10 +6,12 @@ use std::{
     ops::RangeInclusive,
     panic::Location,
     sync::{
-        Arc, Mutex, PoisonError, Weak,
+        Arc, Weak,
         atomic::{AtomicUsize, Ordering},
     },
 };
+
+use parking_lot::Mutex;
 
 use crate::owner::Scopes;
 
@@ -54,7 +56,7 @@ impl Registry {
     /// Registers a guard that was put around a service.
     pub(crate) fn mount(&self, declaration: Declaration) -> Arc<MountedGuard> {
         let guard = Arc::new(MountedGuard { number: self.next_number(), declaration });
-        let mut mounted = self.0.mounted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut mounted = self.0.mounted.lock();
         // axum wraps the handlers of a router without state again for each request.
         mounted.retain(|guard| guard.strong_count() > 0);
         mounted.push(Arc::downgrade(&guard));
@@ -68,7 +70,7 @@ impl Registry {
 
     /// Returns the guards of all routers that still exist.
     pub(crate) fn mounted(&self) -> Vec<Arc<MountedGuard>> {
-        let mounted = self.0.mounted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mounted = self.0.mounted.lock();
         mounted.iter().filter_map(Weak::upgrade).collect()
     }
 }
@@ -110,10 +112,10 @@ pub(crate) enum Verdict {
 
 impl Probe {
     pub(crate) fn mark(&self, sighting: Sighting) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(sighting);
+        self.0.lock().push(sighting);
     }
 
     pub(crate) fn sightings(&self) -> Vec<Sighting> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.lock().clone()
     }
 }

@@ -1,4 +1,4 @@
-//! Renditions without a backend.
+//! Image processing without a backend.
 
 use bytes::Bytes;
 
@@ -8,7 +8,7 @@ use crate::{
     media::{Exif, Metadata, Rendition},
 };
 
-/// The image processor of the backends without a backend: for this crate's own tests and benches.
+/// The image processor of the backends, for this crate's own tests and benches.
 ///
 /// Clones share one pixel budget. A call needs a tokio runtime.
 #[doc(hidden)]
@@ -16,26 +16,26 @@ use crate::{
 pub struct Images(ImageProcessor);
 
 impl Images {
-    /// Begins with an empty budget under these limits.
+    /// Creates a processor with these limits.
     pub fn new(limits: ImageLimits) -> Self {
         Self(ImageProcessor::new(limits))
     }
 
-    /// Reads the header of a picture; `None` is for what renditions are not made of.
+    /// Reads the header of an image. Returns `None` if the type has no renditions.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Failed`](crate::ErrorKind::Failed) for a broken header or one over the limits.
+    /// [`ErrorKind::Failed`](crate::ErrorKind::Failed) if the header is invalid or exceeds the limits.
     pub async fn read(&self, bytes: impl Into<Bytes>) -> Result<Option<(Metadata, Option<Exif>)>> {
         let info = self.0.read_info(ImageSource::Bytes(bytes.into())).await?;
         Ok(info.map(|info| (info.metadata, info.exif)))
     }
 
-    /// Makes all renditions from one decode, in their order.
+    /// Decodes the image once and makes all renditions, in their order.
     ///
     /// # Errors
     ///
-    /// Those of asking a store for a rendition: see [`ImageLimits`].
+    /// Those of a download of a rendition: see [`ImageLimits`].
     pub async fn make(
         &self,
         bytes: impl Into<Bytes>,

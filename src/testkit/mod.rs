@@ -1,7 +1,7 @@
-//! For an application's own tests: a backend that fails on command, and the replay harness.
+//! Tools for an application's own tests: fault injection, the replay harness, and conformance checks.
 //!
-//! - [`Faulty`] wraps any backend and makes it fail, hang, panic, or answer wrongly.
-//! - [`Replay`] sends every guarded route what an attacker would send, and reports what got through.
+//! - [`Faulty`] wraps any backend and injects failures, hangs, panics, and wrong answers.
+//! - [`Replay`] sends the requests of an attacker to every guarded route, and reports those that passed.
 //! - [`OwnedMedia::for_test`](crate::OwnedMedia::for_test) calls a handler without a request.
 
 pub mod conformance;

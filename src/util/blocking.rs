@@ -7,6 +7,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(|panic| {
-        Error::new(ErrorKind::Internal, "work on the media broke off").with_source(panic)
+        Error::new(ErrorKind::Internal, "blocking work panicked or was cancelled")
+            .with_source(panic)
     })
 }

@@ -1,4 +1,4 @@
-//! Helpers that know nothing of media: byte streams, drained bodies, single-flight.
+//! Helpers without knowledge of media: byte streams, drained bodies, single-flight.
 
 #[cfg(feature = "store")]
 mod blocking;

@@ -1,23 +1,19 @@
-//! The same work, done once for all who want it at the same time.
+//! Single-flight: concurrent callers with the same key share one run of the work.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    hash::Hash,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::HashMap, fmt, hash::Hash, sync::Arc};
 
 use futures_util::{
     FutureExt as _,
     future::{BoxFuture, Shared},
 };
+use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
 
 use crate::error::{Error, ErrorKind, Result};
 
 type Flight<T> = Shared<BoxFuture<'static, Result<T, Arc<Error>>>>;
 
-/// Work under way, by what it is for. Nothing is remembered of work that is over.
+/// The running work by its key. Results are not cached after the work has ended.
 pub(crate) struct SingleFlight<K, T>(Arc<Mutex<HashMap<K, Flight<T>>>>);
 
 impl<K, T> SingleFlight<K, T>
@@ -29,8 +25,7 @@ where
         Self(Arc::default())
     }
 
-    /// Waits for the work that is under way for `key`, or begins it. Once begun it goes on, whoever stops
-    /// waiting.
+    /// Waits for the running work of `key`, or starts it. The work continues even if all callers stop waiting.
     pub(crate) async fn run<F>(
         &self,
         key: K,
@@ -41,7 +36,7 @@ where
         F: Future<Output = Result<T>> + Send + 'static,
     {
         let flight = {
-            let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut flights = self.0.lock();
             flights
                 .entry(key)
                 .or_insert_with_key(|key| self.begin(key.clone(), tasks, work()))
@@ -59,8 +54,8 @@ where
         let done = RemoveOnDrop { flights: self.0.clone(), key };
         let tasks = tasks.clone();
         async move {
-            // Here and not before: a runtime that shuts down drops the task at once, and the list is
-            // locked while this is put on it.
+            // Spawned here and not earlier: a runtime that shuts down drops the task immediately, and its drop
+            // guard locks the map, which is locked while this future is inserted.
             let task = tasks.spawn(async move {
                 let _done = done;
                 work.await
@@ -68,7 +63,7 @@ where
             match task.await {
                 Ok(result) => result.map_err(Arc::new),
                 Err(panic) => {
-                    let what = "the work on the media panicked";
+                    let what = "shared work on the media panicked";
                     Err(Arc::new(Error::new(ErrorKind::Internal, what).with_source(panic)))
                 }
             }
@@ -78,7 +73,7 @@ where
     }
 }
 
-/// Takes the work off the list when it is over, however it ends.
+/// Removes the work from the map when it ends, also if it panics or is cancelled.
 struct RemoveOnDrop<K: Eq + Hash, T> {
     flights: Arc<Mutex<HashMap<K, Flight<T>>>>,
     key: K,
@@ -86,7 +81,7 @@ struct RemoveOnDrop<K: Eq + Hash, T> {
 
 impl<K: Eq + Hash, T> Drop for RemoveOnDrop<K, T> {
     fn drop(&mut self) {
-        self.flights.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+        self.flights.lock().remove(&self.key);
     }
 }
 

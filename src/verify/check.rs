@@ -119,7 +119,7 @@ impl<E, S> Guard<E, S> {
 
     /// Refuses a request whose path parameters are not visible here (promise G2).
     async fn check_position(&self, parts: &mut Parts) -> Result<(), VerifyMediaRejection> {
-        // Outside of the routing there are no path parameters, or only those of an outer router:
+        // Outside of the routing a request has no path parameters, or only those of an outer router:
         // `Path` would then read another part of the path than the handler does (measured, axum 0.8).
         if !self.config.reads_path {
             return Ok(());

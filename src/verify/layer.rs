@@ -214,7 +214,7 @@ impl<E, S> VerifyMediaLayer<E, S> {
             Ok(scopes) => scopes,
             Err(_) => panic!(
                 "`.scopes(..)` needs at least one scope, each 1 to 255 bytes without commas, control \
-                 characters, or blanks at its ends, such as `.scopes([\"me\", \"wardrobe\"])`; leave \
+                 characters, or white space at its ends, such as `.scopes([\"me\", \"wardrobe\"])`; leave \
                  it out if ownership in any scope counts"
             ),
         };

@@ -36,7 +36,7 @@ pub(super) fn refused(extractor: &'static str, rejection: &VerifyMediaRejection)
                 extractor,
                 reason,
                 hint,
-                "request refused: no route matched, so there are no path parameters"
+                "request refused: no route matched, so the request has no path parameters"
             );
         }
         VerifyMediaRejection::CheckFailed(failed) => {

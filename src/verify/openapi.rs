@@ -1,4 +1,4 @@
-//! The guard's answers and the ids in an application's OpenAPI document.
+//! The responses of the guard and the schemas of ids in an application's OpenAPI document.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -16,7 +16,7 @@ use crate::{
     problem::Problem,
 };
 
-/// The grammar of an id as a schema: what [`InvalidMediaId`](crate::error::InvalidMediaId) says in words.
+/// The grammar of an id as a schema, which [`InvalidMediaId`](crate::error::InvalidMediaId) describes.
 fn id_schema(description: &str) -> RefOr<Schema> {
     ObjectBuilder::new()
         .schema_type(Type::String)
@@ -47,18 +47,18 @@ impl PartialSchema for MediaId {
 
 impl ToSchema for MediaId {}
 
-/// What a guarded route answers beside what its handler does. Name it among an operation's
-/// responses: `#[utoipa::path(responses(VerifyMediaRejection, …))]`.
+/// The responses of a guarded route in addition to those of its handler. List it among the responses of an
+/// operation: `#[utoipa::path(responses(VerifyMediaRejection, …))]`.
 impl IntoResponses for VerifyMediaRejection {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         [
-            ("401", "Nobody is signed in"),
+            ("401", "The request has no authenticated owner"),
             ("404", "At least one of the media ids was not found; `missing` names them"),
             ("413", "The request body is larger than this route allows"),
-            ("422", "Too few or too many media ids, or one that is none; `limit` is the bound"),
-            ("502", "The media could not be checked"),
-            ("503", "The media could not be reached; try again after `Retry-After`"),
-            ("504", "The media did not answer in time; try again"),
+            ("422", "Too few or too many media ids, or an invalid one; `limit` is the bound"),
+            ("502", "The ownership check failed"),
+            ("503", "The ownership check is unavailable; try again after `Retry-After`"),
+            ("504", "The ownership check timed out; try again"),
         ]
         .into_iter()
         .map(|(status, description)| {

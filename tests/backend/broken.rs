@@ -1,4 +1,4 @@
-//! A backend that breaks one promise, of which there are many.
+//! A backend with one of many faults, for tests of the conformance suite.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -17,7 +17,7 @@ use tower_media::{
     },
 };
 
-/// What [`Broken`] does wrong.
+/// The fault of [`Broken`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Fault {
     AnswersSurplus,
@@ -73,7 +73,7 @@ pub enum Fault {
     UnknownIsUnavailable,
     UrlsWithoutId,
     UrlsTellTheOwner,
-    /// Which is not wrong.
+    /// Correct behaviour that the suite must accept.
     KeepsPicturesOnly,
 }
 
@@ -82,9 +82,9 @@ pub enum Fault {
 pub struct Broken {
     backend: InMemory,
     fault: Fault,
-    // Every record there ever was, with its owner, by the order of arrival.
+    // All records ever stored, with their owners, in the order of the uploads.
     seen: Mutex<Vec<(Owner, Media)>>,
-    // What has ever begun to be uploaded.
+    // The uploads ever started.
     begun: Mutex<HashSet<(Owner, ContentHash)>>,
     deleted_from_scope: Mutex<HashSet<MediaId>>,
 }
@@ -131,7 +131,7 @@ impl Broken {
         Scopes::of(scopes.iter().map(|scope| self.scope(scope))).unwrap()
     }
 
-    /// Takes the pieces in as this backend does.
+    /// Reads the chunks of an upload, with the faults of this backend.
     async fn pieces(&self, owner: &Owner, body: UploadBody, again: &Again) -> Result<Bytes> {
         if self.is(Fault::ForgetsFiles) && matches!(body, UploadBody::File(_)) {
             return Ok(Bytes::new());
@@ -152,7 +152,7 @@ impl Broken {
                 begun = Some(self.backend.upload(owner, again.upload(pieces[0].clone())).await?);
             }
         };
-        // Tidied up, but only by an upload that came to an end.
+        // The cleanup runs only at the end of an upload that is not cancelled.
         if let Some(begun) = begun {
             self.backend.delete(owner, &begun.id).await?;
         }
@@ -164,7 +164,7 @@ impl Broken {
     }
 }
 
-/// An upload of the same name into the same scope, of other bytes.
+/// Returns an upload of other bytes with the same name and scope.
 struct Again {
     scope: Scope,
     file_name: Option<String>,
@@ -190,7 +190,7 @@ impl Ownership for Broken {
         }
         let mut ids = question.select(|_| true);
         if self.is(Fault::FailsOnNothing) && ids.is_empty() {
-            return Err(Error::new(ErrorKind::InvalidInput, "nothing was asked"));
+            return Err(Error::new(ErrorKind::InvalidInput, "empty query"));
         }
         if self.is(Fault::FoldsIds) {
             ids.iter_mut().for_each(|id| *id = folded(id));
@@ -201,7 +201,7 @@ impl Ownership for Broken {
             Fault::HidesAnOwnedId if owned.len() > 16 => drop(owned.pop()),
             Fault::HidesBehindFiveHundred => owned.truncate(500),
             Fault::FailsOnUnknown if owned.len() < ids.len() => {
-                return Err(Error::new(ErrorKind::NotFound, "not all of them are there"));
+                return Err(Error::new(ErrorKind::NotFound, "unknown id in the query"));
             }
             Fault::AnswersOncePerRepeat => {
                 let count = |id: &MediaId| ids.iter().filter(|other| *other == id).count();
@@ -224,7 +224,7 @@ impl Ownership for Broken {
     }
 }
 
-/// The part one byte further to the front, where there is one.
+/// Returns the range one byte before this one, if it exists.
 fn moved(part: ContentRange) -> ContentRange {
     let range = part.range();
     ContentRange::new(range.start.saturating_sub(1)..range.end - 1, part.total()).unwrap_or(part)
@@ -247,16 +247,16 @@ impl MediaBackend for Broken {
         let mut bytes = self.pieces(owner, parts.body, &again).await?;
         let hash = ContentHash::of(&bytes);
         if bytes.is_empty() && self.is(Fault::FailsOnEmpty) {
-            return Err(Error::new(ErrorKind::Unavailable, "nothing came in"));
+            return Err(Error::new(ErrorKind::Unavailable, "empty upload"));
         }
         if !bytes.starts_with(b"GIF89a") && self.is(Fault::KeepsPicturesOnly) {
-            return Err(Error::new(ErrorKind::Unsupported, "not a picture"));
+            return Err(Error::new(ErrorKind::Unsupported, "not an image"));
         }
         let is_it = |holder: &Owner, media: &Media| holder == owner && media.hash == hash;
         let known = self.find(is_it).is_some();
         let has_begun = !self.begun.lock().unwrap().insert((owner.clone(), hash));
         let is_under_way = has_begun && !known;
-        // So that those at once have all begun before one ends.
+        // Concurrent uploads all start before one ends.
         tokio::task::yield_now().await;
         if self.is(Fault::NewIdPerUpload) && known || self.is(Fault::RacesItself) && is_under_way {
             bytes = [&bytes[..], b"again"].concat().into();
@@ -292,7 +292,7 @@ impl MediaBackend for Broken {
                 }
             }
             Fault::UnknownIsUnavailable if got.is_err() => {
-                got = Err(Error::new(ErrorKind::Unavailable, "nothing came back"));
+                got = Err(Error::new(ErrorKind::Unavailable, "empty download"));
             }
             _ => {}
         }
@@ -302,7 +302,7 @@ impl MediaBackend for Broken {
     async fn download(&self, id: &MediaId, options: &DownloadOptions) -> Result<Download> {
         let options = match self.fault {
             Fault::OriginalAsRendition => Rendition::Original.into(),
-            // It need not serve ranges either.
+            // A backend need not support ranges.
             Fault::KeepsPicturesOnly => options.rendition().into(),
             _ => *options,
         };
@@ -393,7 +393,7 @@ impl MediaBackend for Broken {
         let known = self.find(|_, media| media.id == *id);
         match (self.fault, &known) {
             (Fault::KeepsPicturesOnly, _) => {
-                return Err(Error::new(ErrorKind::Unsupported, "there are no scopes"));
+                return Err(Error::new(ErrorKind::Unsupported, "scopes are not supported"));
             }
             (Fault::ScopeDeletionDeletesAll, _) => {
                 let deleted = self.backend.delete_from_scope(&owner, id, scope).await?;
@@ -437,7 +437,7 @@ impl Broken {
             None => 0,
             Some(next) => next
                 .parse()
-                .map_err(|_| Error::new(ErrorKind::InvalidInput, "not the end of a page"))?,
+                .map_err(|_| Error::new(ErrorKind::InvalidInput, "unknown page token"))?,
         };
         let all = ListOptions::new().with_scopes(options.scopes().clone()).with_limit(500);
         let all = self.backend.list(owner, &all).await?.items;

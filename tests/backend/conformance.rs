@@ -1,4 +1,4 @@
-//! The conformance suite passes the backends of the crate and catches those that are broken.
+//! The conformance suite accepts the crate's backends and detects faulty ones.
 
 use tower_media::{
     InMemory,
@@ -23,7 +23,7 @@ async fn decorators_conform() {
 }
 
 #[tokio::test]
-async fn a_backend_may_be_checked_again_while_it_is_in_use() {
+async fn a_backend_in_use_can_be_checked_again() {
     let backend = InMemory::new();
     let (once, again) = (backend.clone(), backend.clone());
     let runs = [tokio::spawn(check(once)), tokio::spawn(check(again))];
@@ -34,7 +34,7 @@ async fn a_backend_may_be_checked_again_while_it_is_in_use() {
 }
 
 #[tokio::test]
-async fn a_backend_may_keep_pictures_only() {
+async fn a_backend_may_store_images_only() {
     conformance::run(&Broken::new(Fault::KeepsPicturesOnly)).await;
 }
 
@@ -42,7 +42,7 @@ async fn check(backend: impl MediaBackend) {
     conformance::run(&backend).await;
 }
 
-/// The name of the check that caught the fault, taken from the panic.
+/// Returns the name of the failed check from the panic message.
 async fn caught_by(fault: Fault) -> String {
     let panicked = tokio::spawn(check(Broken::new(fault))).await.unwrap_err().into_panic();
     let message = panicked.downcast::<String>().unwrap();
@@ -51,7 +51,7 @@ async fn caught_by(fault: Fault) -> String {
 }
 
 #[tokio::test]
-async fn every_broken_promise_is_caught_by_the_check_of_its_name() {
+async fn each_fault_is_detected_by_the_check_for_it() {
     let mut wrong = Vec::new();
     for (fault, check) in [
         (Fault::AnswersSurplus, "upload_is_owned_and_listed_at_once"),

@@ -14,7 +14,7 @@ use super::support::owner;
 
 const PNG: &[u8] = include_bytes!("../fixtures/images/one-pixel.png");
 
-/// Serves what `answer` gives, and returns the URL.
+/// Serves the responses of `answer`, and returns the URL.
 async fn serve<A, R>(answer: impl Fn() -> A + Clone + Send + Sync + 'static) -> String
 where
     A: Future<Output = R> + Send + 'static,
@@ -34,7 +34,7 @@ async fn answer_to<R: IntoResponse + Send + 'static>(
     reqwest::get(url).await.unwrap()
 }
 
-/// What a state answers of a picture that was uploaded as `cat.png`.
+/// Returns the response to a download of an image that was uploaded as `cat.png`.
 async fn cat(options: DownloadOptions) -> reqwest::Response {
     let media = MediaState::in_memory();
     let upload = Upload::new(PNG).file_name("cat.png").scope("me");
@@ -59,7 +59,7 @@ fn is_safe(headers: &HeaderMap) {
 }
 
 #[tokio::test]
-async fn p08_the_whole_is_200_with_safe_headers_and_validators() {
+async fn p08_the_whole_is_200_with_safe_headers() {
     let response = cat(Rendition::Original.into()).await;
     assert_eq!(response.status(), 200);
     let headers = response.headers().clone();
@@ -76,7 +76,7 @@ async fn p08_the_whole_is_200_with_safe_headers_and_validators() {
 }
 
 #[tokio::test]
-async fn p08_a_part_is_206_and_says_which() {
+async fn p08_a_range_is_206_with_content_range() {
     let response = cat(DownloadOptions::new(Rendition::Original).with_range(1..=3)).await;
     assert_eq!(response.status(), 206);
     let headers = response.headers().clone();
@@ -84,14 +84,14 @@ async fn p08_a_part_is_206_and_says_which() {
     assert_eq!(header(&headers, "content-length"), Some("3"));
     let range = format!("bytes 1-3/{}", PNG.len());
     assert_eq!(header(&headers, "content-range"), Some(range.as_str()));
-    // Those of the whole, so that parts can be put together (RFC 9110, section 15.3.7).
+    // The validators of the whole, so that clients can combine ranges (RFC 9110, section 15.3.7).
     let etag = format!("\"{}\"", ContentHash::of(PNG));
     assert_eq!(header(&headers, "etag"), Some(etag.as_str()));
     assert_eq!(response.bytes().await.unwrap(), "PNG");
 }
 
 #[tokio::test]
-async fn p13_a_range_without_bytes_is_416_and_says_how_many_there_are() {
+async fn p13_an_unsatisfiable_range_is_416_with_the_length() {
     let response = cat(DownloadOptions::new(Rendition::Original).with_range(1_000..)).await;
     assert_eq!(response.status(), 416);
     let range = format!("bytes */{}", PNG.len());
@@ -99,7 +99,7 @@ async fn p13_a_range_without_bytes_is_416_and_says_how_many_there_are() {
 }
 
 #[tokio::test]
-async fn p08_only_raster_images_are_shown() {
+async fn p08_only_raster_images_are_inline() {
     for (content_type, served, kind) in [
         ("image/webp", "image/webp", "inline"),
         ("image/PNG; charset=x", "image/png; charset=x", "inline"),
@@ -122,7 +122,7 @@ async fn p08_only_raster_images_are_shown() {
 }
 
 #[tokio::test]
-async fn p08_file_names_arrive_whole_and_break_nothing() {
+async fn p08_file_names_are_encoded_in_the_header() {
     for (name, sent) in [
         ("report.txt", r#"filename="report.txt""#),
         ("a;b=c, d.txt", r#"filename="a;b=c, d.txt""#),
@@ -134,7 +134,7 @@ async fn p08_file_names_arrive_whole_and_break_nothing() {
         ("a\r\nset-cookie: b.txt", r#"filename="aset-cookie: b.txt""#),
         ("🐈.txt", r#"filename="_.txt"; filename*=UTF-8''%F0%9F%90%88.txt"#),
         ("gr\u{f6}\u{df}e.txt", r#"filename="gr__e.txt"; filename*=UTF-8''gr%C3%B6%C3%9Fe.txt"#),
-        // Looks like exe.txt and is not one.
+        // A homoglyph: displays as exe.txt.
         ("a\u{202e}txt.exe", r#"filename="atxt.exe""#),
         ("שלום.txt", r#"filename="____.txt"; filename*=UTF-8''%D7%A9%D7%9C%D7%95%D7%9D.txt"#),
         ("it's (1)*.txt", r#"filename="it's (1)*.txt""#),
@@ -152,7 +152,7 @@ async fn p08_file_names_arrive_whole_and_break_nothing() {
 }
 
 #[tokio::test]
-async fn p08_validators_that_are_none_are_left_out() {
+async fn p08_invalid_validators_are_left_out() {
     const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
     let of = |etag: &'static str, modified: SystemTime| async move {
         answer_to(move || {
@@ -184,7 +184,7 @@ async fn p08_validators_that_are_none_are_left_out() {
 }
 
 #[tokio::test]
-async fn p08_what_breaks_off_never_looks_whole() {
+async fn p08_a_failed_stream_never_looks_complete() {
     let pieces = |broken: bool| {
         let end = broken.then(|| Err(Error::new(ErrorKind::Unavailable, "gone")));
         let pieces = ["hello", "world"].map(|piece| Ok(Bytes::from(piece)));
@@ -205,7 +205,7 @@ async fn p08_what_breaks_off_never_looks_whole() {
         (false, Some(11), false),
         (false, Some(9), false),
     ] {
-        // The head is of no use either where the body breaks off at once.
+        // The response may fail with its head if the body fails immediately.
         let url = serve(move || std::future::ready(download(broken, length))).await;
         let read = async { reqwest::get(url).await?.error_for_status()?.bytes().await }.await;
         assert_eq!(read.is_ok(), is_whole, "broken: {broken}, of {length:?}: {read:?}");
@@ -213,7 +213,7 @@ async fn p08_what_breaks_off_never_looks_whole() {
 }
 
 #[tokio::test]
-async fn p07_a_record_as_a_response_tells_no_place_and_its_owners_view_does() {
+async fn p07_only_the_owner_view_contains_the_location() {
     let media = MediaState::in_memory();
     let upload = Upload::new(PNG).file_name("cat.png").scope("me");
     let mut record = media.upload(&owner("ana"), upload).await.unwrap();
@@ -231,4 +231,25 @@ async fn p07_a_record_as_a_response_tells_no_place_and_its_owners_view_does() {
     let public = read(record.into_response()).await.unwrap();
     assert!(public.contains("cat.png") && !public.contains("47.6603"), "{public}");
     assert!(!public.contains("exif"), "{public}");
+}
+
+#[tokio::test]
+async fn a_redirect_is_307_and_is_not_stored() {
+    let url = "https://bucket.example.org/key?signature=1";
+    let page = Download::from_bytes("text/html", "<script>".into()).with_redirect(url);
+    assert_eq!(page.redirect(), Some(url));
+    let headers = page.response_headers();
+    assert_eq!(headers["content-type"], "application/octet-stream");
+    assert_eq!(headers["content-disposition"], "attachment");
+    let response = page.into_response();
+    assert_eq!(response.status().as_u16(), 307);
+    assert_eq!(response.headers()["location"], url);
+    assert_eq!(response.headers()["cache-control"], "private, no-store");
+    assert_eq!(response.headers()["x-content-type-options"], "nosniff");
+
+    let read = Download::from_bytes("text/plain", "bytes".into()).with_redirect(url);
+    let refused = read.into_bytes(10).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unsupported);
+    let invalid = Download::from_bytes("text/plain", "bytes".into()).with_redirect("a\nb");
+    assert_eq!(invalid.into_response().status().as_u16(), 500);
 }

@@ -1,4 +1,4 @@
-//! Reading several originals at once, and waiting for one to be processed.
+//! `download_all` and `wait_until_ready`.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tower_media::{
 
 use super::support::{Watched, owner, upload_texts};
 
-/// A state over a watched backend, with some texts in it.
+/// A state over a watched backend that contains some texts.
 async fn watched(count: usize) -> (Watched, MediaState, Vec<MediaId>) {
     let backend = Watched::default();
     let media = MediaState::new(backend.clone());
@@ -20,7 +20,7 @@ async fn watched(count: usize) -> (Watched, MediaState, Vec<MediaId>) {
 }
 
 #[tokio::test]
-async fn g04_downloads_keep_the_order_of_the_request_four_at_a_time() {
+async fn g04_four_downloads_run_at_once_in_request_order() {
     let (backend, media, ids) = watched(12).await;
     let asked: Vec<&MediaId> = ids.iter().rev().chain(&ids[..1]).collect();
     let pictures = media.download_all(asked.clone(), Rendition::Original).await.unwrap();
@@ -31,18 +31,18 @@ async fn g04_downloads_keep_the_order_of_the_request_four_at_a_time() {
         assert_eq!(picture.content_type, "application/octet-stream");
     }
     assert_eq!(backend.downloads(), 13);
-    assert_eq!(backend.most_under_way(), 4);
+    assert_eq!(backend.max_concurrent(), 4);
 }
 
 #[tokio::test]
-async fn no_ids_are_no_downloads() {
+async fn an_empty_request_downloads_nothing() {
     let (backend, media, _) = watched(1).await;
     assert_eq!(media.download_all([], Rendition::Original).await.unwrap(), []);
     assert_eq!(backend.downloads(), 0);
 }
 
 #[tokio::test]
-async fn g04_the_first_failed_download_ends_them_all() {
+async fn g04_the_first_failure_cancels_all_downloads() {
     let (backend, media, ids) = watched(20).await;
     media.delete(&owner("ana"), &ids[0]).await.unwrap();
     let error = media.download_all(&ids, Rendition::Original).await.unwrap_err();
@@ -51,7 +51,7 @@ async fn g04_the_first_failed_download_ends_them_all() {
 }
 
 #[tokio::test]
-async fn a_rendition_that_there_is_not_is_an_error_and_never_the_original() {
+async fn p05_a_missing_rendition_is_an_error() {
     let (_, media, ids) = watched(1).await;
     let error = media.download_all(&ids, Rendition::png(64)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
@@ -60,7 +60,7 @@ async fn a_rendition_that_there_is_not_is_an_error_and_never_the_original() {
 }
 
 #[tokio::test]
-async fn what_exceeds_the_download_limit_is_too_large() {
+async fn an_item_beyond_the_download_limit_is_too_large() {
     let media = MediaState::builder(Watched::default()).download_limit(10).build();
     let ana = owner("ana");
     for (size, kind) in [(0, None), (10, None), (11, Some(ErrorKind::TooLarge))] {
@@ -84,32 +84,32 @@ async fn p17_downloads_together_are_bounded_by_the_total_limit() {
         let read = media.download_all(asked.iter().map(|n| &ids[*n]), Rendition::Original).await;
         assert_eq!(read.as_ref().err().map(|error| error.kind()), kind, "{asked:?}");
         if let Err(error) = read {
-            assert_eq!(error.to_string(), "the media together are larger than 35 bytes");
+            assert_eq!(error.to_string(), "the media together exceed 35 bytes");
         }
     }
 }
 
 #[tokio::test]
-async fn a_download_of_unknown_length_is_read_up_to_its_limit_only() {
+async fn a_download_of_unknown_length_is_read_up_to_its_limit() {
     let pieces = |count| {
         let read = stream::iter(0..count).map(|_| Ok::<_, Error>(Bytes::from_static(b"12345")));
         Download::from_stream("text/plain", read.boxed())
     };
     assert_eq!(pieces(2).into_bytes(10).await.unwrap(), "1234512345");
-    // It would never end.
+    // The stream is endless.
     let error = pieces(u64::MAX).into_bytes(10).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge);
 }
 
 #[tokio::test]
-async fn a_length_beyond_the_limit_is_refused_before_anything_is_read() {
+async fn a_length_beyond_the_limit_is_refused_without_reading() {
     let unread = stream::once(async { panic!("read") }).boxed();
     let download = Download::from_stream("text/plain", unread).with_length(11);
     assert_eq!(download.into_bytes(10).await.unwrap_err().kind(), ErrorKind::TooLarge);
 }
 
 #[tokio::test(start_paused = true)]
-async fn waiting_ends_once_the_media_are_ready() {
+async fn waiting_ends_when_the_media_is_ready() {
     let (backend, media, ids) = watched(1).await;
     backend.set_statuses([MediaStatus::Processing; 9].into_iter().chain([MediaStatus::Ready]));
     let ready = media.wait_until_ready(&ids[0], Duration::from_secs(60)).await.unwrap();
@@ -119,7 +119,7 @@ async fn waiting_ends_once_the_media_are_ready() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn waiting_asks_at_growing_intervals_up_to_two_seconds() {
+async fn waiting_polls_at_intervals_up_to_two_seconds() {
     let (backend, media, ids) = watched(1).await;
     backend.set_statuses([MediaStatus::Processing]);
     let began = tokio::time::Instant::now();
@@ -131,7 +131,7 @@ async fn waiting_asks_at_growing_intervals_up_to_two_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn waiting_for_what_failed_or_is_unknown_fails_at_once() {
+async fn waiting_for_failed_or_unknown_media_fails_at_once() {
     let (backend, media, ids) = watched(1).await;
     backend.set_statuses([MediaStatus::Failed]);
     let began = tokio::time::Instant::now();
@@ -146,7 +146,7 @@ async fn waiting_for_what_failed_or_is_unknown_fails_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn waiting_does_not_outlast_its_deadline_when_the_backend_hangs() {
+async fn waiting_ends_at_its_deadline_if_the_backend_hangs() {
     use tower_media::testkit::{Fault, Faulty};
 
     let backend = Faulty::new(Watched::default());

@@ -1,4 +1,4 @@
-//! The ways in which a handler gets the state.
+//! `MediaState` as an extractor.
 
 use axum::{
     Router,
@@ -13,7 +13,7 @@ use tower_media::MediaState;
 
 use super::support::{owner, upload_texts};
 
-/// How much Ana has in the state that the handler got.
+/// Returns the number of Ana's media in the extracted state.
 async fn count(media: MediaState) -> String {
     media.stats(&owner("ana")).await.unwrap().count.to_string()
 }
@@ -34,14 +34,14 @@ async fn with_three() -> MediaState {
 }
 
 #[tokio::test]
-async fn the_layer_gives_handlers_the_state() {
+async fn the_layer_provides_the_state() {
     let media = with_three().await;
     let app = Router::new().route("/", get(count)).layer(media.layer());
     assert_eq!(answer(app).await.2, "3");
 }
 
 #[tokio::test]
-async fn the_state_may_be_the_routers_or_a_part_of_it() {
+async fn the_state_may_be_part_of_the_router_state() {
     #[derive(Clone, FromRef)]
     struct App {
         media: MediaState,
@@ -59,7 +59,7 @@ async fn the_state_may_be_the_routers_or_a_part_of_it() {
 }
 
 #[tokio::test]
-async fn an_optional_state_is_none_without_the_layer() {
+async fn an_optional_state_is_absent_without_the_layer() {
     async fn handler(media: Option<MediaState>) -> String {
         match media {
             Some(media) => count(media).await,
@@ -73,7 +73,7 @@ async fn an_optional_state_is_none_without_the_layer() {
 }
 
 #[tokio::test]
-async fn g02_a_missing_layer_answers_500_and_says_how_to_mend_it() {
+async fn g02_a_missing_layer_is_500_with_the_correction() {
     let text = "`MediaState` was extracted, but is not in the request's extensions. Add \
                 `.layer(media.layer())` to the router, after the routes that need it.";
     let media = MediaState::in_memory();

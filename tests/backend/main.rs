@@ -1,4 +1,4 @@
-//! What a backend promises, and what `MediaState` makes of any backend.
+//! The contract of a backend, and `MediaState` over any backend.
 
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "tests")]
 

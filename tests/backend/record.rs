@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde_json::{Value, json};
 use tower_media::{
     Media, MediaId,
-    media::{ContentHash, Exif, MediaStats, MediaStatus, MediaUrls, Metadata, Page},
+    media::{ContentHash, Exif, FailureReason, MediaStats, MediaStatus, MediaUrls, Metadata, Page},
 };
 
 const EMPTY_HASH: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -84,7 +84,7 @@ fn absent_values_are_left_out() {
 }
 
 #[test]
-fn p07_what_the_camera_wrote_is_in_the_owners_view_only() {
+fn p07_exif_is_in_the_owner_view_only() {
     assert_eq!(to_json(full()), full_json());
 
     let mut owners = full_json();
@@ -103,14 +103,14 @@ fn p07_what_the_camera_wrote_is_in_the_owners_view_only() {
 }
 
 #[test]
-fn p07_a_list_holds_no_owners_views() {
+fn p07_a_list_contains_no_exif() {
     let page = Page::new(vec![full()], Some("next".into()));
     assert_eq!(to_json(page), json!({ "items": [full_json()], "next": "next" }));
     assert_eq!(to_json(Page::new(vec![], None)), json!({ "items": [] }));
 }
 
 #[test]
-fn only_what_can_be_transparent_says_so() {
+fn has_alpha_is_left_out_if_false() {
     let mut metadata = Metadata::new(300, 200);
     assert_eq!(to_json(&metadata), json!({ "width": 300, "height": 200 }));
     metadata.has_alpha = true;
@@ -118,7 +118,7 @@ fn only_what_can_be_transparent_says_so() {
 }
 
 #[test]
-fn dates_have_milliseconds_and_a_z() {
+fn dates_are_utc_with_milliseconds() {
     for (since_epoch, shown) in [
         (Duration::ZERO, "1970-01-01T00:00:00.000Z"),
         (Duration::from_secs(1), "1970-01-01T00:00:01.000Z"),
@@ -132,8 +132,24 @@ fn dates_have_milliseconds_and_a_z() {
 }
 
 #[test]
-fn statuses_and_stats_have_the_names_of_the_protocol() {
+fn statuses_and_stats_match_the_protocol() {
     let statuses = [MediaStatus::Processing, MediaStatus::Ready, MediaStatus::Failed];
     assert_eq!(to_json(statuses), json!(["processing", "ready", "failed"]));
     assert_eq!(to_json(MediaStats::new(2, 30)), json!({ "count": 2, "bytes": 30 }));
+}
+
+#[test]
+fn a_failed_record_names_its_reason_in_json() {
+    for (reason, name) in [
+        (FailureReason::Unreadable, "unreadable"),
+        (FailureReason::TooLarge, "too_large"),
+        (FailureReason::Unsupported, "unsupported"),
+        (FailureReason::TimedOut, "timed_out"),
+    ] {
+        let mut media = bare();
+        media.failure_reason = Some(reason);
+        assert_eq!(to_json(&media)["failureReason"], name);
+        assert_eq!(to_json(media.for_owner())["failureReason"], name);
+        assert_eq!((reason.as_str(), reason.to_string()), (name, name.to_owned()));
+    }
 }

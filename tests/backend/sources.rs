@@ -1,4 +1,4 @@
-//! Where the bytes of an upload come from: a file, or something borrowed.
+//! Uploads from files and from borrowed streams.
 
 use std::{convert::Infallible, future, path::Path};
 
@@ -41,7 +41,7 @@ const HEAD: &str =
     "--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"cat.png\"\r\n\r\n";
 
 #[tokio::test]
-async fn a_field_of_a_multipart_form_is_uploaded_as_it_comes() {
+async fn a_multipart_field_is_uploaded_as_a_stream() {
     let media = MediaState::in_memory();
     let piece = |text: String| Ok::<_, Infallible>(Bytes::from(text));
     let numbers = (0..10_000).map(|n| format!("{n},")).collect::<Vec<_>>();
@@ -57,14 +57,14 @@ async fn a_field_of_a_multipart_form_is_uploaded_as_it_comes() {
 }
 
 #[tokio::test]
-async fn p10_a_field_that_breaks_off_leaves_nothing() {
+async fn p10_a_truncated_field_leaves_nothing() {
     let media = MediaState::in_memory();
     assert_eq!(send(&media, format!("{HEAD}half of it")).await, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(listed(&media, &owner("ana")).await, []);
 }
 
 #[tokio::test]
-async fn p10_borrowed_bytes_that_are_given_up_leave_nothing() {
+async fn p10_a_cancelled_borrowed_upload_leaves_nothing() {
     let (media, ana) = (MediaState::in_memory(), owner("ana"));
     let text = String::from("half");
     let pieces = stream::once(future::ready(Ok::<_, Infallible>(Bytes::from(text.clone()))));
@@ -79,7 +79,7 @@ async fn p10_borrowed_bytes_that_are_given_up_leave_nothing() {
 }
 
 #[tokio::test]
-async fn borrowed_bytes_of_an_upload_that_is_refused_are_not_read() {
+async fn a_refused_upload_does_not_read_borrowed_bytes() {
     let media = MediaState::in_memory();
     let endless = stream::repeat(Ok::<_, Infallible>(Bytes::from_static(b"more")));
     let error = media
@@ -89,7 +89,7 @@ async fn borrowed_bytes_of_an_upload_that_is_refused_are_not_read() {
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
 }
 
-/// A path of this test's own.
+/// Returns a unique path.
 fn temporary(name: &str) -> std::path::PathBuf {
     std::env::temp_dir().join(format!("tower-media-{}-{name}", std::process::id()))
 }
@@ -99,7 +99,7 @@ async fn upload(media: &MediaState, path: &Path) -> tower_media::Result<Media> {
 }
 
 #[tokio::test]
-async fn a_file_is_uploaded_whole_and_without_its_name() {
+async fn a_file_is_uploaded_without_its_name() {
     let (media, path) = (MediaState::in_memory(), temporary("whole"));
     for size in [0, 1, 65_536, 65_537, 300_000] {
         let bytes: Vec<u8> = (0..size).map(|n: u32| (n / 7) as u8).collect();
@@ -113,7 +113,7 @@ async fn a_file_is_uploaded_whole_and_without_its_name() {
 }
 
 #[tokio::test]
-async fn g16_a_file_that_cannot_be_read_is_an_error_that_names_no_path() {
+async fn g16_the_error_of_an_unreadable_file_has_no_path() {
     let (media, path) = (MediaState::in_memory(), temporary("secret"));
     for path in [path.as_path(), &std::env::temp_dir(), Path::new("")] {
         let error = upload(&media, path).await.unwrap_err();

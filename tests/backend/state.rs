@@ -1,4 +1,4 @@
-//! What clones share, and what the boxed backend passes through.
+//! Clones, and the calls that a state passes to its backend.
 
 use tower_media::{
     ErrorKind, InMemory, MediaId, MediaState, Rendition, Scopes, UnverifiedId, Upload,
@@ -10,7 +10,7 @@ use tower_media::{
 use super::support::{owner, upload_texts};
 
 #[tokio::test]
-async fn clones_share_everything() {
+async fn clones_share_their_media() {
     let media = MediaState::in_memory();
     let (clone, ana) = (media.clone(), owner("ana"));
     let ids = upload_texts(&media, &ana, 2).await;
@@ -21,14 +21,14 @@ async fn clones_share_everything() {
 }
 
 #[tokio::test]
-async fn states_do_not_share_what_is_in_memory() {
+async fn separate_states_do_not_share_media() {
     let (one, other) = (MediaState::in_memory(), MediaState::in_memory());
     let ids = upload_texts(&one, &owner("ana"), 1).await;
     assert_eq!(other.get(&ids[0]).await.unwrap_err().kind(), ErrorKind::NotFound);
 }
 
 #[tokio::test]
-async fn an_outage_is_told_by_every_call_as_such_and_over_when_it_ends() {
+async fn every_call_reports_an_outage_until_it_ends() {
     let backend = Faulty::new(InMemory::new());
     let (media, ana) = (MediaState::new(backend.clone()), owner("ana"));
     let id = &upload_texts(&media, &ana, 1).await[0];
@@ -55,7 +55,7 @@ async fn an_outage_is_told_by_every_call_as_such_and_over_when_it_ends() {
 }
 
 #[tokio::test]
-async fn urls_are_built_without_asking_the_backend() {
+async fn urls_need_no_call_of_the_backend() {
     let backend = Faulty::new(InMemory::new());
     let media = MediaState::new(backend.clone());
     let uploaded = media.upload(&owner("ana"), Upload::new("cat").scope("me")).await;
@@ -67,9 +67,9 @@ async fn urls_are_built_without_asking_the_backend() {
     assert_eq!(urls.thumbnail.unwrap(), format!("/media/{}/file/thumb", uploaded.id));
 }
 
-// The token counts what everybody has uploaded: whoever lists twice learns how much came in between.
+// A counter over all owners in the token would reveal the number of other owners' uploads.
 #[tokio::test]
-async fn p15_a_page_token_tells_nothing_of_other_owners() {
+async fn p15_a_page_token_reveals_nothing_of_other_owners() {
     let token_after = async |foreign| {
         let (media, ana) = (MediaState::in_memory(), owner("ana"));
         upload_texts(&media, &owner("bob"), foreign).await;
@@ -80,7 +80,7 @@ async fn p15_a_page_token_tells_nothing_of_other_owners() {
 }
 
 #[tokio::test]
-async fn a_state_that_only_checks_stores_nothing() {
+async fn an_ownership_only_state_stores_nothing() {
     let (table, ana) = (InMemory::new(), owner("ana"));
     let stored = table.upload(&ana, Upload::new("x").scope("me")).await.unwrap();
     let media = MediaState::with_ownership_only(table);

@@ -1,4 +1,4 @@
-//! Owners, uploads, and a backend that can be watched.
+//! Owners, uploads, and a backend that records its calls.
 
 use std::{
     collections::VecDeque,
@@ -23,7 +23,7 @@ pub fn scopes<const N: usize>(names: [&str; N]) -> Scopes {
     Scopes::of(names).unwrap()
 }
 
-/// An id as a client sends it.
+/// Returns an id of a client.
 pub fn unverified(id: impl AsRef<str>) -> UnverifiedId {
     UnverifiedId::parse(id).unwrap()
 }
@@ -38,8 +38,8 @@ pub async fn upload_texts(media: &MediaState, owner: &Owner, count: usize) -> Ve
     ids
 }
 
-/// A backend in memory that counts its calls, has as many downloads under way as it is asked for,
-/// and whose media take their time to be processed.
+/// An in-memory backend that counts its calls and its concurrent downloads, and returns the statuses that
+/// the test sets.
 #[derive(Debug, Clone, Default)]
 pub struct Watched {
     backend: InMemory,
@@ -51,12 +51,12 @@ struct Seen {
     gets: AtomicUsize,
     downloads: AtomicUsize,
     under_way: AtomicUsize,
-    most_under_way: AtomicUsize,
+    max_concurrent: AtomicUsize,
     statuses: Mutex<VecDeque<MediaStatus>>,
 }
 
 impl Watched {
-    /// Sets what the next calls of `get` say, one after the other; the last goes on being said.
+    /// Sets the statuses that the next calls of `get` return. The last one is repeated.
     pub fn set_statuses(&self, statuses: impl IntoIterator<Item = MediaStatus>) {
         *self.seen.statuses.lock().unwrap() = statuses.into_iter().collect();
     }
@@ -69,8 +69,8 @@ impl Watched {
         self.seen.downloads.load(Ordering::SeqCst)
     }
 
-    pub fn most_under_way(&self) -> usize {
-        self.seen.most_under_way.load(Ordering::SeqCst)
+    pub fn max_concurrent(&self) -> usize {
+        self.seen.max_concurrent.load(Ordering::SeqCst)
     }
 }
 
@@ -105,8 +105,8 @@ impl MediaBackend for Watched {
     async fn download(&self, id: &MediaId, options: &DownloadOptions) -> Result<Download> {
         let number = self.seen.downloads.fetch_add(1, Ordering::SeqCst);
         let under_way = self.seen.under_way.fetch_add(1, Ordering::SeqCst) + 1;
-        self.seen.most_under_way.fetch_max(under_way, Ordering::SeqCst);
-        // Every other one takes longer, so that they end in another order than they began.
+        self.seen.max_concurrent.fetch_max(under_way, Ordering::SeqCst);
+        // Every second download takes longer, so they end in another order.
         for _ in 0..(number % 2) * 10 + 1 {
             tokio::task::yield_now().await;
         }

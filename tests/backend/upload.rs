@@ -1,4 +1,4 @@
-//! Uploads that break off, are given up, or carry names that are none.
+//! Uploads that fail, are cancelled, or have unsafe file names.
 
 use std::{convert::Infallible, future, io};
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use tower_media::{
     Error, ErrorKind, MediaState, Owner, Rendition, Upload,
-    media::{ListOptions, MediaStats},
+    media::{ListOptions, MediaStats, MediaStatus},
 };
 
 use super::support::owner;
@@ -17,7 +17,7 @@ async fn has_nothing(media: &MediaState, owner: &Owner) {
 }
 
 #[tokio::test]
-async fn p10_an_upload_that_is_given_up_leaves_nothing() {
+async fn p10_a_cancelled_upload_leaves_nothing() {
     let (media, ana) = (MediaState::in_memory(), owner("ana"));
     let piece = stream::once(future::ready(Ok::<_, Infallible>(Bytes::from_static(b"half"))));
     let endless = piece.chain(stream::pending());
@@ -31,7 +31,7 @@ async fn p10_an_upload_that_is_given_up_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn p10_an_upload_that_breaks_off_leaves_nothing_and_says_why() {
+async fn p10_a_failed_upload_leaves_nothing_and_names_the_cause() {
     let (media, ana) = (MediaState::in_memory(), owner("ana"));
     let upload = |error| {
         let pieces = [Ok(Bytes::from_static(b"half")), Err(error)];
@@ -41,7 +41,7 @@ async fn p10_an_upload_that_breaks_off_leaves_nothing_and_says_why() {
         io::Error::from(io::ErrorKind::ConnectionReset).into();
     let error = media.upload(&ana, upload(reset)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
-    assert_eq!(error.to_string(), "the upload broke off");
+    assert_eq!(error.to_string(), "the upload ended before all of its bytes arrived");
     let source = std::error::Error::source(&error).unwrap();
     assert!(source.downcast_ref::<io::Error>().is_some());
 
@@ -53,10 +53,10 @@ async fn p10_an_upload_that_breaks_off_leaves_nothing_and_says_why() {
 }
 
 #[tokio::test]
-async fn p10_an_upload_beyond_the_limit_of_memory_is_refused_and_leaves_nothing() {
+async fn p10_an_upload_beyond_the_limit_leaves_nothing() {
     let (media, ana) = (MediaState::in_memory(), owner("ana"));
     let piece = Bytes::from(vec![0; 1 << 20]);
-    // One piece more than fits; were it read on, it would panic.
+    // The chunk after the limit panics if it is read.
     let pieces = stream::iter(0..).map(move |n| match n {
         0..=100 => Ok::<_, Infallible>(piece.clone()),
         _ => panic!("read beyond the limit"),
@@ -67,7 +67,7 @@ async fn p10_an_upload_beyond_the_limit_of_memory_is_refused_and_leaves_nothing(
 }
 
 #[tokio::test]
-async fn p09_a_file_name_is_made_safe_to_show_when_it_comes_in() {
+async fn p09_a_file_name_is_sanitized_at_upload() {
     let (media, ana) = (MediaState::in_memory(), owner("ana"));
     let long = "a".repeat(10_000);
     for (n, (given, shown)) in [
@@ -107,12 +107,12 @@ async fn g16_file_names_and_bytes_stay_out_of_logs() {
 }
 
 #[tokio::test]
-async fn p04_the_bytes_decide_the_type_and_a_hint_makes_no_picture() {
+async fn p04_the_bytes_decide_the_type_not_the_hint() {
     let (media, ana) = (MediaState::in_memory(), owner("ana"));
     for (bytes, hint, mime_type) in [
         (&include_bytes!("../fixtures/images/one-pixel.png")[..], "text/html", "image/png"),
-        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "image/png", "application/octet-stream"),
-        (b"GIF89a=1;/*", "image/gif", "application/octet-stream"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "image/jpeg", "image/png"),
+        (b"GIF89a=1;/*", "text/html", "image/gif"),
         (b"plain", "text/plain", "text/plain"),
         (b"just text", "image/png", "application/octet-stream"),
         (b"more text", "no type", "application/octet-stream"),
@@ -120,13 +120,15 @@ async fn p04_the_bytes_decide_the_type_and_a_hint_makes_no_picture() {
         let upload = Upload::new(bytes).content_type(hint).scope("me");
         let uploaded = media.upload(&ana, upload).await.unwrap();
         assert_eq!(uploaded.mime_type, mime_type, "{hint}");
+        let is_broken = mime_type.starts_with("image/") && bytes.len() < 20;
+        assert_eq!(uploaded.status == MediaStatus::Failed, is_broken, "{mime_type}");
         let download = media.download(&uploaded.id, Rendition::Original).await.unwrap();
         assert_eq!(download.content_type(), mime_type);
     }
 }
 
 #[tokio::test]
-async fn p15_another_owners_hint_decides_no_type() {
+async fn p15_another_owners_hint_does_not_decide_the_type() {
     let media = MediaState::in_memory();
     let upload = async |subject, hint| {
         let upload = Upload::new("same").content_type(hint).scope("me");

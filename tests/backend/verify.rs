@@ -39,7 +39,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn g04_the_proof_has_each_id_once_in_the_order_asked() {
+async fn g04_the_proof_has_each_id_once_in_request_order() {
     let world = World::with(40).await;
     let backwards: Vec<UnverifiedId> =
         world.asked().collect::<Vec<_>>().into_iter().rev().collect();
@@ -58,7 +58,7 @@ async fn g04_the_proof_has_each_id_once_in_the_order_asked() {
 }
 
 #[tokio::test]
-async fn g04_one_or_many_scopes_count_and_another_does_not() {
+async fn g04_only_the_given_scopes_count() {
     let world = World::with(1).await;
     for (asked, passes) in [
         (Scopes::any(), true),
@@ -73,7 +73,7 @@ async fn g04_one_or_many_scopes_count_and_another_does_not() {
 }
 
 #[tokio::test]
-async fn g05_missing_ids_are_named_alike_in_the_order_asked_whatever_is_wrong_with_them() {
+async fn g05_missing_ids_do_not_reveal_the_reason() {
     let world = World::with(4).await;
     let other_scope = Upload::new("elsewhere").scope("comic");
     let other_scope = world.media.upload(&world.ana, other_scope).await.unwrap().id;
@@ -91,7 +91,7 @@ async fn g05_missing_ids_are_named_alike_in_the_order_asked_whatever_is_wrong_wi
 }
 
 #[tokio::test]
-async fn no_ids_are_owned_without_a_question() {
+async fn an_empty_id_set_needs_no_query() {
     let world = World::with(0).await;
     world.backend.set(Fault::Panic);
     let owned = world.media.verify(&world.ana, Scopes::any(), []).await.unwrap();
@@ -100,7 +100,7 @@ async fn no_ids_are_owned_without_a_question() {
 }
 
 #[tokio::test]
-async fn g06_more_than_ten_thousand_ids_are_refused_without_a_question() {
+async fn g06_more_than_10_000_ids_are_refused_without_a_query() {
     let world = World::with(0).await;
     let ids = |count| (0..count).map(|n| unverified(format!("m-{n}")));
     let verify = async |ids: Vec<UnverifiedId>| {
@@ -108,7 +108,7 @@ async fn g06_more_than_ten_thousand_ids_are_refused_without_a_question() {
         (verified.unwrap_err().kind(), world.backend.questions())
     };
     assert_eq!(verify(ids(10_001).collect()).await, (ErrorKind::InvalidInput, 0));
-    // Repeats do not count, and ten thousand are not too many.
+    // Duplicates do not count, and ten thousand ids are accepted.
     assert_eq!(verify(ids(10_000).chain(ids(10_000)).collect()).await, (ErrorKind::NotOwned, 1));
 
     let too_many = world.media.admin().explain(&world.ana, Scopes::any(), ids(10_001)).await;
@@ -126,7 +126,7 @@ async fn g01_a_check_that_hangs_is_a_timeout_after_ten_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_time_of_a_check_can_be_set() {
+async fn the_check_timeout_is_configurable() {
     let backend = Faulty::new(InMemory::new());
     backend.set(Fault::Hang);
     let media = MediaState::builder(backend).check_timeout(Duration::from_millis(70)).build();
@@ -137,7 +137,7 @@ async fn the_time_of_a_check_can_be_set() {
 }
 
 #[tokio::test]
-async fn g01_a_check_that_cannot_be_answered_is_an_error_and_no_denial() {
+async fn g01_a_failed_check_is_an_error_not_a_denial() {
     let world = World::with(3).await;
     for (fault, kind) in [
         (Fault::Panic, ErrorKind::Internal),
@@ -159,7 +159,7 @@ async fn g01_a_check_that_cannot_be_answered_is_an_error_and_no_denial() {
 }
 
 #[tokio::test]
-async fn g16_explain_tells_each_id_once_in_the_order_asked() {
+async fn g16_explain_lists_each_id_once_in_request_order() {
     let world = World::with(1).await;
     let elsewhere = Upload::new("elsewhere").scope("comic");
     let elsewhere = unverified(world.media.upload(&world.ana, elsewhere).await.unwrap().id);
@@ -179,7 +179,7 @@ async fn g16_explain_tells_each_id_once_in_the_order_asked() {
     );
 }
 
-/// An application's own table of who may use what.
+/// An application's own table of rights.
 #[derive(Debug)]
 struct Grants(HashSet<(Owner, &'static str)>);
 
@@ -192,7 +192,7 @@ impl Ownership for Grants {
 }
 
 #[tokio::test]
-async fn an_ownership_of_the_application_is_asked_instead_of_the_backend() {
+async fn a_custom_ownership_answers_instead_of_the_backend() {
     let (ana, bob) = (owner("ana"), owner("bob"));
     let backend = Faulty::new(InMemory::new());
     let grants = Grants(HashSet::from([(ana.clone(), "granted")]));
@@ -212,7 +212,7 @@ async fn an_ownership_of_the_application_is_asked_instead_of_the_backend() {
 }
 
 #[test]
-fn what_is_passed_between_tasks_may_be() {
+fn futures_are_send() {
     fn shared<T: Clone + Send + Sync + 'static>() {}
     shared::<MediaState>();
     shared::<tower_media::OwnedMedia>();

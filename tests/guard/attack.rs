@@ -164,7 +164,7 @@ impl Ownership for PanicsWhenExplaining {
     }
 
     async fn explain(&self, _: &OwnershipQuestion<'_>) -> Result<Vec<OwnershipStatus>> {
-        panic!("told to panic")
+        panic!("injected panic")
     }
 }
 

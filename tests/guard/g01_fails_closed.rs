@@ -192,7 +192,7 @@ impl Ownership for PanicsAtOnce {
         &self,
         question: &OwnershipQuestion<'_>,
     ) -> impl Future<Output = tower_media::Result<Vec<MediaId>>> + Send {
-        assert!(question.ids().len() == 0, "told to panic");
+        assert!(question.ids().len() == 0, "injected panic");
         ready(Ok(Vec::new()))
     }
 }

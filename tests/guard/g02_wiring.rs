@@ -577,7 +577,7 @@ async fn g02_handler_without_the_media_state_is_500() {
 // Extractors of the handler.
 
 #[tokio::test]
-async fn g02_optional_proof_is_none_only_without_a_layer() {
+async fn g02_an_optional_proof_is_absent_only_without_a_layer() {
     type Maybe<E> = Option<VerifiedMedia<E>>;
     async fn handler(posted: Maybe<Posted>, bare: Maybe<()>, other: Maybe<InPath>) -> String {
         format!("{} {} {}", posted.is_some(), bare.is_some(), other.is_some())

@@ -26,7 +26,7 @@ fn panic_of<T>(build: impl FnOnce() -> T + std::panic::UnwindSafe) -> Option<Str
 #[test]
 #[should_panic(
     expected = "`.scopes(..)` needs at least one scope, each 1 to 255 bytes without commas, control \
-                characters, or blanks at its ends, such as `.scopes([\"me\", \"wardrobe\"])`"
+                characters, or white space at its ends, such as `.scopes([\"me\", \"wardrobe\"])`"
 )]
 fn g19_empty_scope_list_panics() {
     let none: [&str; 0] = [];

@@ -98,7 +98,7 @@ struct Profile {
 }
 
 #[tokio::test]
-async fn g03_empty_optional_id_of_a_form_is_none() {
+async fn g03_an_empty_optional_id_of_a_form_is_absent() {
     let world = World::new();
     let own = world.upload(&world.ana, "me").await;
     let handler = async |VerifiedMedia(Form(form), owned): VerifiedMedia<Form<Profile>>| {

@@ -60,7 +60,7 @@ pub(crate) fn noise(width: u32, height: u32) -> DynamicImage {
     RgbImage::from_fn(width, height, |x, y| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         let grain = (state >> 26) as u8;
-        image::Rgb([x as u8 + grain, y as u8 / 2 + grain, grain * 2])
+        image::Rgb([x as u8 / 2 + grain, y as u8 / 2 + grain, grain * 2])
     })
     .into()
 }

@@ -1,4 +1,4 @@
-//! What a camera wrote, in the texts of the media protocol; and the recorded service's faults undone.
+//! EXIF data in the texts of the media protocol, without the faults of the recorded service.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ async fn read(bytes: impl Into<bytes::Bytes>) -> Value {
 }
 
 #[tokio::test]
-async fn texts_are_those_of_the_protocol() {
+async fn exif_has_the_texts_of_the_protocol() {
     for (name, expected) in [
         (
             "exif-gps.jpg",
@@ -61,7 +61,7 @@ async fn texts_are_those_of_the_protocol() {
 }
 
 #[tokio::test]
-async fn a_date_is_in_the_zone_that_the_file_names_or_in_utc() {
+async fn dates_use_the_offset_of_the_file_or_utc() {
     let exif = read(fixture("exif-offset-sw.jpg")).await;
     assert_eq!(exif["dateTaken"], "2023-12-31T21:59:59.123Z");
     assert_eq!(exif["gpsLatitude"], "-33.8568");
@@ -70,7 +70,7 @@ async fn a_date_is_in_the_zone_that_the_file_names_or_in_utc() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_is_unknown() {
+async fn impossible_exif_values_are_left_out() {
     assert_eq!(
         read(fixture("exif-odd.jpg")).await,
         json!({ "cameraMake": "Odd", "cameraModel": "spaced", "focalLength": "16.666666666666668mm" })
@@ -80,7 +80,7 @@ async fn what_cannot_be_is_unknown() {
 }
 
 #[tokio::test]
-async fn a_nul_ends_a_text_and_harms_nothing() {
+async fn a_nul_ends_an_exif_text() {
     assert_eq!(
         read(fixture("exif-nul.jpg")).await,
         json!({
@@ -92,7 +92,7 @@ async fn a_nul_ends_a_text_and_harms_nothing() {
 }
 
 #[tokio::test]
-async fn it_is_known_where_any_field_is() {
+async fn a_single_field_makes_exif_present() {
     assert_eq!(
         read(fixture("exif-model-only.jpg")).await,
         json!({ "cameraModel": "ModelOnly", "iso": 200, "aperture": "5.6" })
@@ -102,7 +102,7 @@ async fn it_is_known_where_any_field_is() {
 }
 
 #[tokio::test]
-async fn every_container_is_read() {
+async fn exif_is_read_from_every_container() {
     let expected = json!({
         "cameraMake": "PngMake",
         "cameraModel": "PngModel",
@@ -120,7 +120,7 @@ async fn every_container_is_read() {
 }
 
 #[tokio::test]
-async fn broken_exif_leaves_the_picture_alone() {
+async fn broken_exif_does_not_affect_the_pixels() {
     for exif in [&b""[..], b"II*\0\xFF\xFF\xFF\xFF", b"MM\0*\0\0\0\x08\xFF\xFF", b"nonsense"] {
         let picture = Container::Jpeg.write(&quad(8, 8), exif);
         assert_eq!(read(picture).await, Value::Null);

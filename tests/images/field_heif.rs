@@ -1,15 +1,14 @@
-//! P2, P6 and P19 for HEIC and AVIF as they come from the field: each file here was once refused or
-//! shown wrongly. What is right is `reference.png`, unless said otherwise.
+//! P2, P6 and P18 for HEIC and AVIF files that people reported in public. The right image is
+//! `reference.png`, unless a test says otherwise.
 
 use tower_media::{ErrorKind, Rendition, testkit::Images};
 
-use crate::{decoded, fixture, images, made, patient, png, shown, size};
+use crate::{decoded, fixture, generous, images, made, png, shown, size};
 
-/// How far a channel of a lossy file may be from the reference, on average. Chroma that is shared by four
-/// pixels makes up two of it.
+/// The maximum mean difference of a channel of a lossy file. Subsampled chroma accounts for about 2.
 const MOST: f64 = 4.0;
 
-/// The mean difference of the channel that is furthest off.
+/// The mean difference of the channel that differs most.
 fn difference(ours: &image::DynamicImage, expected: &image::DynamicImage) -> f64 {
     assert_eq!(size(ours), size(expected));
     let (ours, expected) = (ours.to_rgb8(), expected.to_rgb8());
@@ -33,7 +32,7 @@ async fn is_like_the_reference(name: &str) {
 
 #[cfg(feature = "heic")]
 #[tokio::test]
-async fn p06_the_range_and_matrix_of_heic_are_those_of_the_stream_unless_the_file_says_others() {
+async fn p06_heic_without_nclx_has_the_colors_of_its_stream() {
     for name in ["h_limited_no_colr.heic", "h_full_no_colr.heic", "h_limited_nclx.heic"] {
         is_like_the_reference(&format!("field/{name}")).await;
     }
@@ -41,7 +40,7 @@ async fn p06_the_range_and_matrix_of_heic_are_those_of_the_stream_unless_the_fil
 
 #[cfg(feature = "heic")]
 #[tokio::test]
-async fn p04_heic_is_known_by_any_of_its_brands() {
+async fn p04_heic_is_identified_by_each_of_its_brands() {
     is_like_the_reference("field/brand-mif1-heix.heic").await;
     let whole = fixture("field/brand-mif1-heix.heic");
     for brand in ["heic", "heix", "heim", "heis", "hevc", "hevx", "msf1"] {
@@ -55,15 +54,15 @@ async fn p04_heic_is_known_by_any_of_its_brands() {
 
 #[cfg(feature = "avif")]
 #[tokio::test]
-async fn p06_avif_is_mirrored_as_its_writers_mean_it() {
+async fn p06_avif_is_mirrored_as_its_writers_mean() {
     for orientation in [2, 4, 5, 7] {
         is_like_the_reference(&format!("field/mirror-{orientation}.avif")).await;
     }
 }
 
-/// The rest of the set, made by `mk.py`: each with the picture that is right beside it.
+/// The files of `heif/`, each with the right image beside it.
 #[tokio::test]
-async fn p06_every_way_to_build_a_file_shows_the_same_picture() {
+async fn p06_derived_items_show_the_right_image() {
     for name in [
         #[cfg(feature = "heic")]
         "iden.heic",
@@ -103,13 +102,13 @@ async fn p06_every_way_to_build_a_file_shows_the_same_picture() {
 
 #[cfg(feature = "heic")]
 #[tokio::test]
-async fn p02_a_large_photograph_is_made_within_the_memory_of_its_pixels() {
+async fn p02_a_photograph_in_tiles_takes_little_memory() {
     let file = fixture("field/h_15mp.heic");
     let (metadata, _) = images().read(file.clone()).await.unwrap().unwrap();
     assert_eq!((metadata.width, metadata.height), (4800, 3200));
     assert_eq!(size(&decoded(&made(file.clone(), Rendition::png(320)).await.unwrap())), (320, 213));
-    // Less than its pixels take: refused before they are decoded.
-    let small = Images::new(patient().with_max_memory(4800 * 3200 * 3 - 1));
+    // With less memory than its pixels take, it is refused before decoding.
+    let small = Images::new(generous().with_max_memory(4800 * 3200 * 3 - 1));
     let refused = small.make(file, &[png().into()]).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Failed);
 }

@@ -1,4 +1,4 @@
-//! P18: JPEG as libjpeg reads it, and so as browsers show it.
+//! P18: damaged JPEG files are shown as libjpeg and browsers show them.
 
 use bytes::Bytes;
 use image::DynamicImage;
@@ -7,7 +7,7 @@ use tower_media::{ErrorKind, Rendition};
 
 use crate::{QUAD, close, images, made, made::quad, png, quarters, shown, size};
 
-/// Files with a fault that people reported in public. All show the picture in `reference.png`.
+/// Files with faults that people reported in public. All show the image of `reference.png`.
 const FIELD: &[&str] = &[
     "garbage_after_app0.jpg",
     "garbage_before_sof_00.jpg",
@@ -53,14 +53,14 @@ impl Coding {
     }
 }
 
-/// A segment, or the pixels of a scan, by where it begins and ends.
+/// The range of a segment, or of the data of a scan.
 struct Part {
     marker: Option<u8>,
     start: usize,
     end: usize,
 }
 
-/// The parts of a sound file between its start and end markers.
+/// Returns the parts of a valid file between its start and end markers.
 fn parts(jpeg: &[u8]) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut at = 2;
@@ -80,12 +80,12 @@ fn parts(jpeg: &[u8]) -> Vec<Part> {
     parts
 }
 
-/// Where the pixels of the first scan are.
+/// Returns the range of the data of the first scan.
 fn first_scan(jpeg: &[u8]) -> Part {
     parts(jpeg).into_iter().find(|part| part.marker.is_none()).unwrap()
 }
 
-/// Where the restart markers are.
+/// Returns the offsets of the restart markers.
 fn restarts(jpeg: &[u8]) -> Vec<usize> {
     let scan = first_scan(jpeg);
     let is_one = |at: &usize| jpeg[*at] == 0xFF && (0xD0..=0xD7).contains(&jpeg[at + 1]);
@@ -121,29 +121,29 @@ fn field(name: &str) -> Bytes {
 }
 
 #[tokio::test]
-async fn p18_faults_from_the_field_are_no_fault_of_the_picture() {
+async fn p18_field_faults_show_the_reference_image() {
     let expected = shown(field("reference.png")).await;
     for &name in FIELD {
         let (metadata, _) = images().read(field(name)).await.unwrap().unwrap();
         assert_eq!(metadata.format.as_deref(), Some("jpeg"), "{name}");
         assert_eq!((metadata.width, metadata.height), (WIDTH, HEIGHT), "{name}");
-        // One strip of the picture is lost with the marker, to libjpeg as well.
+        // One strip of the image is lost with the marker, in libjpeg as well.
         let most = if name.starts_with("rst_missing") { 6.0 } else { 3.0 };
         alike(&shown(field(name)).await, &expected, most, name);
     }
 }
 
 #[tokio::test]
-async fn p18_bytes_between_segments_are_passed_over() {
+async fn p18_bytes_between_segments_are_skipped() {
     for coding in Coding::ALL {
         let jpeg = coding.quad();
         let expected = shown(jpeg.clone()).await;
-        // Without a marker right behind the start nobody takes a file for a JPEG.
+        // The magic bytes of a JPEG include the first marker, so it has to stay in place.
         for part in parts(&jpeg).iter().skip(1).filter(|part| part.marker.is_some()) {
             for stray in [&b"\0"[..], b"\n\r", b"\xFF\0", b"\xFF\xFF", &[7; 100], &[0; 1_000]] {
                 let what = format!("{coding:?}, {} bytes at {}", stray.len(), part.start);
                 let ours = shown(with(&jpeg, part.start, stray)).await;
-                // Behind a scan they are pixels that there is no room for.
+                // Behind a scan they are excess data of the scan.
                 alike(&ours, &expected, 0.5, &what);
             }
         }
@@ -151,7 +151,7 @@ async fn p18_bytes_between_segments_are_passed_over() {
 }
 
 #[tokio::test]
-async fn p18_a_picture_goes_on_behind_a_wrong_restart_marker() {
+async fn p18_decoding_resumes_after_a_wrong_restart_marker() {
     let jpeg = Coding::Restarts.quad();
     let expected = shown(jpeg.clone()).await;
     let restarts = restarts(&jpeg);
@@ -162,14 +162,14 @@ async fn p18_a_picture_goes_on_behind_a_wrong_restart_marker() {
         let mut other = jpeg.clone();
         other[at + 1] = 0xD0 | ((other[at + 1] + 3) & 7);
         for (what, jpeg) in [("lost", lost), ("twice", twice), ("another", other)] {
-            // One row of blocks of thirty may show another one's colours, or two.
+            // One or two of thirty rows of blocks may show the colors of another.
             alike(&shown(jpeg).await, &expected, 16.0, &format!("{what} at {at}"));
         }
     }
 }
 
 #[tokio::test]
-async fn p18_an_end_marker_is_not_missed() {
+async fn p18_a_missing_end_marker_is_ignored() {
     for coding in Coding::ALL {
         let jpeg = coding.quad();
         let expected = shown(jpeg.clone()).await;
@@ -179,7 +179,7 @@ async fn p18_an_end_marker_is_not_missed() {
             alike(&ours, &expected, 0.5, &format!("{coding:?}, {} bytes instead", tail.len()));
         }
     }
-    // As grey as what is not there, and all there.
+    // A complete image in the gray of missing rows.
     let grey = DynamicImage::from(image::RgbImage::from_pixel(64, 64, image::Rgb([128; 3])));
     for coding in Coding::ALL {
         let mut jpeg = coding.write(&grey);
@@ -190,7 +190,7 @@ async fn p18_an_end_marker_is_not_missed() {
 }
 
 #[tokio::test]
-async fn p18_a_picture_that_is_cut_shows_what_is_there() {
+async fn p18_a_truncated_jpeg_shows_its_rows() {
     for coding in Coding::ALL {
         let jpeg = coding.quad();
         let scan = first_scan(&jpeg);
@@ -200,20 +200,20 @@ async fn p18_a_picture_that_is_cut_shows_what_is_there() {
         };
         let ours = shown(cut(0.75)).await;
         assert_eq!(size(&ours), (WIDTH, HEIGHT));
-        // The first scan of a progressive picture has no colours here.
+        // The first scan of a progressive image has no color here.
         if coding != Coding::Progressive {
             close(quarters(&ours)[..2].as_flattened(), QUAD[..2].as_flattened(), 24, "the top");
         }
         let bottom = ours.to_rgb8()[(WIDTH / 2, HEIGHT - 1)].0;
-        close(&bottom, &[128; 3], 2, "grey is what is not there");
-        // Two rows of blocks are no picture.
+        close(&bottom, &[128; 3], 2, "missing rows are gray");
+        // Two rows of blocks are too few.
         let error = made(cut(0.05), png()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Failed, "{coding:?}");
     }
 }
 
 #[tokio::test]
-async fn p18_a_marker_inside_a_scan_ends_no_file() {
+async fn p18_a_stray_marker_in_a_scan_is_ignored() {
     let jpeg = Coding::Restarts.quad();
     let scan = first_scan(&jpeg);
     let middle = (scan.start + scan.end) / 2;
@@ -225,7 +225,7 @@ async fn p18_a_marker_inside_a_scan_ends_no_file() {
 }
 
 #[tokio::test]
-async fn p18_what_libjpeg_does_not_read_is_refused_and_never_noise() {
+async fn p18_unsupported_kinds_of_jpeg_are_refused() {
     let jpeg = Coding::Baseline.quad();
     let frame = parts(&jpeg).into_iter().find(|part| part.marker == Some(0xC0)).unwrap().start;
     let other = |at: usize, value: u8| {
@@ -249,8 +249,8 @@ async fn p18_what_libjpeg_does_not_read_is_refused_and_never_noise() {
 }
 
 #[tokio::test]
-async fn p02_a_file_of_nothing_but_scans_is_refused() {
-    // Ten bytes a scan, and each goes over the whole picture.
+async fn p02_excessive_scans_are_refused() {
+    // A scan takes ten bytes, and visits the whole image.
     let mut jpeg = Coding::Progressive.quad();
     let first = parts(&jpeg).into_iter().find(|part| part.marker == Some(0xDA)).unwrap();
     let header = jpeg[first.start..first.end].to_vec();

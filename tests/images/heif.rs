@@ -1,4 +1,4 @@
-//! P1 to P6 for HEIC and AVIF, which are read only with the features `heic` and `avif`.
+//! P1 to P6 for HEIC and AVIF, with the features `heic` and `avif`.
 
 use tower_media::{
     ErrorKind, Rendition,
@@ -6,9 +6,9 @@ use tower_media::{
     testkit::Images,
 };
 
-use crate::{QUAD, close, fixture, images, made, patient, quarters, shown, size};
+use crate::{QUAD, close, fixture, generous, images, made, quarters, shown, size};
 
-/// A picture of four coloured quarters, and one of the same kind with EXIF.
+/// The four-color image, and an image of the same format with EXIF data.
 const READ: &[(&str, &str)] = &[
     #[cfg(feature = "heic")]
     ("quad.heic", "exif-gps.heic"),
@@ -17,7 +17,7 @@ const READ: &[(&str, &str)] = &[
 ];
 
 #[tokio::test]
-async fn p04_heic_and_avif_are_read_like_any_other_picture() {
+async fn p04_heic_and_avif_are_images() {
     for (quad, with_exif) in READ {
         let (metadata, exif) = images().read(fixture(quad)).await.unwrap().unwrap();
         assert_eq!((metadata.width, metadata.height, metadata.has_alpha), (320, 240, false));
@@ -37,12 +37,12 @@ async fn p04_heic_and_avif_are_read_like_any_other_picture() {
 }
 
 #[tokio::test]
-async fn p02_heic_and_avif_are_held_to_the_limits() {
+async fn p02_heic_and_avif_are_within_the_limits() {
     for (quad, _) in READ {
         for limits in [
-            patient().with_max_pixels(320 * 240 - 1),
-            patient().with_max_side(319),
-            patient().with_max_memory(100_000),
+            generous().with_max_pixels(320 * 240 - 1),
+            generous().with_max_side(319),
+            generous().with_max_memory(100_000),
         ] {
             let images = Images::new(limits);
             let refused = images.make(fixture(quad), &[Rendition::png(64)]).await.unwrap_err();
@@ -52,7 +52,7 @@ async fn p02_heic_and_avif_are_held_to_the_limits() {
 }
 
 #[tokio::test]
-async fn p05_a_cut_heic_or_avif_is_never_delivered_instead() {
+async fn p05_a_truncated_heic_or_avif_is_an_error() {
     for (quad, _) in READ {
         let whole = fixture(quad);
         for length in [40, 200, whole.len() / 2, whole.len() - 100] {
@@ -64,7 +64,7 @@ async fn p05_a_cut_heic_or_avif_is_never_delivered_instead() {
 
 #[cfg(feature = "avif")]
 #[tokio::test]
-async fn p12_avif_is_made_of_every_kind_of_picture() {
+async fn p12_avif_renditions_of_every_kind_of_image() {
     let avif = Transform::new().with_format(Format::Avif).with_width(160);
     for name in ["quad-noexif.jpg", "alpha.png", "gray.jpg"] {
         let rendition = made(fixture(name), avif).await.unwrap();

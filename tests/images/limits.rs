@@ -1,4 +1,4 @@
-//! P1 and P2: what a picture may cost.
+//! P1 and P2: limits on the cost of an image.
 
 use std::{process::Command, time::Duration};
 
@@ -7,12 +7,11 @@ use tower_media::{
 };
 
 use crate::{
-    fixture, made,
+    fixture, generous, made,
     made::{chunk, png_header},
-    patient,
 };
 
-/// Files of a few bytes that claim the largest size that their format can tell.
+/// Files of a few bytes that claim the largest size of their format.
 fn bombs() -> Vec<(&'static str, Vec<u8>)> {
     let png = |width, height, depth, colour| {
         let mut bytes = png_header(width, height, depth, colour);
@@ -52,8 +51,8 @@ async fn p01_bombs_are_refused_by_their_headers() {
     }
 }
 
-/// The test above in a process that may not have more than half a gigabyte: were the pixels of one
-/// of the bombs allocated, it would abort.
+/// Runs the test above in a process with at most half a gigabyte of memory, which would abort if it
+/// allocated the pixels of a bomb.
 #[cfg(target_os = "linux")]
 #[test]
 fn p01_no_pixels_are_allocated_for_a_bomb() {
@@ -70,9 +69,9 @@ fn p01_no_pixels_are_allocated_for_a_bomb() {
 }
 
 #[tokio::test]
-async fn p02_each_limit_is_a_limit() {
+async fn p02_each_limit_is_enforced() {
     let picture = || fixture("plain-1000x700.jpg");
-    let limits = patient;
+    let limits = generous;
     for (what, limits, refused) in [
         ("pixels", limits().with_max_pixels(700_000), None),
         ("fewer pixels", limits().with_max_pixels(699_999), Some(ErrorKind::Failed)),
@@ -89,7 +88,7 @@ async fn p02_each_limit_is_a_limit() {
 
 #[tokio::test]
 async fn p02_a_jpeg_needs_little_memory_for_a_thumbnail() {
-    let images = Images::new(patient().with_max_memory(1 << 20));
+    let images = Images::new(generous().with_max_memory(1 << 20));
     let picture = fixture("plain-2400x1600.jpg");
     images.make(picture.clone(), &[Variant::Thumbnail.into()]).await.unwrap();
     let large = images.make(picture, &[Variant::Large.into()]).await;
@@ -106,8 +105,8 @@ async fn p02_work_ends_at_the_deadline() {
 }
 
 #[tokio::test]
-async fn p02_many_at_once_wait_for_each_other() {
-    let limits = patient().with_pixel_budget(1_000_000).with_max_waiting(64);
+async fn p02_concurrent_images_wait_for_the_pixel_budget() {
+    let limits = generous().with_pixel_budget(1_000_000).with_max_waiting(64);
     let images = Images::new(limits);
     let asked = [Variant::Thumbnail.into()];
     let all = (0..32).map(|_| images.make(fixture("plain-1000x700.jpg"), &asked));

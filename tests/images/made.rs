@@ -1,4 +1,4 @@
-//! Images made for a test, with all that a file can carry beside its pixels.
+//! Images made for tests, with metadata.
 
 use std::io::Cursor;
 
@@ -21,7 +21,7 @@ pub(crate) enum Container {
 impl Container {
     pub(crate) const ALL: [Self; 4] = [Self::Jpeg, Self::Png, Self::WebP, Self::Gif];
 
-    /// Writes a picture, with EXIF where the container has a place for it.
+    /// Writes an image, with EXIF data if the container can hold it.
     pub(crate) fn write(self, picture: &DynamicImage, exif: &[u8]) -> Vec<u8> {
         let pixels = picture.to_rgb8();
         let (width, height) = pixels.dimensions();
@@ -52,7 +52,7 @@ impl Container {
     }
 }
 
-/// The four-colour picture, upright.
+/// Returns the four-color image, upright.
 pub(crate) fn quad(width: u32, height: u32) -> DynamicImage {
     RgbImage::from_fn(width, height, |x, y| {
         Rgb(super::QUAD[usize::from(x >= width / 2) + 2 * usize::from(y >= height / 2)])
@@ -62,7 +62,7 @@ pub(crate) fn quad(width: u32, height: u32) -> DynamicImage {
 
 pub(crate) const MAKE: &str = "Plantedmaker";
 
-/// EXIF with a maker, an orientation, and a place.
+/// Returns EXIF data with a camera make, an orientation and a location.
 pub(crate) fn exif(orientation: u16) -> Vec<u8> {
     let degrees = |degrees, minutes, hundredths| {
         let part = |num, denom| Rational { num, denom };
@@ -87,7 +87,7 @@ pub(crate) fn exif(orientation: u16) -> Vec<u8> {
     bytes.into_inner()
 }
 
-/// A chunk of PNG.
+/// Returns a chunk of PNG.
 pub(crate) fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
     let body = [&kind[..], data].concat();
     let check = body.iter().fold(u32::MAX, |mut check, byte| {
@@ -100,9 +100,9 @@ pub(crate) fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
     [&(data.len() as u32).to_be_bytes()[..], &body, &(!check).to_be_bytes()].concat()
 }
 
-/// The beginning of a PNG: bits a sample, and the type of colour.
-pub(crate) fn png_header(width: u32, height: u32, depth: u8, colour: u8) -> Vec<u8> {
+/// Returns the signature and header of a PNG with this bit depth and color type.
+pub(crate) fn png_header(width: u32, height: u32, depth: u8, color: u8) -> Vec<u8> {
     let mut data = [width.to_be_bytes(), height.to_be_bytes()].concat();
-    data.extend([depth, colour, 0, 0, 0]);
+    data.extend([depth, color, 0, 0, 0]);
     [b"\x89PNG\r\n\x1a\n".to_vec(), chunk(b"IHDR", &data)].concat()
 }

@@ -1,16 +1,17 @@
-//! What is made of pictures from strangers, without a store: contract P1 to P6 and P12.
+//! Reading and rendering untrusted images, without a store: promises P1 to P6, P12, P18 and P19.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
-mod colours;
+mod colors;
 mod damaged;
 mod damaged_png;
-mod every_picture;
+mod every_image;
 mod exif;
 mod field;
 #[cfg(any(feature = "heic", feature = "avif"))]
 mod field_heif;
 mod field_jpeg;
+mod fuzz;
 #[cfg(any(feature = "heic", feature = "avif"))]
 mod heif;
 mod limits;
@@ -19,13 +20,15 @@ mod orientation;
 mod refused;
 mod sizes;
 mod stripped;
+#[cfg(feature = "tiff")]
+mod tiff;
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use image::DynamicImage;
 use tower_media::{
-    Rendition, Result,
+    Error, Rendition, Result,
     backend::ImageLimits,
     media::{Format, Transform},
     testkit::Images,
@@ -36,21 +39,21 @@ fn fixture(name: &str) -> Bytes {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}")).into()
 }
 
-/// With more time than the default: tests are not optimised, and many run at once.
-fn patient() -> ImageLimits {
+/// Limits with more time than the default, because tests are not optimized and run concurrently.
+fn generous() -> ImageLimits {
     ImageLimits::new().with_timeout(Duration::from_secs(120))
 }
 
 fn images() -> Images {
-    Images::new(patient())
+    Images::new(generous())
 }
 
-/// One rendition.
+/// Makes one rendition.
 async fn made(picture: impl Into<Bytes>, rendition: impl Into<Rendition>) -> Result<Bytes> {
     Ok(images().make(picture, &[rendition.into()]).await?.remove(0))
 }
 
-/// The pixels of a picture as it is shown, of any size.
+/// Returns the pixels of an image as displayed, at full size.
 async fn shown(picture: impl Into<Bytes>) -> DynamicImage {
     decoded(&made(picture, png()).await.unwrap())
 }
@@ -68,7 +71,7 @@ fn size(picture: &DynamicImage) -> (u32, u32) {
     (picture.width(), picture.height())
 }
 
-/// The colours of the four quarters: top left, top right, bottom left, bottom right.
+/// Returns the colors of the four quarters: top left, top right, bottom left, bottom right.
 fn quarters(picture: &DynamicImage) -> [[u8; 3]; 4] {
     let picture = picture.to_rgb8();
     let (width, height) = picture.dimensions();
@@ -81,7 +84,12 @@ const BLUE: [u8; 3] = [30, 30, 220];
 const YELLOW: [u8; 3] = [230, 220, 30];
 const QUAD: [[u8; 3]; 4] = [RED, GREEN, BLUE, YELLOW];
 
-/// Asserts that no channel is further than `most` from what it should be.
+/// Returns whether a decoder panicked, which is reported as an error.
+fn panicked(error: &Error) -> bool {
+    format!("{error:?}").to_lowercase().contains("panic")
+}
+
+/// Asserts that each channel differs by at most `most` from the expected value.
 #[track_caller]
 fn close(ours: &[u8], expected: &[u8], most: u8, what: &str) {
     assert_eq!(ours.len(), expected.len(), "{what}");

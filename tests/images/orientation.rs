@@ -1,4 +1,4 @@
-//! P6: a picture is shown upright.
+//! P6: renditions are upright.
 
 use image::{DynamicImage, imageops};
 use tower_media::media::{Fit, Format, Transform, Variant};
@@ -9,7 +9,7 @@ use crate::{
     quarters, shown, size,
 };
 
-/// The picture as a camera held in that way stores it.
+/// Returns the image as a camera with this orientation stores it.
 fn stored(upright: &DynamicImage, orientation: u16) -> DynamicImage {
     match orientation {
         1 => upright.clone(),
@@ -66,8 +66,8 @@ async fn p06_all_orientations_give_equal_pixels() {
 }
 
 #[tokio::test]
-async fn p06_photographs_that_lie_on_their_side_are_turned() {
-    // These hold the same stored pixels, so what is shown differs.
+async fn p06_rotated_photographs_are_upright() {
+    // All have the same stored pixels, so their renditions differ.
     let expected = [
         ("orientation-3.jpg", (320, 200), [3, 2, 1, 0]),
         ("orientation-5.jpg", (200, 320), [0, 2, 1, 3]),
@@ -83,7 +83,7 @@ async fn p06_photographs_that_lie_on_their_side_are_turned() {
 }
 
 #[tokio::test]
-async fn p06_a_crop_is_in_the_middle_of_what_is_shown() {
+async fn p06_a_crop_is_centred_in_the_upright_image() {
     let upright = quad(100, 50);
     for orientation in 1..=8 {
         let file = Container::Png.write(&stored(&upright, orientation), &exif(orientation));
@@ -98,7 +98,7 @@ async fn p06_a_crop_is_in_the_middle_of_what_is_shown() {
 }
 
 #[tokio::test]
-async fn an_impossible_orientation_turns_nothing() {
+async fn an_invalid_orientation_is_ignored() {
     for orientation in [0, 9, 77] {
         let file = Container::Jpeg.write(&quad(96, 64), &exif(orientation));
         let picture = shown(file).await;

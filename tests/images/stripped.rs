@@ -1,4 +1,4 @@
-//! P6: nothing but pixels is in a rendition.
+//! P6: renditions contain pixels only.
 
 use tower_media::{
     Rendition,
@@ -13,9 +13,9 @@ use crate::{
 const XMP: &[u8] =
     b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta>Plantedplace 47.6603,9.1758</x:xmpmeta>";
 
-/// What must not be found.
+/// Returns the byte sequences that no rendition may contain.
 fn planted() -> Vec<Vec<u8>> {
-    // Minutes and seconds of the latitude, as EXIF has them in either byte order.
+    // Minutes and seconds of the latitude in EXIF, in both byte orders.
     let place = [39u32, 1, 3708, 100];
     let mut planted = vec![
         place.iter().flat_map(|part| part.to_be_bytes()).collect::<Vec<_>>(),
@@ -32,7 +32,7 @@ fn holds(bytes: &[u8], planted: &[u8]) -> bool {
     bytes.windows(planted.len()).any(|window| window == planted)
 }
 
-/// A picture with all that its container has a place for, and more behind its end.
+/// Returns an image with every kind of metadata of its container, and with trailing bytes.
 fn with_everything(container: Container) -> Vec<u8> {
     let mut bytes = container.write(&quad(400, 300), &exif(6));
     match container {
@@ -54,7 +54,7 @@ fn with_everything(container: Container) -> Vec<u8> {
                 chunk(b"iTXt", &[&b"XML:com.adobe.xmp\0\0\0\0\0"[..], XMP].concat()),
                 chunk(b"tIME", &[7, 230, 1, 2, 3, 4, 5]),
             ];
-            // Behind the header, which has 33 bytes.
+            // Behind the signature and header of 33 bytes.
             bytes.splice(33..33, chunks.concat());
         }
         Container::WebP => {
@@ -76,7 +76,7 @@ fn with_everything(container: Container) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn p06_no_rendition_holds_what_was_planted() {
+async fn p06_no_rendition_contains_planted_metadata() {
     let mut renditions: Vec<Rendition> = Variant::ALL.map(Into::into).to_vec();
     for format in [Format::WebP, Format::Jpeg, Format::Png] {
         renditions.push(Transform::new().with_format(format).into());
@@ -100,7 +100,7 @@ async fn p06_no_rendition_holds_what_was_planted() {
 }
 
 #[tokio::test]
-async fn p06_a_png_has_only_what_its_pixels_need() {
+async fn p06_a_png_rendition_has_critical_chunks_only() {
     for container in Container::ALL {
         let made = images().make(with_everything(container), &[Rendition::png(300)]).await.unwrap();
         let mut rest = &made[0][8..];

@@ -1,4 +1,4 @@
-//! What of a backend's promises can be kept over the recorded protocol.
+//! Conformance over the recorded protocol, with the checks that it cannot pass.
 
 use std::collections::BTreeSet;
 
@@ -63,23 +63,23 @@ async fn failing(service: &Service) -> Vec<(&'static str, String)> {
 }
 
 #[tokio::test]
-async fn the_recorded_protocol_keeps_all_promises_but_these() {
+async fn the_recorded_protocol_fails_only_these_checks() {
     for service in [Service::start().await, Service::with_owned_route().await] {
         let failing = failing(&service).await;
         let names: BTreeSet<&str> = failing.iter().map(|(name, _)| *name).collect();
         let expected = BTreeSet::from([
-            // Equal bytes are one record for all, with one id, name and date.
+            // Equal bytes of all owners are one record, with one id, name and date.
             "equal_bytes_of_two_owners_stay_apart",
-            // A removal takes them from everybody.
+            // A deletion deletes the record of all owners.
             "another_owner_cannot_delete",
             "deletion_leaves_other_owners_records",
             "admin_deletion_deletes_one_record",
             "record_is_found_by_hash_until_deleted",
-            // Both, and there are no tenants.
+            // For both reasons, and because the protocol lacks tenants.
             "similar_owners_stay_apart",
-            // Pages begin at an offset, which moves when something before it goes.
+            // Pages begin at an offset, which shifts when an earlier record is deleted.
             "pages_are_stable_under_changes",
-            // A picture that cannot be decoded is a 500, like a service that is broken.
+            // An image that cannot be decoded is a 500, like a fault of the service.
             "rendition_is_never_the_original",
         ]);
         assert_eq!(names, expected, "{failing:#?}");

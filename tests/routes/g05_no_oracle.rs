@@ -1,9 +1,9 @@
-//! G5: whoever asks for media that is not theirs learns nothing of it, of no rendition.
+//! G5: media that the caller does not own is answered like unknown media, for every rendition.
 
 use axum::http::StatusCode;
 use tower_media::{MediaId, Owner, Upload, routes::DeliveryRoutes};
 
-use super::support::{World, ana, get, nobody, owner, png, signed_in};
+use super::support::{World, ana, anonymous, get, owner, png, signed_in};
 
 #[tokio::test]
 async fn g05_absent_foreign_removed_and_wrong_scope_are_one_answer() {
@@ -40,15 +40,15 @@ async fn g05_absent_foreign_removed_and_wrong_scope_are_one_answer() {
 }
 
 #[tokio::test]
-async fn g05_without_an_owner_no_id_is_looked_at() {
+async fn g05_without_an_owner_no_id_is_looked_up() {
     let world = World::new();
     let id = world.picture().await;
     let app = world.app();
     let paths = ["none", id.as_str(), "a%20b"].map(|id| format!("/media/{id}/file"));
     let mut answers = Vec::new();
     for path in &paths {
-        answers.push(format!("{:?}", get(&app, nobody(path)).await));
-        answers.push(format!("{:?}", get(&app, nobody(format!("{path}/huge"))).await));
+        answers.push(format!("{:?}", get(&app, anonymous(path)).await));
+        answers.push(format!("{:?}", get(&app, anonymous(format!("{path}/huge"))).await));
     }
     assert_eq!(world.backend.questions(), 0);
     answers.dedup();

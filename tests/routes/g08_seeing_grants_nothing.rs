@@ -1,4 +1,4 @@
-//! G8: a link shows a picture to whoever holds it, and makes it nobody's.
+//! G8: a signed URL opens one rendition for its holder, and proves no ownership.
 
 use axum::{
     Router,
@@ -11,7 +11,7 @@ use tower_media::{
     MediaIds, MediaState, Rendition, UnverifiedId, VerifyMediaLayer, media::Variant,
 };
 
-use super::support::{World, ana, get as fetch, nobody, send, signed_in};
+use super::support::{World, ana, anonymous, get as fetch, send, signed_in};
 
 #[derive(serde::Deserialize, MediaIds)]
 struct Post {
@@ -28,7 +28,7 @@ fn guarded(media: &MediaState) -> Router {
 }
 
 #[tokio::test]
-async fn g08_a_link_opens_no_guarded_route() {
+async fn g08_a_signed_url_opens_no_guarded_route() {
     let world = World::new();
     let id = world.picture().await;
     let app = signed_in(guarded(&world.media).merge(world.media.delivery_routes()));
@@ -37,7 +37,7 @@ async fn g08_a_link_opens_no_guarded_route() {
     let query = link.split_once('?').unwrap().1;
     let signature = query.rsplit_once('=').unwrap().1;
 
-    assert_eq!(fetch(&app, nobody(&link)).await.status, StatusCode::OK);
+    assert_eq!(fetch(&app, anonymous(&link)).await.status, StatusCode::OK);
     let own = fetch(&app, ana(format!("/pictures/{id}?{query}"))).await;
     assert_eq!(own.status, StatusCode::NO_CONTENT);
     for uri in [
@@ -58,10 +58,10 @@ async fn g08_a_link_opens_no_guarded_route() {
 }
 
 #[tokio::test]
-async fn g08_a_link_dies_with_the_media() {
+async fn g08_a_signed_url_of_deleted_media_is_404() {
     let world = World::new();
     let id = world.picture().await;
     let (app, link) = (world.app(), world.link(&id, Variant::Thumbnail));
     assert!(world.media.delete(&world.ana, &id).await.unwrap());
-    assert_eq!(fetch(&app, nobody(&link)).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(fetch(&app, anonymous(&link)).await.status, StatusCode::NOT_FOUND);
 }

@@ -1,4 +1,4 @@
-//! G9: owner and scope come from the application, whatever the request says.
+//! G9: owner and scope come from the application, not from fields of the request.
 
 use axum::{
     extract::{FromRequestParts, Request},
@@ -13,7 +13,7 @@ use tower_media::{
 use super::support::{Form, World, file, get, owner, png, send, signed_in, text};
 
 #[tokio::test]
-async fn g09_a_form_cannot_say_whose_it_is_or_where_it_counts() {
+async fn g09_form_fields_change_neither_owner_nor_scope() {
     let world = World::new();
     let policy = UploadPolicy::images().scope("me");
     let app = signed_in(world.media.upload_routes("/up", policy));
@@ -36,7 +36,7 @@ async fn g09_a_form_cannot_say_whose_it_is_or_where_it_counts() {
     assert_eq!(world.media.stats(&world.bob).await.unwrap().count, 0);
 }
 
-/// Claims of an application that signs people in by itself.
+/// Claims of an application with its own authentication.
 struct Claims(String);
 
 impl FromRequestParts<&'static str> for Claims {
@@ -53,7 +53,7 @@ impl FromRequestParts<&'static str> for Claims {
 }
 
 #[tokio::test]
-async fn g09_the_owner_comes_from_where_the_application_says() {
+async fn g09_owner_from_replaces_the_owner_of_the_extensions() {
     let world = World::new();
     let policy = UploadPolicy::images().scope("me");
     let uploads = UploadRoutes::new_with_state(world.media.clone(), "/up", policy, "idp:")
@@ -68,7 +68,7 @@ async fn g09_the_owner_comes_from_where_the_application_says() {
         }
         request
     };
-    // What the extractor refuses is passed through; an owner that cannot be made is nobody.
+    // A rejection of the extractor is passed through; an invalid owner is 401.
     assert_eq!(send(&app, form(None)).await.status, StatusCode::PAYMENT_REQUIRED);
     assert_eq!(send(&app, form(Some("idp:"))).await.status, StatusCode::UNAUTHORIZED);
     let stored = send(&app, form(Some("idp:ana"))).await;

@@ -1,4 +1,4 @@
-//! G16: what the routes log and count has neither secrets nor file names in it, nor labels without bound.
+//! G16: logs and metrics of the routes carry no secrets and no file names, and labels are bounded.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,12 @@ use tower_media::{ErrorKind, Rendition, media::Variant, routes::UploadPolicy, te
 
 use super::{
     log::Log,
-    support::{Form, World, ana, file, get, nobody, png, send, signed_in},
+    support::{Form, World, ana, anonymous, file, get, png, send, signed_in},
 };
 
 const NAME: &str = "somebodys-holiday.png";
 
-/// One request for each way to be answered.
+/// One request for each kind of response.
 async fn requests() {
     let world = World::new();
     let id = world.store(&world.ana, png(500), NAME).await;
@@ -28,8 +28,8 @@ async fn requests() {
         (ana(&path).header("if-none-match", "*"), 304),
         (ana(&path).header("if-match", "\"x\""), 412),
         (ana(&path).header("range", "bytes=500-"), 416),
-        (nobody(world.link(&id, Rendition::Original)), 200),
-        (nobody(world.link(&note, Variant::Thumbnail)), 415),
+        (anonymous(world.link(&id, Rendition::Original)), 200),
+        (anonymous(world.link(&note, Variant::Thumbnail)), 415),
     ] {
         assert_eq!(get(&app, request).await.status.as_u16(), status);
     }
@@ -44,7 +44,7 @@ async fn requests() {
         assert_eq!(send(&app, request).await.status.as_u16(), status);
     }
     world.backend.set(Fault::Fail(ErrorKind::Unavailable));
-    let linked = get(&app, nobody(world.link(&id, Rendition::Original))).await;
+    let linked = get(&app, anonymous(world.link(&id, Rendition::Original))).await;
     assert_eq!(linked.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(send(&app, upload(700).by("ana")).await.status, StatusCode::SERVICE_UNAVAILABLE);
 }

@@ -1,5 +1,4 @@
-//! G18: a refusal reaches a client that is still sending. Over sockets, with a body that the server does
-//! not read for its answer.
+//! G18: a refusal reaches a client that is still sending. Over sockets, because the fault is in the framing.
 
 use std::{net::SocketAddr, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What the routes promise, one file for each number of the contract.
+//! The promises of the routes: one file for each number of the contract.
 
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "tests")]
 
@@ -20,4 +20,5 @@ mod p14_signed_urls;
 mod p16_cross_site;
 mod r07_overload;
 mod u_tus;
+mod u_tus_crash;
 mod uploads;

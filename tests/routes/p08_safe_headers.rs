@@ -1,4 +1,4 @@
-//! P8: every answer that has to do with a stranger's bytes keeps a browser from running them.
+//! P8: the headers of every response keep a browser from running uploaded bytes.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use tower_media::{
     testkit::Fault,
 };
 
-use super::support::{Answer, Form, World, ana, file, get, nobody, png, send, signed_in, text};
+use super::support::{Answer, Form, World, ana, anonymous, file, get, png, send, signed_in, text};
 
 fn assert_safe(answer: &Answer, what: &str) {
     assert_eq!(answer.header("x-content-type-options"), "nosniff", "{what}");
@@ -24,7 +24,7 @@ fn assert_safe(answer: &Answer, what: &str) {
 }
 
 #[tokio::test]
-async fn p08_headers_are_safe_whatever_the_answer() {
+async fn p08_every_response_has_the_safe_headers() {
     let world = World::new();
     let (app, id) = (world.app(), world.picture().await);
     let path = format!("/media/{id}/file");
@@ -43,14 +43,14 @@ async fn p08_headers_are_safe_whatever_the_answer() {
         ("not found", ana(&not_found), 404),
         ("head, not found", head(&not_found), 404),
         ("no id", ana("/media/a%20b/file"), 404),
-        ("nobody", nobody(&path), 401),
+        ("no owner", anonymous(&path), 401),
         ("unknown rendition", ana(format!("{path}/huge")), 404),
         ("unsigned", ana(&free), 403),
-        ("nonsense", ana(free.replace("w=1", "w=x")), 422),
-        ("linked", nobody(world.link(&id, Variant::Large)), 200),
+        ("invalid parameter", ana(free.replace("w=1", "w=x")), 422),
+        ("linked", anonymous(world.link(&id, Variant::Large)), 200),
         (
             "linked, range",
-            nobody(world.link(&id, Rendition::Original)).header("range", "bytes=90000-"),
+            anonymous(world.link(&id, Rendition::Original)).header("range", "bytes=90000-"),
             416,
         ),
     ] {
@@ -70,7 +70,7 @@ async fn p08_headers_are_safe_whatever_the_answer() {
 }
 
 #[tokio::test]
-async fn p08_what_is_not_a_raster_image_is_saved_and_never_shown() {
+async fn p08_only_raster_images_are_inline() {
     let world = World::new();
     let app = world.app();
     let page: &[u8] = b"<!DOCTYPE html><script>alert(1)</script>";
@@ -82,7 +82,7 @@ async fn p08_what_is_not_a_raster_image_is_saved_and_never_shown() {
     ] {
         let id = world.store(&world.ana, bytes, name).await;
         for request in
-            [ana(format!("/media/{id}/file")), nobody(world.link(&id, Rendition::Original))]
+            [ana(format!("/media/{id}/file")), anonymous(world.link(&id, Rendition::Original))]
         {
             let answer = get(&app, request).await;
             assert_eq!(answer.status, StatusCode::OK);
@@ -93,20 +93,20 @@ async fn p08_what_is_not_a_raster_image_is_saved_and_never_shown() {
 }
 
 #[tokio::test]
-async fn p08_a_link_can_say_that_a_picture_is_saved() {
+async fn p08_a_signed_url_can_make_an_image_an_attachment() {
     let world = World::new();
     let id = world.picture().await;
     let saved = LinkOptions::new(Rendition::Original).as_attachment();
     let url = world.media.signed_url(&id, saved, Duration::from_secs(60)).unwrap();
-    let answer = get(&world.app(), nobody(&url)).await;
+    let answer = get(&world.app(), anonymous(&url)).await;
     assert_eq!(answer.header("content-disposition"), "attachment; filename=\"cat.png\"");
-    let same = nobody(&url).header("if-none-match", answer.header("etag"));
+    let same = anonymous(&url).header("if-none-match", answer.header("etag"));
     let same = get(&world.app(), same).await;
     assert_eq!(same.header("content-disposition"), "attachment; filename=\"cat.png\"");
 }
 
 #[tokio::test]
-async fn p08_only_links_can_be_opened_to_pages_of_other_origins() {
+async fn p08_only_signed_urls_are_open_to_other_origins() {
     let world = World::new();
     let id = world.picture().await;
     let routes = |media: &MediaState| DeliveryRoutes::new(media.clone());
@@ -115,14 +115,14 @@ async fn p08_only_links_can_be_opened_to_pages_of_other_origins() {
     {
         let app =
             signed_in(routes(&world.media).cross_origin_resource_policy(policy).into_router());
-        let linked = get(&app, nobody(world.link(&id, Variant::Large))).await;
+        let linked = get(&app, anonymous(world.link(&id, Variant::Large))).await;
         assert_eq!(linked.header("cross-origin-resource-policy"), text);
         let own = get(&app, ana(format!("/media/{id}/file"))).await;
         assert_eq!(own.header("cross-origin-resource-policy"), "same-origin");
     }
 }
 
-/// Types by which a browser runs, styles or interprets what it gets, whatever else the answer says.
+/// Types that a browser runs, applies or interprets, whatever the other headers are.
 const ACTIVE: [&str; 12] = [
     "text/html",
     "application/xhtml+xml",
@@ -138,7 +138,7 @@ const ACTIVE: [&str; 12] = [
     "application/signed-exchange;v=b3",
 ];
 
-/// Bytes of which none says what they are.
+/// Bytes without magic bytes of any type.
 const SCRIPT: &[u8] = b"self.onmessage=e=>e;/* <svg/onload=alert(1)> */";
 
 fn assert_inert(answer: &Answer, what: &str) {
@@ -149,7 +149,7 @@ fn assert_inert(answer: &Answer, what: &str) {
 }
 
 #[tokio::test]
-async fn p08_a_clients_word_never_makes_a_file_active() {
+async fn p08_a_declared_type_never_makes_a_file_active() {
     let world = World::new();
     let media = &world.media;
     let policy = UploadPolicy::of_types(ACTIVE.map(|kind| kind.split(';').next().unwrap()));
@@ -157,11 +157,11 @@ async fn p08_a_clients_word_never_makes_a_file_active() {
     let deliveries = DeliveryRoutes::new(media.clone()).transform("small", Transform::new());
     let app = signed_in(uploads.merge(deliveries.unwrap().into_router()));
     for (n, kind) in ACTIVE.into_iter().enumerate() {
-        // Others for each type, for the same bytes of one owner are one media.
+        // Different bytes for each type, because equal bytes of one owner are one record.
         let bytes = [SCRIPT, n.to_string().as_bytes()].concat();
         let form = Form::new().with(file("a.js", &bytes).of_type(kind));
         let stored = send(&app, form.by("ana")).await;
-        // A type of pictures is taken for none without the bytes of one.
+        // An image type is accepted only with the magic bytes of an image.
         if kind.starts_with("image/") {
             assert_eq!(stored.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{kind}");
             continue;
@@ -184,12 +184,12 @@ async fn p08_a_clients_word_never_makes_a_file_active() {
                 assert_inert(&answer, kind);
             }
         }
-        // Of no name and under no signature is the original a substitute (promise P5).
+        // The original never replaces a rendition that cannot be made (promise P5).
         for request in [
             ana(format!("{path}/thumb")),
             ana(format!("{path}/small")),
-            nobody(world.link(&id, Variant::Large)),
-            nobody(world.link(&id, Transform::new().with_width(9))),
+            anonymous(world.link(&id, Variant::Large)),
+            anonymous(world.link(&id, Transform::new().with_width(9))),
         ] {
             let answer = get(&app, request).await;
             assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{kind}");
@@ -199,7 +199,7 @@ async fn p08_a_clients_word_never_makes_a_file_active() {
 }
 
 #[tokio::test]
-async fn p08_nor_does_it_in_the_service_routes() {
+async fn p08_a_declared_type_is_inert_in_the_service_routes() {
     let world = World::new();
     let app: Router = world.media.service_routes(ServiceKeys::insecure_without_key());
     for (n, (name, kind)) in ACTIVE
@@ -226,15 +226,71 @@ async fn p08_nor_does_it_in_the_service_routes() {
         assert_eq!(stored.status, StatusCode::CREATED, "{name} {kind}");
         let id = stored.json()["id"].as_str().unwrap().to_owned();
         let path = format!("/api/v1/media/{id}/file");
-        let answer = get(&app, nobody(&path)).await;
+        let answer = get(&app, anonymous(&path)).await;
         assert_eq!(answer.body, bytes);
         assert_inert(&answer, &format!("{name} {kind}"));
         for (uri, status) in
             [(format!("{path}/thumb"), 404), (path.replace("file", "transform"), 400)]
         {
-            let answer = get(&app, nobody(&uri)).await;
+            let answer = get(&app, anonymous(&uri)).await;
             assert_eq!(answer.status, status, "{name} {kind}");
             assert_safe(&answer, kind);
         }
+    }
+}
+
+#[tokio::test]
+async fn p08_audio_video_and_pdf_are_displayed_by_option() {
+    let world = World::new();
+    let routes = DeliveryRoutes::new(world.media.clone());
+    let app = signed_in(routes.inline_types(["video/*", "application/pdf"]).into_router());
+    let mp4 = b"\0\0\0\x18ftypisom\0\0\0\0isommp42".as_slice();
+    for (name, bytes, disposition, policy) in [
+        ("a.mp4", mp4, "inline", "default-src 'none'; media-src 'self'; sandbox"),
+        (
+            "a.pdf",
+            b"%PDF-1.7\n".as_slice(),
+            "inline",
+            "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'",
+        ),
+        ("a.mp3", b"ID3\x04\0\0\0\0\0\0", "attachment", "default-src 'none'; sandbox"),
+        ("a.html", b"<!doctype html><script>", "attachment", "default-src 'none'; sandbox"),
+        (
+            "a.svg",
+            b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+            "attachment",
+            "default-src 'none'; sandbox",
+        ),
+    ] {
+        let id = world.store(&world.ana, bytes.to_vec(), name).await;
+        let answer = get(&app, ana(format!("/media/{id}/file"))).await;
+        let header = answer.header("content-disposition");
+        assert_eq!(header, format!("{disposition}; filename=\"{name}\""));
+        assert_eq!(answer.header("content-security-policy"), policy, "{name}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    }
+    let id = world.store(&world.ana, mp4.to_vec(), "a.mp4").await;
+    let part = ana(format!("/media/{id}/file")).header("range", "bytes=0-1");
+    let part = get(&app, part).await;
+    assert_eq!(
+        (part.status, part.header("content-range")),
+        (StatusCode::PARTIAL_CONTENT, "bytes 0-1/24")
+    );
+    let options = LinkOptions::new(Rendition::Original).as_attachment();
+    let link = world.media.signed_url(&id, options, Duration::from_secs(60)).unwrap();
+    let saved = get(&app, anonymous(link)).await;
+    assert!(saved.header("content-disposition").starts_with("attachment"));
+}
+
+#[test]
+fn p08_a_type_in_which_scripts_run_cannot_be_displayed() {
+    for inline in
+        ["text/html", "image/svg+xml", "text/*", "*/*", "video/x+xml", "application/xml", ""]
+    {
+        let routes = DeliveryRoutes::new(MediaState::in_memory());
+        let built = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            routes.inline_types([inline])
+        }));
+        assert!(built.is_err(), "{inline}");
     }
 }

@@ -1,5 +1,5 @@
-//! P10: limits hold while a request is read, whatever it announces, and what was cut leaves nothing.
-//! Over sockets, because it is the bytes on the wire that lie.
+//! P10: limits hold while a request is read, whatever length it declares, and a cut upload leaves nothing.
+//! Over sockets, because the framing on the wire is under test.
 
 use std::{path::Path, time::Duration};
 
@@ -16,7 +16,7 @@ use tower_media::{MediaState, Store, routes::UploadPolicy};
 
 use super::support::{Form, World, file, owner, png, send, signed_in, text};
 
-/// A server over a store in a folder of its own.
+/// A server over a store in its own folder.
 struct Server {
     folder: TempDir,
     media: MediaState,
@@ -34,7 +34,7 @@ impl Server {
         Self { folder, media, address }
     }
 
-    /// Sends these bytes as they are and returns the status of the answer, if there is one.
+    /// Sends the bytes unchanged, and returns the status of the response, if any.
     async fn send(&self, request: &[u8]) -> Option<u16> {
         let mut socket = TcpStream::connect(self.address).await.unwrap();
         // The server may have answered and closed before it has read everything.
@@ -42,7 +42,7 @@ impl Server {
         status(&mut socket).await
     }
 
-    /// The files that are left of uploads, complete or not.
+    /// Counts the files of uploads, complete or not.
     fn left(&self) -> usize {
         let folders = ["incoming", "blobs"];
         folders.iter().map(|name| count(&self.folder.path().join(name))).sum()
@@ -50,7 +50,7 @@ impl Server {
 
     async fn assert_empty(&self, what: &str) {
         assert_eq!(self.media.stats(&owner("ana")).await.unwrap().count, 0, "{what}");
-        // The server learns of a connection's end by itself.
+        // The server notices the end of the connection on its own.
         let gone = async {
             while self.left() > 0 {
                 tokio::task::yield_now().await;
@@ -108,12 +108,12 @@ fn form(length: usize) -> Bytes {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p10_a_file_is_bounded_whatever_length_is_announced() {
+async fn p10_a_file_is_bounded_whatever_length_is_declared() {
     let server = Server::new(policy()).await;
     let over = form(MAX as usize + 1);
     assert_eq!(server.send(&with_length(&over, over.len())).await, Some(413));
     assert_eq!(server.send(&chunked(&over, 1000)).await, Some(413));
-    // It says that there is too much, and sends nothing.
+    // Declares too much, and sends nothing.
     assert_eq!(server.send(&with_length(b"", 1 << 40)).await, Some(413));
     let endless = Form::new().with(file("a.png", &png(8 << 20))).bytes();
     assert_eq!(server.send(&chunked(&endless, 1 << 20)).await, Some(413));
@@ -135,14 +135,14 @@ async fn p10_an_upload_that_is_cut_leaves_nothing() {
         socket.write_all(&whole[..cut]).await.unwrap();
         drop(socket);
         server.assert_empty(&format!("cut at {cut}")).await;
-        // And one that ends where the form does not.
+        // The request ends, but the form does not.
         assert_eq!(server.send(&with_length(&whole[..cut], cut)).await, Some(400), "{cut}");
         server.assert_empty(&format!("ended at {cut}")).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p10_one_byte_at_a_time_is_the_same_picture() {
+async fn p10_one_byte_at_a_time_stores_the_same_image() {
     let server = Server::new(policy()).await;
     let form = Form::new().with(text("title", "x")).with(file("a.png", &png(3000))).bytes();
     assert_eq!(server.send(&chunked(&form, 1)).await, Some(201));
@@ -182,23 +182,23 @@ async fn p10_a_file_of_another_type_is_refused_by_its_first_bytes() {
     let begin = Form::new().with(file("a.png", page.as_bytes())).bytes();
     let mut socket = TcpStream::connect(server.address).await.unwrap();
     socket.write_all(&head("Content-Length: 150000")).await.unwrap();
-    // The rest never comes, and neither does the end of the connection.
+    // The rest is never sent, and the connection stays open.
     socket.write_all(&begin[..begin.len() - 20]).await.unwrap();
     assert_eq!(status(&mut socket).await, Some(415));
     server.assert_empty("another type").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p10_a_client_that_sends_nothing_is_answered_and_leaves_nothing() {
+async fn p10_a_stalled_client_is_answered_408_and_leaves_nothing() {
     let (idle, whole) = (Duration::from_millis(100), Duration::from_secs(600));
-    let patient = policy().max_concurrent(1, 1);
-    let server = Server::new(patient.clone().time_limits(idle, whole)).await;
+    let policy_of_one = policy().max_concurrent(1, 1);
+    let server = Server::new(policy_of_one.clone().time_limits(idle, whole)).await;
     let form = form(150 << 10);
-    // Behind the request's head, in that of a part, in the file, and in what ends it.
+    // After the head of the request, in the head of a part, in the file, and in the closing boundary.
     for cut in [0, 60, 100 << 10, form.len() - 5] {
         let mut socket = TcpStream::connect(server.address).await.unwrap();
         let head = head(&format!("Content-Length: {}", form.len()));
-        // The connection could be used again, but that the rest of the request is missing.
+        // Keep-alive, but the rest of the request is missing, so the server closes the connection.
         let head = String::from_utf8(head).unwrap().replace("Connection: close\r\n", "");
         socket.write_all(&[head.as_bytes(), &form[..cut]].concat()).await.unwrap();
         let mut answer = String::new();
@@ -208,22 +208,22 @@ async fn p10_a_client_that_sends_nothing_is_answered_and_leaves_nothing() {
         assert!(answer.contains("urn:problem:tower-media:upload-too-slow"), "{cut}: {answer}");
         server.assert_empty(&format!("stopped at {cut}")).await;
     }
-    // The one place that there is, which the clone counts too, has been given back each time.
-    let app = signed_in(server.media.upload_routes("/up", patient));
+    // The only permit, which clones of the policy share, was returned each time.
+    let app = signed_in(server.media.upload_routes("/up", policy_of_one));
     let whole = Form::new().with(file("a.png", &png(150 << 10)));
     assert_eq!(send(&app, whole.by("ana")).await.status, StatusCode::CREATED);
 }
 
-/// A form that stops half way, or never stops: each piece takes a second.
-async fn slowly(policy: UploadPolicy, pieces: usize) -> StatusCode {
+/// Sends a form with one chunk of 10 bytes per second, which stalls after `chunks`.
+async fn slowly(policy: UploadPolicy, chunks: usize) -> StatusCode {
     let world = World::new();
     let app = signed_in(world.media.upload_routes("/up", policy));
     let whole = form(100_000);
     let mut request = Form::new().by("ana");
-    let begin = stream::iter((0..pieces).map(move |n| whole.slice(n * 10..(n + 1) * 10)));
-    let slow = begin.then(|piece| async {
+    let begin = stream::iter((0..chunks).map(move |n| whole.slice(n * 10..(n + 1) * 10)));
+    let slow = begin.then(|chunk| async {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        Ok::<_, String>(piece)
+        Ok::<_, String>(chunk)
     });
     *request.body_mut() = Body::from_stream(slow.chain(stream::pending()));
     let status = send(&app, request).await.status;
@@ -232,7 +232,7 @@ async fn slowly(policy: UploadPolicy, pieces: usize) -> StatusCode {
 }
 
 #[tokio::test(start_paused = true)]
-async fn p10_a_client_that_stops_or_crawls_is_given_up() {
+async fn p10_idle_and_total_timeouts_end_an_upload() {
     let began = tokio::time::Instant::now();
     let (idle, whole) = (Duration::from_secs(5), Duration::from_secs(60));
     let policy = policy().time_limits(idle, whole).min_rate(0);

@@ -1,4 +1,4 @@
-//! P12: a transform is what the application decided on: by name for owners, by signature for others.
+//! P12: owners request transforms by name; any other transform needs a signed URL.
 
 use axum::{Router, http::StatusCode};
 use tower_media::{
@@ -7,7 +7,7 @@ use tower_media::{
     routes::DeliveryRoutes,
 };
 
-use super::support::{World, ana, get, nobody, signed_in};
+use super::support::{World, ana, anonymous, get, signed_in};
 
 fn avatar() -> Transform {
     Transform::new().with_width(96).with_height(96).with_fit(Fit::Cover).with_format(Format::Png)
@@ -19,7 +19,7 @@ fn app(media: &MediaState) -> Router {
 }
 
 #[tokio::test]
-async fn p12_owners_get_the_renditions_that_have_names() {
+async fn p12_owners_get_named_renditions() {
     let world = World::new();
     let (app, id) = (app(&world.media), world.picture().await);
     for (name, rendition) in [
@@ -43,11 +43,11 @@ async fn p12_owners_get_the_renditions_that_have_names() {
 }
 
 #[tokio::test]
-async fn p12_any_other_transform_needs_a_signature_even_of_its_owner() {
+async fn p12_an_unnamed_transform_needs_a_signature_even_of_owners() {
     let world = World::new();
     let (app, id) = (app(&world.media), world.picture().await);
     for query in ["", "?w=300", "?w=300&h=300&fit=cover&format=png&q=85"] {
-        for request in [ana, nobody] {
+        for request in [ana, anonymous] {
             let answer = get(&app, request(format!("/media/{id}/transform{query}"))).await;
             assert_eq!(answer.status, StatusCode::FORBIDDEN, "{query}");
         }
@@ -56,7 +56,7 @@ async fn p12_any_other_transform_needs_a_signature_even_of_its_owner() {
 }
 
 #[tokio::test]
-async fn p12_a_parameter_that_is_not_understood_is_422_and_named() {
+async fn p12_an_invalid_parameter_is_422_and_named() {
     let world = World::new();
     let (app, id) = (app(&world.media), world.picture().await);
     for (query, named) in [
@@ -67,7 +67,7 @@ async fn p12_a_parameter_that_is_not_understood_is_422_and_named() {
         ("format=gif", "`format` is not one of webp, jpeg, png, avif"),
         ("q=1.5", "`q`"),
     ] {
-        let answer = get(&app, nobody(format!("/media/{id}/transform?{query}"))).await;
+        let answer = get(&app, anonymous(format!("/media/{id}/transform?{query}"))).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{query}");
         let detail = answer.json()["detail"].as_str().unwrap().to_owned();
         assert!(detail.contains(named), "{query}: {detail}");
@@ -75,29 +75,32 @@ async fn p12_a_parameter_that_is_not_understood_is_422_and_named() {
 }
 
 #[tokio::test]
-async fn p05_what_is_no_whole_picture_has_no_rendition_and_never_the_original_instead() {
+async fn p05_a_broken_image_is_415_and_never_the_original() {
     let world = World::new();
     let app = app(&world.media);
-    for original in [
-        &b"just a text"[..],
-        include_bytes!("../fixtures/images/garbage.jpg"),
-        include_bytes!("../fixtures/images/truncated-header.jpg"),
+    for (original, reason) in [
+        (&b"just a text"[..], "unsupported"),
+        (include_bytes!("../fixtures/images/garbage.jpg"), "unreadable"),
+        (include_bytes!("../fixtures/images/truncated-header.jpg"), "unreadable"),
+        (include_bytes!("../fixtures/images/wide-17000x8.png"), "too_large"),
     ] {
         let id = world.store(&world.ana, original, "cat.jpg").await;
         for name in ["thumb", "medium", "large", "avatar"] {
             let answer = get(&app, ana(format!("/media/{id}/file/{name}"))).await;
             assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{name}");
             assert_eq!(answer.header("content-type"), "application/problem+json");
+            assert_eq!(answer.json()["reason"], reason);
             assert_ne!(answer.body, original);
         }
-        let linked = get(&app, nobody(world.link(&id, avatar()))).await;
+        let linked = get(&app, anonymous(world.link(&id, avatar()))).await;
         assert_eq!(linked.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        assert_eq!(linked.json()["reason"], reason);
         assert_eq!(linked.header("cache-control"), "no-store");
     }
 }
 
 #[test]
-fn p12_a_transform_has_one_name_that_fits_into_a_path() {
+fn p12_a_transform_name_is_unique_and_fits_a_path() {
     let media = MediaState::in_memory();
     for name in ["", "thumb", "large", "a/b", "a.b", "ü", &"a".repeat(65)] {
         let refused = DeliveryRoutes::new(media.clone()).transform(name, avatar()).unwrap_err();

@@ -1,4 +1,4 @@
-//! P13: one range; conditions are kept; many ranges, or malformed ones, cost no more than the whole.
+//! P13: one range is served; several or malformed ranges return the whole file; conditions precede ranges.
 
 use axum::{
     body::Body,
@@ -18,7 +18,7 @@ async fn world() -> (World, MediaId, String) {
 }
 
 #[tokio::test]
-async fn p13_one_range_is_delivered_and_everything_else_is_the_whole() {
+async fn p13_one_range_is_206_and_anything_else_the_whole() {
     let (world, _, path) = world().await;
     let (app, whole) = (world.app(), png(LENGTH));
     for (range, first, last) in [
@@ -47,7 +47,7 @@ async fn p13_one_range_is_delivered_and_everything_else_is_the_whole() {
 }
 
 #[tokio::test]
-async fn p13_a_range_of_nothing_is_416_with_the_length() {
+async fn p13_an_unsatisfiable_range_is_416_with_the_length() {
     let (world, _, path) = world().await;
     let app = world.app();
     for range in ["bytes=1000-", "bytes=1000-1001", "bytes=-0", "bytes=99999999999999999999-"] {
@@ -59,7 +59,7 @@ async fn p13_a_range_of_nothing_is_416_with_the_length() {
 }
 
 #[tokio::test]
-async fn p13_head_says_what_get_would_and_knows_no_range() {
+async fn p13_head_has_the_headers_of_get_and_ignores_ranges() {
     let (world, _, path) = world().await;
     let app = world.app();
     let whole = get(&app, ana(&path)).await;
@@ -71,7 +71,7 @@ async fn p13_head_says_what_get_would_and_knows_no_range() {
 }
 
 #[tokio::test]
-async fn p13_what_the_client_has_is_304_and_what_it_has_not_is_200() {
+async fn p13_conditions_are_evaluated_in_the_order_of_rfc_9110() {
     let (world, id, path) = world().await;
     let app = world.app();
     let media = world.media.get(&id).await.unwrap();
@@ -96,11 +96,11 @@ async fn p13_what_the_client_has_is_304_and_what_it_has_not_is_200() {
         (vec![("if-modified-since", "yesterday".into())], ok),
         (vec![("if-unmodified-since", at(0))], ok),
         (vec![("if-unmodified-since", at(-1))], failed),
-        // The tags go before the dates.
+        // The tags precede the dates.
         (vec![("if-none-match", "\"x\"".into()), ("if-modified-since", at(9))], ok),
         (vec![("if-match", etag.clone()), ("if-unmodified-since", at(-9))], ok),
         (vec![("if-match", "\"x\"".into()), ("if-none-match", etag.clone())], failed),
-        // And the conditions before the range.
+        // The conditions precede the range.
         (vec![("if-none-match", etag.clone()), ("range", "bytes=0-0".into())], not_modified),
         (vec![("if-none-match", etag.clone()), ("range", "bytes=5000-".into())], not_modified),
         (vec![("if-match", "\"x\"".into()), ("range", "bytes=5000-".into())], failed),
@@ -121,7 +121,7 @@ async fn p13_what_the_client_has_is_304_and_what_it_has_not_is_200() {
 }
 
 #[tokio::test]
-async fn p13_if_range_gives_a_part_only_of_what_the_client_has() {
+async fn p13_if_range_serves_a_part_only_of_the_same_version() {
     let (world, id, path) = world().await;
     let app = world.app();
     let media = world.media.get(&id).await.unwrap();
@@ -147,7 +147,7 @@ async fn p13_if_range_gives_a_part_only_of_what_the_client_has() {
 }
 
 #[tokio::test]
-async fn p13_stored_renditions_have_ranges_and_tags_of_their_own() {
+async fn p13_renditions_have_their_own_ranges_and_etags() {
     let folder = tempfile::tempdir().unwrap();
     let media = MediaState::new(Store::open(folder.path()).await.unwrap());
     let upload = Upload::new(png(LENGTH)).scope("me");
@@ -166,7 +166,7 @@ async fn p13_stored_renditions_have_ranges_and_tags_of_their_own() {
 }
 
 #[tokio::test]
-async fn other_methods_are_405_and_not_signed_for() {
+async fn other_methods_are_405_also_with_a_signature() {
     let (world, id, path) = world().await;
     let link = world.link(&id, Variant::Medium);
     for uri in [&path, &link] {

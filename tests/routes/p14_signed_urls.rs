@@ -1,4 +1,4 @@
-//! P14: a signed URL opens what it was made for, until it expires, and nothing else.
+//! P14: a signed URL opens the one rendition that it was made for, until it expires.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -13,10 +13,10 @@ use tower_media::{
     routes::{LinkOptions, UrlSigner},
 };
 
-use super::support::{Clock, NOW, SECRET, World, ana, get, nobody, png, signed_in};
+use super::support::{Clock, NOW, SECRET, World, ana, anonymous, get, png, signed_in};
 
 const WINDOW: u64 = 15 * 60;
-/// When a URL expires that was made for a minute.
+/// The expiry of a URL that was made for one minute.
 const EXPIRES: u64 = (NOW + 60).div_ceil(WINDOW) * WINDOW;
 
 async fn world() -> (World, MediaId) {
@@ -26,7 +26,7 @@ async fn world() -> (World, MediaId) {
 }
 
 async fn status(app: &Router, uri: &str) -> StatusCode {
-    get(app, nobody(uri)).await.status
+    get(app, anonymous(uri)).await.status
 }
 
 fn square() -> Transform {
@@ -34,10 +34,10 @@ fn square() -> Transform {
 }
 
 #[tokio::test]
-async fn p14_a_signed_url_opens_each_rendition_for_nobody_in_particular() {
+async fn p14_a_signed_url_opens_its_rendition_without_an_owner() {
     let (world, id) = world().await;
     let app = world.app();
-    let answer = get(&app, nobody(world.link(&id, Rendition::Original))).await;
+    let answer = get(&app, anonymous(world.link(&id, Rendition::Original))).await;
     assert_eq!((answer.status, &answer.body[..]), (StatusCode::OK, &png(1000)[..]));
     for rendition in [
         Variant::Thumbnail.into(),
@@ -45,14 +45,14 @@ async fn p14_a_signed_url_opens_each_rendition_for_nobody_in_particular() {
         Rendition::from(square()),
         Rendition::Transform(Transform::new()),
     ] {
-        let answer = get(&app, nobody(world.link(&id, rendition))).await;
+        let answer = get(&app, anonymous(world.link(&id, rendition))).await;
         assert_eq!(answer.status, StatusCode::OK, "{rendition:?}");
         assert_eq!(answer.body, world.developed(&id, rendition).await);
     }
 }
 
 #[tokio::test]
-async fn p14_every_flipped_bit_closes_the_url() {
+async fn p14_every_flipped_bit_invalidates_the_url() {
     let (world, id) = world().await;
     let app = world.app();
     for rendition in [Rendition::Original, square().into()] {
@@ -107,7 +107,7 @@ async fn p14_a_signature_is_good_for_no_other_field() {
         small.replace(&signature(&small), &format!("{}=", signature(&small))),
         shown.replace("expires", "disposition=attachment&expires"),
         saved.replace("disposition=attachment&", ""),
-        // Written in another way: caches would keep each of them.
+        // Other spellings, which caches would keep separately.
         format!("{small}&x=1"),
         small.replace("expires", "x=1&expires"),
         small.replace("expires", "%65xpires"),
@@ -120,7 +120,7 @@ async fn p14_a_signature_is_good_for_no_other_field() {
         free.replace("w=300", "w=0300"),
     ] {
         assert_ne!(forged, small);
-        let answer = get(&app, nobody(&forged)).await;
+        let answer = get(&app, anonymous(&forged)).await;
         assert!(answer.status.is_client_error(), "{forged}: {}", answer.status);
     }
     for genuine in [small, large, free, saved, shown] {
@@ -138,7 +138,7 @@ async fn p14_a_url_expires_to_the_second() {
         (EXPIRES, StatusCode::FORBIDDEN),
         (EXPIRES + 1, StatusCode::FORBIDDEN),
         (u64::MAX >> 2, StatusCode::FORBIDDEN),
-        // A clock that is far behind: no URL is made that lives for so long.
+        // A clock that is far behind: the expiry exceeds the longest lifetime.
         (0, StatusCode::FORBIDDEN),
     ] {
         world.clock.set(time);
@@ -147,7 +147,7 @@ async fn p14_a_url_expires_to_the_second() {
 }
 
 #[tokio::test]
-async fn p14_urls_of_one_window_are_equal_and_caches_may_keep_them_to_its_end() {
+async fn p14_urls_of_one_window_are_equal_and_cacheable() {
     let (world, id) = world().await;
     let app = world.app();
     let begin = EXPIRES - WINDOW;
@@ -163,9 +163,9 @@ async fn p14_urls_of_one_window_are_equal_and_caches_may_keep_them_to_its_end() 
     let url = urls.iter().next().unwrap();
     for left in [1, 60, WINDOW] {
         world.clock.set(EXPIRES - left);
-        let answer = get(&app, nobody(url)).await;
+        let answer = get(&app, anonymous(url)).await;
         assert_eq!(answer.header("cache-control"), format!("public, max-age={left}"));
-        let same = nobody(url).header("if-none-match", answer.header("etag"));
+        let same = anonymous(url).header("if-none-match", answer.header("etag"));
         let answer = get(&app, same).await;
         assert_eq!(answer.status, StatusCode::NOT_MODIFIED);
         assert_eq!(answer.header("cache-control"), format!("public, max-age={left}"));
@@ -180,7 +180,7 @@ async fn p14_no_url_lives_longer_than_the_bound() {
     let longer = world.media.signed_url(&id, Variant::Large, week + Duration::from_secs(1));
     assert_eq!(longer.unwrap_err().kind(), ErrorKind::InvalidInput);
 
-    // One that another process made, which allows more.
+    // Made by another process with a longer limit.
     let clock = Clock::default();
     let generous = clock.signer("k1", SECRET).with_longest(week * 100);
     let generous = MediaState::builder(InMemory::new()).url_signer(generous).build();
@@ -191,7 +191,7 @@ async fn p14_no_url_lives_longer_than_the_bound() {
 }
 
 #[tokio::test]
-async fn p14_keys_are_rotated_without_a_gap_and_a_dropped_one_opens_nothing() {
+async fn p14_keys_rotate_and_a_dropped_key_opens_nothing() {
     let clock = Clock::default();
     let other = [9; 32];
     let old = clock.signer("k1", SECRET);
@@ -219,7 +219,7 @@ async fn p14_keys_are_rotated_without_a_gap_and_a_dropped_one_opens_nothing() {
 }
 
 #[tokio::test]
-async fn p14_weak_keys_are_refused_and_secrets_are_not_shown() {
+async fn p14_weak_keys_are_refused_and_secrets_are_hidden() {
     for (id, secret) in [
         ("k1", &SECRET[..31]),
         ("k1", b""),
@@ -241,7 +241,7 @@ async fn p14_weak_keys_are_refused_and_secrets_are_not_shown() {
 }
 
 #[tokio::test]
-async fn p14_without_keys_there_are_no_links() {
+async fn p14_without_a_signer_signed_urls_are_refused() {
     let (world, id) = world().await;
     let url = world.link(&id, Variant::Thumbnail);
     let bare = MediaState::new(world.backend.clone());
@@ -260,6 +260,45 @@ async fn p14_an_expired_link_still_serves_its_owner() {
     let answer = get(&app, ana(&url)).await;
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(answer.header("cache-control"), "private, no-cache");
-    let refused = get(&app, nobody(&url)).await;
+    let refused = get(&app, anonymous(&url)).await;
     assert_eq!(refused.json()["type"], "urn:problem:tower-media:invalid-link");
+}
+
+#[tokio::test]
+async fn p14_parameters_that_others_add_are_ignored_by_option() {
+    let clock = Clock::default();
+    let signer = clock.signer("k1", SECRET).ignoring_parameters(["fbclid", "utm_*"]);
+    let world = World::with_signer(clock, signer);
+    let id = world.picture().await;
+    let app = world.app();
+    for rendition in [Rendition::Original, Transform::new().with_width(40).into()] {
+        let url = world.link(&id, rendition);
+        let plain = get(&app, anonymous(&url)).await;
+        for added in ["&fbclid=x", "&utm_source=mail&utm_medium=a%26b", "&fbclid=1&fbclid=2"] {
+            let decorated = get(&app, anonymous(format!("{url}{added}"))).await;
+            assert_eq!(decorated.status, StatusCode::OK, "{added}");
+            assert_eq!(decorated.body, plain.body);
+        }
+        let (path, query) = url.split_once('?').unwrap();
+        let first = format!("{path}?utm_id=1&{query}");
+        assert_eq!(status(&app, &first).await, StatusCode::OK);
+        for added in
+            ["&x=1", "&fbclid2=1", "&autm_x=1", "&w=9", "&", "&%66bclid=x", "&disposition=x"]
+        {
+            let other = format!("{url}{added}");
+            assert!(status(&app, &other).await.is_client_error(), "{added}");
+        }
+    }
+    let url = World::new().link(&id, Rendition::Original) + "&fbclid=x";
+    assert_eq!(status(&World::new().app(), &url).await, StatusCode::FORBIDDEN);
+}
+
+#[test]
+fn p14_parameters_of_the_signature_cannot_be_ignored() {
+    for name in ["", "*", "w", "expires", "sig*", "e*", "signature"] {
+        let signer = UrlSigner::new("k1", SECRET).unwrap();
+        let ignoring = std::panic::AssertUnwindSafe(|| signer.ignoring_parameters([name]));
+        let ignoring = std::panic::catch_unwind(ignoring);
+        assert!(ignoring.is_err(), "{name}");
+    }
 }

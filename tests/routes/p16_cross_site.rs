@@ -1,4 +1,4 @@
-//! P16: an upload needs an owner, and a page of another site cannot send one in somebody's name.
+//! P16: an upload needs an owner, and a page of another site cannot send one with the owner's cookies.
 
 use axum::{
     body::Body,
@@ -19,7 +19,7 @@ fn unread() -> Body {
 }
 
 #[tokio::test]
-async fn p16_without_an_owner_it_is_401_and_the_body_is_not_read() {
+async fn p16_without_an_owner_it_is_401_and_the_body_is_unread() {
     let world = World::new();
     let app = signed_in(world.media.upload_routes("/up", policy()));
     let mut request = Form::new().unsigned();
@@ -33,7 +33,7 @@ async fn p16_pages_of_other_origins_are_refused_unless_they_are_allowed() {
     let allowed = policy().allowed_origins(["https://app.example.org"]).unwrap();
     let app = signed_in(world.media.upload_routes("/up", allowed));
     for (site, origin, is_taken) in [
-        // No browser, or one of no page.
+        // Not a browser, or a browser without a page.
         (None, None, true),
         (Some("none"), None, true),
         (Some("same-origin"), Some("https://example.org"), true),
@@ -74,9 +74,25 @@ async fn p16_pages_of_other_origins_are_refused_unless_they_are_allowed() {
 }
 
 #[test]
-fn p16_what_is_no_origin_is_refused() {
+fn p16_an_invalid_origin_is_refused() {
     for origin in ["example.org", "https://example.org/path", "*", "null", "file:///a"] {
         let refused = policy().allowed_origins([origin]).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::InvalidInput, "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn p16_a_proxy_that_changes_the_host_is_named() {
+    let world = World::new();
+    let app = signed_in(world.media.upload_routes("/up", policy()));
+    let mut request = Form::new().with(file("a.png", &png(200))).by("ana");
+    let headers = request.headers_mut();
+    headers.insert("host", HeaderValue::from_static("10.0.0.7:3000"));
+    headers.insert("origin", HeaderValue::from_static("http://photos.example.org"));
+    let answer = send(&app, request).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    let detail = answer.json()["detail"].to_string();
+    for part in ["http://photos.example.org", "10.0.0.7:3000", "proxy"] {
+        assert!(detail.contains(part), "{detail}");
     }
 }

@@ -1,4 +1,4 @@
-//! R7: beyond the bounds uploads are refused at once, and taken again when others have ended.
+//! R7: uploads beyond the concurrency limits are refused at once, and accepted again after others have ended.
 
 use axum::{body::Body, http::StatusCode};
 use bytes::Bytes;
@@ -9,12 +9,12 @@ use tower_media::routes::UploadPolicy;
 use super::support::{Form, World, file, png, send, signed_in};
 
 #[tokio::test]
-async fn r07_beyond_the_bounds_it_is_503_for_all_and_429_for_one() {
+async fn r07_beyond_the_limit_it_is_503_in_total_and_429_per_owner() {
     let world = World::new();
     let policy = UploadPolicy::images().scope("me").max_concurrent(3, 2);
     let app = signed_in(world.media.upload_routes("/up", policy));
     let form = |length| Form::new().with(file("a.png", &png(length)));
-    // Two of Ana's and one of Bob's that stop half way.
+    // Two uploads of Ana and one of Bob, which stall.
     let mut held = Vec::new();
     for (n, user) in ["ana", "ana", "bob"].into_iter().enumerate() {
         let (release, released) = oneshot::channel::<()>();
@@ -38,7 +38,7 @@ async fn r07_beyond_the_bounds_it_is_503_for_all_and_429_for_one() {
     assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(refused.header("retry-after"), "1");
 
-    // One is given up, the others end.
+    // One is dropped, the others finish.
     let (_, given_up) = held.remove(0);
     drop(given_up);
     assert_eq!(send(&app, form(401).by("bob")).await.status, StatusCode::CREATED);
@@ -52,7 +52,7 @@ async fn r07_beyond_the_bounds_it_is_503_for_all_and_429_for_one() {
 }
 
 #[tokio::test]
-async fn r07_of_many_uploads_at_once_those_beyond_the_bound_are_refused_at_once() {
+async fn r07_concurrent_uploads_beyond_the_limit_are_503_at_once() {
     let world = World::new();
     let policy = UploadPolicy::images().scope("me").max_concurrent(16, 64);
     let app = signed_in(world.media.upload_routes("/up", policy));
@@ -75,7 +75,7 @@ async fn r07_of_many_uploads_at_once_those_beyond_the_bound_are_refused_at_once(
         }
     }
     assert_eq!((held.len(), refused), (16, 48));
-    // The clients go away, and leave their places and nothing else.
+    // The clients disconnect: their permits return, and nothing is stored.
     drop(held);
     assert_eq!(world.media.stats(&world.ana).await.unwrap().count, 0);
     let uploads = (0..64).map(|n| send(&app, form(n).by("ana")));

@@ -1,4 +1,4 @@
-//! Two people with media, a clock, and a client that reads whole answers.
+//! Two owners with media, a clock, and a client that reads whole responses.
 
 use std::{
     sync::{
@@ -25,10 +25,10 @@ use tower_media::{
 
 pub const SECRET: &[u8] = b"a secret that is only for tests, 48 bytes long..";
 
-/// When it is in these tests, in seconds: not at the end of a window.
+/// The time of the tests in seconds; not at the end of a window.
 pub const NOW: u64 = 1_795_000_123;
 
-/// A picture of so many bytes, behind whose end there is something else.
+/// A PNG of `length` bytes, with trailing bytes after its end.
 pub fn png(length: usize) -> Vec<u8> {
     let mut bytes = include_bytes!("../fixtures/images/tiny-16x12.png").to_vec();
     bytes.extend((bytes.len()..length).map(|n| (n % 251) as u8));
@@ -57,7 +57,7 @@ impl Default for Clock {
     }
 }
 
-/// A state over a backend that can be told to fail, two owners, and a clock.
+/// A state over a backend with injected faults, two owners, and a clock.
 pub struct World {
     pub media: MediaState,
     pub backend: Faulty<InMemory>,
@@ -79,7 +79,7 @@ impl World {
         Self { media, backend, clock, ana: owner("ana"), bob: owner("bob") }
     }
 
-    /// Stores a picture of Ana's.
+    /// Stores an image of Ana.
     pub async fn picture(&self) -> MediaId {
         self.store(&self.ana, png(1000), "cat.png").await
     }
@@ -94,7 +94,7 @@ impl World {
         signed_in(self.media.delivery_routes())
     }
 
-    /// What the backend delivers.
+    /// Returns the bytes that the backend delivers.
     pub async fn developed(&self, id: &MediaId, rendition: Rendition) -> Bytes {
         let download = self.media.download(id, rendition).await.unwrap();
         download.into_bytes(1 << 20).await.unwrap()
@@ -105,8 +105,7 @@ impl World {
     }
 }
 
-/// What an application adds round its routes: a login. It is the header `x-user`, which stands for
-/// whatever an application trusts.
+/// Adds authentication to routes, as an application does. The header `x-user` stands for a session.
 pub fn signed_in(routes: Router) -> Router {
     routes.layer(from_fn(login))
 }
@@ -123,7 +122,7 @@ pub fn owner(subject: &str) -> Owner {
     Owner::new(subject).unwrap()
 }
 
-/// An answer, read to its end.
+/// A response with its whole body.
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub status: StatusCode,
@@ -140,7 +139,7 @@ impl Answer {
         self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
     }
 
-    /// Status, headers and body without what is in them of a request.
+    /// Formats status, headers and body without `text`, which the request contained.
     pub fn without(&self, text: &str) -> String {
         format!("{self:?}").replace(text, "")
     }
@@ -160,17 +159,17 @@ pub async fn get(app: &Router, request: Builder) -> Answer {
     send(app, request.body(Body::empty()).unwrap()).await
 }
 
-/// A request of Ana's.
+/// A request of Ana.
 pub fn ana(uri: impl AsRef<str>) -> Builder {
     Request::get(uri.as_ref()).header("x-user", "ana")
 }
 
-/// A request of nobody's.
-pub fn nobody(uri: impl AsRef<str>) -> Builder {
+/// A request without an owner.
+pub fn anonymous(uri: impl AsRef<str>) -> Builder {
     Request::get(uri.as_ref())
 }
 
-/// A date as HTTP has it, so many seconds after the given time.
+/// Formats an HTTP date, `later` seconds after the time.
 pub fn http_date(time: SystemTime, later: i64) -> String {
     let seconds = time.duration_since(UNIX_EPOCH).unwrap().as_secs() as i64 + later;
     httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds as u64))
@@ -239,7 +238,7 @@ impl Form {
         all.into()
     }
 
-    /// The form as a request of nobody's.
+    /// The form as a request without an owner.
     pub fn unsigned(&self) -> Request {
         Request::post("/up")
             .header("content-type", Self::TYPE)

@@ -1,4 +1,4 @@
-//! What an upload route answers.
+//! The responses of an upload route.
 
 use axum::{
     Json, Router,
@@ -30,7 +30,7 @@ async fn count(media: &MediaState, owner: &Owner) -> u64 {
 }
 
 #[tokio::test]
-async fn a_picture_is_stored_and_answered_as_its_owner_sees_it() {
+async fn an_image_is_stored_and_returned_in_its_owners_view() {
     let world = World::new();
     let app = app(&world.media, policy());
     let answer = send(&app, Form::new().with(file("cat.jpg", GPS)).by("ana")).await;
@@ -70,7 +70,7 @@ async fn parts_come_in_any_order_and_only_files_count() {
 }
 
 #[tokio::test]
-async fn p04_bytes_decide_what_a_file_is_and_neither_name_nor_claim() {
+async fn p04_magic_bytes_decide_the_type_not_name_or_declared_type() {
     let world = World::new();
     let app = app(&world.media, policy());
     for (bytes, name, kind) in [
@@ -220,4 +220,34 @@ async fn g02_a_policy_without_a_scope_answers_500_and_says_so() {
         assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
         assert!(answer.json()["detail"].as_str().unwrap().contains("`UploadPolicy`"));
     }
+}
+
+#[tokio::test]
+async fn all_files_of_a_form_are_stored_or_none() {
+    let world = World::new();
+    let routes = |policy| UploadRoutes::new(world.media.clone(), "/up", policy).quota(1_000_000);
+    let app = signed_in(routes(policy().max_files(3)).all_or_none().into_router());
+    let form = |last: &[u8]| {
+        Form::new()
+            .with(file("a.png", &png(200)))
+            .with(file("b.png", &png(400_000)))
+            .with(file("c", last))
+    };
+    let refused = send(&app, form(b"no image").by("ana")).await;
+    assert_eq!(refused.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert_eq!(count(&world.media, &world.ana).await, 0);
+    // The files of one form share the quota.
+    let refused = send(&app, form(&png(700_000)).by("ana")).await;
+    assert_eq!(refused.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(count(&world.media, &world.ana).await, 0);
+    let stored = send(&app, form(&png(500_000)).by("ana")).await;
+    assert_eq!(stored.status, StatusCode::CREATED);
+    let sizes: Vec<_> =
+        stored.json().as_array().unwrap().iter().map(|m| m["size"].clone()).collect();
+    assert_eq!(sizes, [200, 400_000, 500_000]);
+    // Without the option, files before a refused one stay.
+    let app = signed_in(routes(policy().max_files(3)).into_router());
+    let kept = Form::new().with(file("d.png", &png(300))).with(file("c", b"no image"));
+    assert_eq!(send(&app, kept.by("ana")).await.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert_eq!(count(&world.media, &world.ana).await, 4);
 }

@@ -4,9 +4,12 @@
 
 mod attack;
 mod bounds;
+mod callers;
+mod compatible;
 #[path = "../store/faulty_store.rs"]
 mod faulty_store;
 mod keys;
+mod networks;
 mod recorded;
 mod remote;
 mod slow;

@@ -1,6 +1,7 @@
 //! The service routes over a store, in process and on a socket.
 
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -36,6 +37,7 @@ impl Server {
     pub async fn start(app: Router) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
+        let app = app.into_make_service_with_connect_info::<SocketAddr>();
         let task = tokio::spawn(async { axum::serve(listener, app).await.unwrap() });
         Self { url, task: task.abort_handle() }
     }
@@ -99,6 +101,12 @@ impl Home {
 /// The routes over an `InMemory`, for files of at most 1 MiB.
 pub fn in_memory() -> Router {
     ServiceRoutes::new(MediaState::new(InMemory::new()), keys()).max_bytes(1 << 20).into_router()
+}
+
+/// A file among the fixtures.
+pub fn image(name: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/images");
+    std::fs::read(folder.join(name)).unwrap()
 }
 
 /// Sends a request with a key.

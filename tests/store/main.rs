@@ -3,16 +3,21 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "tests")]
 
 mod faulty_store;
+#[path = "../common/postgres.rs"]
+#[allow(dead_code, reason = "shared with the tests of the database")]
+mod postgres;
 mod support;
 
 mod conformance;
 mod crash;
+mod failures;
 mod faults;
 mod folder;
 mod images;
 mod limits;
 mod maintenance;
 mod migration;
+mod moving;
 mod owners;
 mod protocol;
 mod renditions;

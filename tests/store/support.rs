@@ -13,6 +13,8 @@ use tower_media::{
     store::StoreBuilder,
 };
 
+use crate::postgres::Cluster;
+
 /// A builder with a decode timeout that a busy machine can meet.
 pub fn builder() -> StoreBuilder {
     let limits = ImageLimits::new().with_timeout(Duration::from_secs(120));
@@ -32,6 +34,11 @@ impl TestStore {
 
     pub async fn with(builder: StoreBuilder) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        // `.ci/postgres` runs the same tests over a database of PostgreSQL.
+        let builder = match std::env::var_os("TOWER_MEDIA_TEST_POSTGRES") {
+            Some(_) => builder.postgres(Cluster::shared().create_database().await),
+            None => builder,
+        };
         let store = builder.open(folder.path()).await.unwrap();
         Self { folder, store }
     }
@@ -44,10 +51,10 @@ impl TestStore {
     /// The file with the original.
     pub fn blob(&self, media: &Media) -> PathBuf {
         let hash = media.hash.to_string();
-        let found = self.files(&format!("blobs/{}", &hash[..2])).into_iter();
+        let mut found = self.files(&format!("blobs/{}", &hash[..2])).into_iter();
         let is_it =
             |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().contains(&hash[2..]);
-        found.filter(is_it).next_back().unwrap()
+        found.rfind(is_it).unwrap()
     }
 }
 

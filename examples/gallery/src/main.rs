@@ -20,7 +20,7 @@ use axum::{
 };
 use tower_media::{
     MediaState, Store, UnverifiedId, VerifyMediaLayer,
-    routes::{UploadPolicy, UrlSigner},
+    routes::{PartialUploads, UploadPolicy, UploadRoutes, UrlSigner},
     store::MakeVariants,
 };
 use tower_sessions::{MemoryStore, SessionManagerLayer};
@@ -57,18 +57,19 @@ pub(crate) async fn open(
     Ok(media)
 }
 
-pub(crate) fn app(media: &MediaState) -> Router {
+pub(crate) fn app(media: &MediaState, partial_uploads: PartialUploads) -> Router {
     let references =
         VerifyMediaLayer::<Json<Collage>>::new(media.clone()).scopes([SCOPE]).id_count(1..=8);
     let by_path = VerifyMediaLayer::<Path<UnverifiedId>>::new(media.clone()).scopes([SCOPE]);
-    let policy = UploadPolicy::of_types(TYPES).scope(SCOPE).max_bytes(20 << 20);
+    let policy = UploadPolicy::of_types(TYPES).scope(SCOPE).max_bytes(200 << 20);
+    let uploads = UploadRoutes::new(media.clone(), "/uploads", policy).tus(partial_uploads);
 
     Router::new()
         .route("/collage", post(collage::make).layer(references))
         .route("/pictures/{id}", delete(pictures::remove).layer(by_path.clone()))
         .route("/pictures/{id}/share", post(pictures::share).layer(by_path))
         .route("/pictures", get(pictures::list))
-        .merge(media.upload_routes("/uploads", policy))
+        .merge(uploads.into_router())
         .merge(media.delivery_routes())
         .route("/demo/entered", get(collage::entered))
         .route("/demo/leaked", get(people::leaked))
@@ -93,6 +94,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let media = open(&folder, links).await?;
 
     let listener = tokio::net::TcpListener::bind(address).await?;
+    // Unfinished uploads are kept beside the pictures.
+    let partial_uploads = PartialUploads::in_folder(&folder)?;
     println!("open http://{}; pictures are stored in {folder}", listener.local_addr()?);
-    Ok(axum::serve(listener, app(&media)).await?)
+    Ok(axum::serve(listener, app(&media, partial_uploads)).await?)
 }

@@ -1,7 +1,8 @@
 // The page: who is signed in, what they have, and what they do with it.
 
 import { card, facts, make, nameOf } from "./card.js";
-import { send, upload } from "./wire.js";
+import { upload } from "./tus.js";
+import { send } from "./wire.js";
 
 const AT_ONCE = 3;
 const LOOK_AGAIN_MS = 400;
@@ -211,18 +212,29 @@ async function take(files) {
 function row(file) {
   const bar = make("progress", { max: 1, value: 0, ariaLabel: `Upload of ${file.name}` });
   const says = make("span", { className: "says" }, "waits");
-  const line = make("li", {}, make("span", { className: "name" }, file.name), bar, says);
+  const pause = make("button", { type: "button", ariaLabel: `Pause ${file.name}`, disabled: true }, "Pause");
+  const line = make("li", {}, make("span", { className: "name" }, file.name), bar, says, pause);
   at("uploads").append(line);
-  return { line, bar, says };
+  return { line, bar, says, pause };
 }
 
-async function takeOne(file, { line, bar, says }) {
+async function takeOne(file, { line, bar, says, pause }) {
   const progress = (part) => {
     bar.value = part;
     says.textContent = part < 1 ? `${Math.round(part * 100)} %` : "is being stored";
   };
+  const uploading = upload("/uploads/tus", file, progress);
+  let paused = false;
+  pause.disabled = false;
+  pause.addEventListener("click", () => {
+    paused = !paused;
+    pause.textContent = paused ? "Resume" : "Pause";
+    if (paused) says.textContent = "paused";
+    if (paused) uploading.pause();
+    else uploading.resume();
+  });
   try {
-    const answer = await upload("/uploads", file, progress);
+    const answer = await uploading.done;
     bar.value = answer.ok ? 1 : 0;
     says.textContent = answer.ok ? "stored" : (answer.json?.detail ?? `refused, ${answer.status}`);
     says.classList.toggle("error", !answer.ok);
@@ -232,6 +244,7 @@ async function takeOne(file, { line, bar, says }) {
     says.classList.add("error");
     return false;
   } finally {
+    pause.remove();
     line.className = "done";
   }
 }

@@ -17,6 +17,7 @@ pub(crate) fn routes() -> Router {
         .route("/page.css", get(|| file("text/css; charset=utf-8", include_str!("page.css"))))
         .route("/page.js", get(|| file("text/javascript; charset=utf-8", include_str!("page.js"))))
         .route("/card.js", get(|| file("text/javascript; charset=utf-8", include_str!("card.js"))))
+        .route("/tus.js", get(|| file("text/javascript; charset=utf-8", include_str!("tus.js"))))
         .route("/wire.js", get(|| file("text/javascript; charset=utf-8", include_str!("wire.js"))))
         .route("/favicon.ico", get(|| async { StatusCode::NO_CONTENT }))
 }

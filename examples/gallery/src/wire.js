@@ -18,27 +18,27 @@ export async function send(method, path, json) {
   return answer(asked, response.status, response.statusText, fields, body);
 }
 
-/// Sends a file as a form, and tells how much of it has left.
-export function upload(path, file, progress) {
-  const form = new FormData();
-  form.append("file", file, file.name);
+/// Sends bytes, or nothing, and reports how many of them have been sent.
+export function transfer(method, path, fields, bytes, { signal, sent = () => {} }) {
   const asked = {
-    line: `POST ${path}`,
-    fields: ["content-type: multipart/form-data"],
-    body: `file: ${file.name}, ${file.size} bytes`,
+    line: `${method} ${path}`,
+    fields: Object.entries(fields).map(([name, value]) => `${name.toLowerCase()}: ${value}`),
+    body: bytes ? `${bytes.size} bytes` : "",
   };
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.upload.addEventListener("progress", (event) => {
-      if (event.lengthComputable) progress(event.loaded / event.total);
-    });
+    request.upload.addEventListener("progress", (event) => sent(event.loaded));
     request.addEventListener("load", () => {
-      const fields = request.getAllResponseHeaders().trim().split("\r\n");
-      resolve(answer(asked, request.status, request.statusText, fields, request.responseText));
+      const headers = request.getAllResponseHeaders().trim().split("\r\n");
+      const answered = answer(asked, request.status, request.statusText, headers, request.responseText);
+      resolve({ ...answered, header: (name) => request.getResponseHeader(name) });
     });
     request.addEventListener("error", () => reject(new Error("The server cannot be reached.")));
-    request.open("POST", path);
-    request.send(form);
+    request.addEventListener("abort", () => reject(new Error("The upload is paused.")));
+    signal.addEventListener("abort", () => request.abort());
+    request.open(method, path);
+    for (const [name, value] of Object.entries(fields)) request.setRequestHeader(name, value);
+    request.send(bytes);
   });
 }
 

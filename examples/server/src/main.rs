@@ -1,24 +1,36 @@
 //! The media service as one binary: the whole protocol over a store in a folder of this machine.
 //!
+//! `server migrate --from STORE --to STORE [--dry-run]` copies a store, `server verify` reads and hashes it, and
+//! `server gc` deletes what nothing refers to. Stop the server before. A `STORE` is a folder, and perhaps a database
+//! and a bucket: `./media,postgres://host/media,s3://bucket/prefix`, with the features `postgres`, `s3`, `gcs`, `azure`.
+//!
 //! It needs no configuration. Environment variables:
 //!
 //! | variable | meaning | default |
 //! |---|---|---|
 //! | `PORT` | the port | 3015 |
-//! | `HOST` | the address to listen on | `0.0.0.0` with a key, `127.0.0.1` without |
+//! | `HOST` | the address to listen on | `0.0.0.0` with `SERVICE_KEY` or `TRUSTED`, otherwise `127.0.0.1` |
 //! | `PUBLIC_URL` | the base of URLs, before `/media/{id}/file` | `http://localhost:PORT/api/v1` |
-//! | `CORS_ORIGINS` | comma-separated origins whose pages may call the service | empty |
+//! | `CORS_ORIGINS` | comma-separated origins whose pages may call the service; pages of every origin can then embed files | empty |
 //! | `STORAGE` | the folder of the store | `./media` |
 //! | `MAX_BYTES` | the greatest size of a file in bytes | 104857600, which is 100 MiB |
-//! | `SERVICE_KEY` | the key of callers | empty: only this machine may call |
+//! | `SERVICE_KEY` | the key of callers | empty: without `TRUSTED`, only this machine may call |
 //! | `SERVICE_KEY_PREVIOUS` | the previous key, accepted during a rotation | empty |
+//! | `TRUSTED` | comma-separated networks, such as `10.0.0.0/8`, whose callers need no key; never that of a proxy | empty |
+//! | `COMPATIBLE` | `1` for callers of the original service, or some of `app-owners`, `keep-small-formats`, `variant-names`, `heic-as-jpeg`, `large-images` | `0` |
 //! | `LOG_FORMAT` | `text` or `json` | `text` |
 //! | `RUST_LOG` | the filter of logs | `info` |
 //!
 //! The server refuses to start with `DATABASE_URL`, a variable of the original service, because its rows are in the
 //! folder.
 
+mod command;
+mod compatible;
+mod migrate;
+mod place;
+mod serve;
 mod settings;
+mod verify;
 
 use std::{error::Error, time::Duration};
 
@@ -36,12 +48,13 @@ use tower_media::{
 };
 use tracing_subscriber::EnvFilter;
 
-use self::settings::Settings;
+use self::{command::Command, settings::Settings};
 
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
-/// The time that running requests have after a signal to stop.
-const GRACE: Duration = Duration::from_secs(30);
+/// The timeouts of connections: for the head of a request, and for running requests after a signal to stop.
+const TIMEOUTS: serve::Timeouts =
+    serve::Timeouts { head: Duration::from_secs(30), grace: Duration::from_secs(30) };
 
 /// The interval of garbage collection.
 const GC_INTERVAL: Duration = Duration::from_secs(10 * 60);
@@ -51,7 +64,13 @@ const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 
 
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
-    match serve().await {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let storage = std::env::var("STORAGE").ok().filter(|storage| !storage.is_empty());
+    let done = match Command::parse(&arguments, storage.as_deref()) {
+        Ok(command) => command.run().await,
+        Err(error) => Err(error),
+    };
+    match done {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -81,34 +100,36 @@ async fn serve() -> Result<()> {
         .public_url(public_url)
         .max_bytes(settings.max_bytes)
         .variants(MakeVariants::Ahead)
+        .image_limits(compatible::image_limits(&settings.compatible))
         .open(&settings.storage)
         .await?;
     store.spawn_gc(GC_INTERVAL);
 
-    let callers = if settings.keys.is_some() { "with a service key" } else { "without a key" };
+    let callers = if settings.keys.is_some() { "for trusted callers" } else { "for every caller" };
     let folder = settings.storage.canonicalize()?;
     tracing::info!(
         "listening on http://{address} {callers}, storing media in {}",
         folder.display()
     );
 
+    if !settings.compatible.is_empty() && !cfg!(feature = "heic") {
+        tracing::warn!("built without the feature heic: HEIC originals are delivered as HEIC");
+    }
     let keys = settings.keys.unwrap_or_else(ServiceKeys::insecure_without_key);
     let media = MediaState::new(store.clone());
-    let routes = ServiceRoutes::new(media, keys).max_bytes(settings.max_bytes).spool_in(folder);
-    let app = app(routes, settings.origins)?;
-    let (stop, stopped) = tokio::sync::oneshot::channel();
-    let server = axum::serve(listener, app).with_graceful_shutdown(async {
+    let routes = ServiceRoutes::new(media, keys)
+        .max_bytes(settings.max_bytes)
+        .spool_in(folder)
+        .allowed_origins(&settings.origins)
+        .map_err(|error| format!("CORS_ORIGINS: {error}"))?;
+    let routes = settings.compatible.iter().fold(routes, |routes, part| part.apply(routes));
+    let app = app(routes, &settings.origins)?;
+    let stop = async {
         stop_signal().await;
         tracing::info!("stopping after the running requests");
-        let _ = stop.send(());
-    });
-    let grace = async {
-        let _ = stopped.await;
-        tokio::time::sleep(GRACE).await;
     };
-    tokio::select! {
-        served = server => served?,
-        () = grace => tracing::warn!("ending requests that took longer than {GRACE:?}"),
+    if !serve::serve(listener, app, TIMEOUTS, stop).await {
+        tracing::warn!("ending requests that took longer than {:?}", TIMEOUTS.grace);
     }
     // Completes uploads whose bytes have arrived, even if the client has disconnected.
     store.close().await?;
@@ -116,7 +137,7 @@ async fn serve() -> Result<()> {
     Ok(())
 }
 
-fn app(routes: ServiceRoutes, origins: Vec<HeaderValue>) -> Result<Router> {
+fn app(routes: ServiceRoutes, origins: &[String]) -> Result<Router> {
     let durations = Matcher::Full("media_http_request_duration_seconds".to_owned());
     let recorder = PrometheusBuilder::new().set_buckets_for_metric(durations, &BUCKETS)?;
     let metrics = recorder.install_recorder()?;
@@ -128,6 +149,8 @@ fn app(routes: ServiceRoutes, origins: Vec<HeaderValue>) -> Result<Router> {
     if origins.is_empty() {
         return Ok(routes);
     }
+    let origins: Vec<HeaderValue> =
+        origins.iter().map(|origin| origin.parse()).collect::<Result<_, _>>()?;
     let headers =
         [header::AUTHORIZATION, header::CONTENT_TYPE, HeaderName::from_static("x-service-key")];
     let methods = [Method::GET, Method::HEAD, Method::POST, Method::DELETE];

@@ -8,7 +8,7 @@
 use std::{
     future::poll_fn,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -17,6 +17,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use mime::Mime;
 use multer::Field;
+use parking_lot::Mutex;
 
 use super::content_disposition::ContentDisposition;
 use crate::{
@@ -49,18 +50,18 @@ impl Reader {
 
     /// Returns the next part. Skips the unread rest of the previous one.
     pub(crate) async fn next(&mut self) -> Result<Option<Part>> {
-        let unread = lock(&self.unread).take();
+        let unread = self.unread.lock().take();
         if let Some(field) = unread {
             // As a `Part`, whose `Drop` stores it again if this future is dropped.
             let mut part = self.part(field);
             while part.try_next().await?.is_some() {}
         }
-        let begin = lock(&self.gate.0).drawn;
+        let begin = self.gate.0.lock().drawn;
         let (parts, gate) = (&mut self.parts, &self.gate);
         let field = poll_fn(|cx| {
             gate.poll(cx, |cx| {
                 let field = parts.poll_next_field(cx);
-                if field.is_pending() && lock(&gate.0).drawn - begin > MAX_HEAD {
+                if field.is_pending() && gate.0.lock().drawn - begin > MAX_HEAD {
                     let what = format!("the head of a form's part is larger than {MAX_HEAD} bytes");
                     return Poll::Ready(Err(Error::new(ErrorKind::TooLarge, what)));
                 }
@@ -142,7 +143,7 @@ impl Drop for Part {
     fn drop(&mut self) {
         // A part that was read to its end must not replace a later one that is stored already.
         if let Some(field) = self.field.take() {
-            *lock(&self.unread) = Some(field);
+            *self.unread.lock() = Some(field);
         }
     }
 }
@@ -167,14 +168,14 @@ impl Gate {
     ) -> Poll<Result<T>> {
         let mut result = poll(cx);
         while result.is_pending() {
-            let GateState { ended, drawn, .. } = *lock(&self.0);
+            let GateState { ended, drawn, .. } = *self.0.lock();
             if ended {
                 return Poll::Ready(Err(invalid("the form ends too early")));
             }
-            lock(&self.0).open = true;
+            self.0.lock().open = true;
             result = poll(cx);
-            lock(&self.0).open = false;
-            let flow = lock(&self.0);
+            self.0.lock().open = false;
+            let flow = self.0.lock();
             if result.is_pending() && flow.drawn == drawn && !flow.ended {
                 // The body had no chunk ready and will wake the task.
                 return Poll::Pending;
@@ -197,30 +198,26 @@ impl Stream for GatedBody {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let Self { body, chunk, gate } = self.get_mut();
-        if !lock(&gate.0).open {
+        if !gate.0.lock().open {
             return Poll::Pending;
         }
         if chunk.is_empty() {
             match ready!(body.poll_next_unpin(cx)) {
                 Some(Ok(next)) => *chunk = next,
                 end => {
-                    let mut flow = lock(&gate.0);
+                    let mut flow = gate.0.lock();
                     (flow.ended, flow.open) = (true, false);
                     return Poll::Ready(end);
                 }
             }
         }
         let first = chunk.split_to(chunk.len().min(MAX_CHUNK));
-        let mut flow = lock(&gate.0);
+        let mut flow = gate.0.lock();
         flow.drawn += first.len();
         // After an empty chunk the gate stays open, because multer cannot continue with it.
         flow.open = first.is_empty();
         Poll::Ready(Some(Ok(first)))
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 pub(super) fn invalid(what: impl Into<std::borrow::Cow<'static, str>>) -> Error {

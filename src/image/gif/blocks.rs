@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead};
 
-use crate::image::format::MAX_ICC_PROFILE;
+use crate::image::{format::MAX_ICC_PROFILE, input::invalid};
 
 const HEADER_BYTES: usize = 13;
 const EXTENSION: u8 = 0x21;
@@ -101,8 +101,4 @@ fn read_byte(input: &mut impl BufRead) -> io::Result<u8> {
     let mut byte = [0];
     input.read_exact(&mut byte)?;
     Ok(byte[0])
-}
-
-fn invalid(reason: &'static str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, reason)
 }

@@ -1,6 +1,6 @@
 //! Reads the header and decodes the first frame row by row.
 
-use std::io::{self, Chain, Cursor, Read as _};
+use std::io::{Chain, Cursor, Read as _};
 
 use gif::{ColorOutput, DecodingError};
 use image::DynamicImage;
@@ -11,7 +11,7 @@ use crate::{
     image::{
         color,
         format::RawHeader,
-        input::{self, Input},
+        input::{self, Input, invalid},
         limits::ImageLimits,
         partial,
     },
@@ -23,7 +23,7 @@ pub(in crate::image) fn read_header(input: Input, limits: &ImageLimits) -> Resul
     let gif = Gif::open(input).map_err(|error| input::failed(deadline, error))?;
     limits.check_size(gif.canvas.0, gif.canvas.1)?;
     limits.check_memory(gif.memory())?;
-    Ok(RawHeader { size: gif.canvas, has_alpha: true, exif: None })
+    Ok(RawHeader { size: gif.canvas, has_alpha: true, exif: None, orientation: None })
 }
 
 /// Decodes the first frame, and converts it to sRGB.
@@ -60,8 +60,8 @@ impl Gif {
         options.set_color_output(ColorOutput::RGBA);
         let mut decoder = options.read_info(Cursor::new(stream).chain(input))?;
         let screen = (u32::from(decoder.width()), u32::from(decoder.height()));
-        let missing = || io::Error::new(io::ErrorKind::InvalidData, "the file has no frame");
-        let frame = decoder.next_frame_info()?.ok_or_else(missing)?;
+        let frame = decoder.next_frame_info()?;
+        let frame = frame.ok_or_else(|| invalid("the file has no frame"))?;
         let is_interlaced = frame.interlaced;
         let [left, top, width, height] =
             [frame.left, frame.top, frame.width, frame.height].map(u32::from);

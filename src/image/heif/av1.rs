@@ -4,10 +4,7 @@ use re_rav1d::dav1d::{
     Picture, PixelLayout, PlanarImageComponent as Component, Plane, Settings, pixel::YUVRange,
 };
 
-use super::{
-    boxes::{Nclx, Result},
-    paint::Planes,
-};
+use super::{boxes::Result, planes::Planes, properties::Nclx};
 
 /// The bytes per pixel that decoding takes with 4:2:0 chroma of 8 bits: planes, and the decoder's tables.
 pub(super) const BYTES_PER_PIXEL: u64 = 4;

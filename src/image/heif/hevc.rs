@@ -6,8 +6,9 @@ use heifer_hevc_dec::{
 };
 
 use super::{
-    boxes::{Nclx, Result, invalid},
-    paint::Planes,
+    boxes::{Result, invalid},
+    planes::Planes,
+    properties::Nclx,
 };
 
 /// The bytes per pixel that decoding takes with 4:2:0 chroma: planes of 16 bits, a copy for the loop

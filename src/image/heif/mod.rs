@@ -3,9 +3,17 @@
 #[cfg(feature = "avif")]
 mod av1;
 mod boxes;
+mod canvas;
+mod codec;
 mod decode;
 #[cfg(feature = "heic")]
 mod hevc;
-mod paint;
+mod item_data;
+mod items;
+mod meta;
+mod painter;
+mod placement;
+mod planes;
+mod properties;
 
 pub(super) use self::decode::{decode, read_header};

@@ -9,7 +9,10 @@ use std::{
     rc::Rc,
 };
 
-use crate::image::{format::MAX_EXIF, input::Input};
+use crate::image::{
+    format::MAX_EXIF,
+    input::{Input, invalid},
+};
 
 const SIGNATURE: &[u8; 8] = b"\x89PNG\r\n\x1a\n";
 const CHECKSUM_BYTES: i64 = 4;
@@ -266,8 +269,4 @@ fn read_checked(
     hasher.update(&chunk_type);
     hasher.update(&data);
     Ok((hasher.finalize() == u32::from_be_bytes(checksum)).then_some(data))
-}
-
-fn invalid(reason: &'static str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, reason)
 }

@@ -35,7 +35,7 @@ pub(in crate::image) fn read_header(mut input: Input, limits: &ImageLimits) -> R
     let size = reader.info().size();
     limits.check_size(size.0, size.1)?;
     limits.check_memory(memory(&reader))?;
-    Ok(RawHeader { size, has_alpha: has_alpha(color_type), exif })
+    Ok(RawHeader { size, has_alpha: has_alpha(color_type), exif, orientation: None })
 }
 
 /// Decodes the default image, and converts it to sRGB.

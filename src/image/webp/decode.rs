@@ -2,11 +2,11 @@
 
 use std::io;
 
-use image::{DynamicImage, ImageDecoder, codecs::webp::WebPDecoder};
+use image::{DynamicImage, ImageDecoder};
 
 use super::riff::Riff;
 use crate::{
-    error::{Error, ErrorKind, Result},
+    error::{Error, Result},
     image::{
         color,
         deadline::Deadline,
@@ -16,6 +16,7 @@ use crate::{
         partial,
         source::ImageSource,
     },
+    media::FailureReason,
 };
 
 /// Returns the bytes that stand for the missing part of a truncated image. The first two with which it can
@@ -30,7 +31,7 @@ fn paddings() -> impl Iterator<Item = u8> {
 pub(in crate::image) fn read_header(mut input: Input, limits: &ImageLimits) -> Result<RawHeader> {
     let riff = open(&mut input, limits)?;
     let exif = riff.exif(&mut input, MAX_EXIF);
-    Ok(RawHeader { size: riff.size(), has_alpha: riff.has_alpha(), exif })
+    Ok(RawHeader { size: riff.size(), has_alpha: riff.has_alpha(), exif, orientation: None })
 }
 
 /// Decodes the first frame, and converts it to sRGB.
@@ -50,7 +51,7 @@ pub(in crate::image) fn decode(mut input: Input, limits: &ImageLimits) -> Result
         drop(decoded);
         deadline.check()?;
         let (mut pixels, other) = both.ok_or_else(|| {
-            Error::new(ErrorKind::Failed, "the image is truncated near its beginning")
+            Error::failed(FailureReason::Unreadable, "the image is truncated near its beginning")
         })?;
         let row_bytes = pixels.len() / riff.size().1 as usize;
         let rows = common_rows(&pixels, &other, row_bytes);
@@ -82,7 +83,7 @@ fn open(input: &mut Input, limits: &ImageLimits) -> Result<Riff> {
 fn pixels(container: Vec<u8>, deadline: Deadline) -> Result<Vec<u8>> {
     let failed = |error| input::failed(deadline, error);
     let input = input::open(&ImageSource::Bytes(container.into()), deadline)?;
-    let decoder = WebPDecoder::new(input).map_err(failed)?;
+    let decoder = image::codecs::webp::WebPDecoder::new(input).map_err(failed)?;
     let mut pixels = vec![0; decoder.total_bytes() as usize];
     decoder.read_image(&mut pixels).map_err(failed)?;
     Ok(pixels)

@@ -5,6 +5,8 @@
 
 use std::io::{self, BufRead, Read, Seek, SeekFrom};
 
+use crate::image::input::invalid;
+
 const RIFF_HEADER_BYTES: u64 = 12;
 const CHUNK_HEADER_BYTES: u64 = 8;
 const FRAME_HEADER_BYTES: usize = 16;
@@ -269,8 +271,4 @@ fn lossless_size(head: [u8; 5]) -> io::Result<((u32, u32), bool)> {
     }
     let side = |bits: u32| (bits & 0x3FFF) + 1;
     Ok(((side(fields), side(fields >> 14)), fields >> 28 & 1 != 0))
-}
-
-fn invalid(reason: &'static str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, reason)
 }

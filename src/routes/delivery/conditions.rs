@@ -2,7 +2,7 @@
 
 use std::str::FromStr as _;
 
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, HeaderName, Method, header};
 use headers::{
     ETag, HeaderMapExt as _, IfMatch, IfModifiedSince, IfNoneMatch, IfRange, IfUnmodifiedSince,
     LastModified,
@@ -10,6 +10,15 @@ use headers::{
 use http_range_header::{SyntacticallyCorrectRange, parse_range_header};
 
 use crate::media::{ByteRange, Download, is_http_date};
+
+/// The headers of conditional requests.
+const CONDITIONS: [HeaderName; 5] = [
+    header::IF_MATCH,
+    header::IF_NONE_MATCH,
+    header::IF_MODIFIED_SINCE,
+    header::IF_UNMODIFIED_SINCE,
+    header::IF_RANGE,
+];
 
 /// The conditions and the range of a request. A malformed condition is ignored; a malformed `If-Range`
 /// disables the range, because the client cannot combine a part with bytes of another version.
@@ -21,6 +30,8 @@ pub(in crate::routes) struct Conditions {
     if_unmodified_since: Option<IfUnmodifiedSince>,
     if_range: Option<IfRange>,
     range: Option<ByteRange>,
+    /// Whether the client can repeat the request at an object store.
+    can_redirect: bool,
 }
 
 /// The response to a request whose conditions do not hold.
@@ -43,7 +54,12 @@ impl Conditions {
             _ => true,
         };
         let range = range.filter(|_| !is_malformed);
+        // An object store has validators of its own: it would refuse the client's, or take them for current.
+        // A presigned URL is for `GET` only.
+        let can_redirect =
+            method == Method::GET && !CONDITIONS.iter().any(|name| headers.contains_key(name));
         Self {
+            can_redirect,
             if_match: headers.typed_get(),
             if_none_match: headers.typed_get(),
             if_modified_since: headers.typed_get(),
@@ -91,6 +107,11 @@ impl Conditions {
         if wanted { Ok(()) } else { Err(UnmetCondition::NotModified) }
     }
 
+    /// Returns whether the client can repeat the request at an object store: a `GET` without conditions.
+    pub(super) fn can_redirect(&self) -> bool {
+        self.can_redirect
+    }
+
     /// Returns whether there is a condition other than `If-Range`.
     pub(super) fn has_any(&self) -> bool {
         self.if_match.is_some()
@@ -123,6 +144,23 @@ fn range(headers: &HeaderMap) -> Option<ByteRange> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_get_without_conditions_can_be_redirected() {
+        let can = |method, name: Option<HeaderName>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::RANGE, "bytes=0-1".parse().expect("a header's value"));
+            if let Some(name) = name {
+                headers.insert(name, "malformed".parse().expect("a header's value"));
+            }
+            Conditions::of(&method, &headers).can_redirect()
+        };
+        assert!(can(Method::GET, None));
+        assert!(!can(Method::HEAD, None));
+        for name in CONDITIONS {
+            assert!(!can(Method::GET, Some(name.clone())), "{name}");
+        }
+    }
 
     #[test]
     fn p13_only_a_single_valid_range_is_parsed() {

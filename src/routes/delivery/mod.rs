@@ -11,6 +11,7 @@ mod transform;
 
 pub(super) use self::{
     conditions::Conditions,
-    respond::{Access, RenditionRequest, is_permanent_rendition_error},
+    config::redirect_expiry,
+    respond::{Access, RenditionRequest, permanent_rendition_failure},
 };
 pub use self::{config::ResourcePolicy, routes::DeliveryRoutes};

@@ -10,12 +10,13 @@ use headers::{CacheControl, HeaderMapExt as _};
 
 use super::{
     conditions::{Conditions, UnmetCondition},
+    config::InlineTypes,
     observe,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
     id::MediaId,
-    media::{Download, DownloadOptions, Rendition, headers_of},
+    media::{Download, DownloadOptions, FailureReason, Rendition, headers_of},
     problem::Problem,
     state::MediaState,
 };
@@ -29,9 +30,13 @@ pub(in crate::routes) enum Access {
     SignedUrl { expires_in: Duration, attachment: bool },
 }
 
-/// Returns whether a rendition of these bytes can never be made.
-pub(in crate::routes) fn is_permanent_rendition_error(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::Unsupported | ErrorKind::Failed | ErrorKind::TooLarge)
+/// Returns the reason why a rendition of these bytes can never be made; `None` for other errors.
+pub(in crate::routes) fn permanent_rendition_failure(error: &Error) -> Option<FailureReason> {
+    match error.kind() {
+        ErrorKind::Unsupported => Some(FailureReason::Unsupported),
+        ErrorKind::TooLarge => Some(FailureReason::TooLarge),
+        _ => error.failure_reason(),
+    }
 }
 
 /// An authorized request for one rendition.
@@ -39,6 +44,9 @@ pub(in crate::routes) struct RenditionRequest<'a> {
     pub(in crate::routes) id: &'a MediaId,
     pub(in crate::routes) rendition: Rendition,
     pub(in crate::routes) access: Access,
+    pub(in crate::routes) inline_types: Option<&'a InlineTypes>,
+    /// How long the URL of a redirect is valid; `None` if the bytes are always delivered from here.
+    pub(in crate::routes) redirect: Option<Duration>,
 }
 
 impl RenditionRequest<'_> {
@@ -78,6 +86,10 @@ impl RenditionRequest<'_> {
         if let Err(unmet) = conditions.check(&download) {
             return Ok(self.unmet(unmet, download));
         }
+        if download.redirect().is_some() {
+            observe::delivered("redirect");
+            return Ok(download.into_response());
+        }
         observe::delivered(if download.part().is_some() { "part" } else { "whole" });
         let mut response = self.with_disposition(download).into_response();
         self.set_caching(response.headers_mut());
@@ -86,6 +98,26 @@ impl RenditionRequest<'_> {
 
     async fn download(&self, media: &MediaState, conditions: &Conditions) -> Result<Download> {
         let options = DownloadOptions::new(self.rendition);
+        if let Some(expires_in) = self.redirect
+            && conditions.can_redirect()
+        {
+            let options = match self.access {
+                Access::Owner => options.with_redirect(expires_in),
+                // Not longer than the signed URL itself (promise P14).
+                Access::SignedUrl { expires_in: link, attachment: false } => {
+                    options.with_redirect(expires_in.min(link))
+                }
+                Access::SignedUrl { expires_in: link, attachment: true } => {
+                    options.with_redirect(expires_in.min(link)).as_attachment()
+                }
+            };
+            return media
+                .download(
+                    self.id,
+                    conditions.range().map_or(options, |range| options.with_range(range)),
+                )
+                .await;
+        }
         let ranged = conditions.range().map_or(options, |range| options.with_range(range));
         let download = media.download(self.id, ranged).await?;
         let Some(range) = conditions.range_of(&download) else { return Ok(download) };
@@ -94,10 +126,13 @@ impl RenditionRequest<'_> {
         Ok(if part.etag() == download.etag() { part } else { download })
     }
 
-    /// Applies the disposition of the signed URL.
+    /// Applies the disposition of the signed URL, or of the routes.
     fn with_disposition(&self, download: Download) -> Download {
         match self.access {
             Access::SignedUrl { attachment: true, .. } => download.as_attachment(),
+            _ if self.inline_types.is_some_and(|types| types.contains(download.content_type())) => {
+                download.as_inline()
+            }
             _ => download,
         }
     }
@@ -122,12 +157,20 @@ impl RenditionRequest<'_> {
     }
 
     fn problem_response(&self, error: Error) -> Response {
-        if self.rendition != Rendition::Original && is_permanent_rendition_error(error.kind()) {
+        if self.rendition != Rendition::Original
+            && let Some(reason) = permanent_rendition_failure(&error)
+        {
             observe::delivered("no_rendition");
-            let detail =
-                "This rendition cannot be made: the media is not an image that can be decoded.";
+            let detail = match reason {
+                FailureReason::Unreadable => "the file is damaged",
+                FailureReason::TooLarge => "the image is larger than the server processes",
+                FailureReason::TimedOut => "processing the image takes too long",
+                FailureReason::Unsupported => "the media is not an image that can be decoded",
+            };
+            let detail = format!("This rendition cannot be made: {detail}.");
             let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-            return Problem::new(status, "no-such-rendition", detail).into_response();
+            let problem = Problem::new(status, "no-such-rendition", detail);
+            return problem.with_reason(Some(reason)).into_response();
         }
         observe::delivered(match error.kind() {
             ErrorKind::NotFound => "not_found",

@@ -1,17 +1,17 @@
 //! The router of deliveries and its builder.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use axum::{Router, extract::FromRequestParts, middleware::from_fn_with_state, routing::get};
 
 use super::{
-    config::{DeliveryConfig, ResourcePolicy},
+    config::{DeliveryConfig, InlineTypes, ResourcePolicy, redirect_expiry},
     media_path::MediaPath,
     serve::{RenditionSource, serve_owned, serve_signed, unsigned_transform},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    media::Transform,
+    media::{InlineType, Transform},
     owner::{InvalidOwner, InvalidScope, Owner, Scope},
     state::MediaState,
     verify::VerifyMediaLayer,
@@ -27,8 +27,8 @@ use crate::{
 ///
 /// # Default
 ///
-/// The owner is the [`Owner`] in the request's extensions, and media of any scope is delivered. There are no
-/// named transforms. Signed URLs are accepted if the state has a
+/// The owner is the [`Owner`] in the request's extensions, and media of any scope is delivered. No transform has
+/// a name. Browsers display raster images and save every other type. Signed URLs are accepted if the state has a
 /// [`url_signer`](crate::state::MediaStateBuilder::url_signer). Only pages of the same origin may embed media.
 ///
 /// See the [module docs](crate::routes#delivery) for the responses.
@@ -70,6 +70,8 @@ impl<S> DeliveryRoutes<S> {
                 media,
                 transforms: BTreeMap::new(),
                 cross_origin_resource_policy: ResourcePolicy::default(),
+                inline_types: InlineTypes::default(),
+                redirect: None,
             },
         }
     }
@@ -119,6 +121,44 @@ impl<S> DeliveryRoutes<S> {
         self
     }
 
+    /// Lets browsers display originals of these MIME types instead of saving them: types of audio and video,
+    /// `application/pdf`, and the kinds `audio/*` and `video/*`. Raster images are always displayed. Players
+    /// of Safari need ranges, which the routes answer.
+    ///
+    /// # Panics
+    ///
+    /// If a type is another one: scripts of its author could run in it (promise P8).
+    #[track_caller]
+    pub fn inline_types<I: IntoIterator<Item: Into<String>>>(mut self, types: I) -> Self {
+        self.config.inline_types = InlineTypes(types.into_iter().map(Into::into).collect());
+        for inline in &self.config.inline_types.0 {
+            let is_kind = matches!(&**inline, "audio/*" | "video/*");
+            assert!(
+                is_kind || InlineType::of(inline).is_some(),
+                "the type {inline:?} cannot be displayed: use types of audio and video, `audio/*`, `video/*`, \
+                 or `application/pdf`"
+            );
+        }
+        self
+    }
+
+    /// Redirects to presigned URLs of the object store of a `Store` that signs them, valid for `expires_in`, which is
+    /// clamped to 5 s to 1 h and to the expiry of a signed URL; 60 s is a good value. Default: off, and all
+    /// bytes pass through this server.
+    ///
+    /// Originals and stored renditions are answered with 307 and `Cache-Control: private, no-store`. The type
+    /// and the disposition are bound into the URL. `HEAD`, conditional requests, renditions that are not stored
+    /// yet, and backends that cannot redirect are answered with the bytes. The client sends a `Range`
+    /// to the object store.
+    ///
+    /// A presigned URL opens the media for everyone who has it until it expires, also after a deletion. The
+    /// object store sends neither the other safe headers (promise P8) nor a hash that a client could verify,
+    /// and pages need its origin in their `Content-Security-Policy`, and scripts a CORS rule of the bucket.
+    pub fn presigned_redirects(mut self, expires_in: Duration) -> Self {
+        self.config.redirect = Some(redirect_expiry(expires_in));
+        self
+    }
+
     /// Takes the owner from the extractor `X`, as does
     /// [`VerifyMediaLayer::owner_from`](crate::VerifyMediaLayer::owner_from).
     pub fn owner_from<X>(
@@ -157,6 +197,8 @@ impl<S> fmt::Debug for DeliveryRoutes<S> {
             .field("guard", &self.guard)
             .field("transforms", &self.config.transforms)
             .field("cross_origin_resource_policy", &self.config.cross_origin_resource_policy)
+            .field("inline_types", &self.config.inline_types)
+            .field("redirect", &self.config.redirect)
             .finish()
     }
 }

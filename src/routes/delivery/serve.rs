@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{RawQuery, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode},
+    http::{HeaderMap, Method, StatusCode},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
@@ -81,7 +81,13 @@ pub(super) async fn serve_signed(
             policy = config.cross_origin_resource_policy;
             // The signature is the proof of access: it was made for a `MediaId`.
             let id = path.id.to_candidate();
-            let rendition = RenditionRequest { id: &id, rendition, access };
+            let rendition = RenditionRequest {
+                id: &id,
+                rendition,
+                access,
+                inline_types: Some(&config.inline_types),
+                redirect: config.redirect,
+            };
             rendition.respond(&config.media, request.method(), request.headers()).await
         }
         (verified, _) => {
@@ -92,10 +98,7 @@ pub(super) async fn serve_signed(
         }
     };
     make_safe(response.headers_mut());
-    response.headers_mut().insert(
-        HeaderName::from_static("cross-origin-resource-policy"),
-        HeaderValue::from_static(policy.as_str()),
-    );
+    policy.insert_into(response.headers_mut());
     response
 }
 
@@ -110,7 +113,13 @@ pub(super) async fn serve_owned(
         let detail = "The media has no rendition of this name.";
         return Problem::new(StatusCode::NOT_FOUND, "no-such-rendition", detail).into_response();
     };
-    let rendition = RenditionRequest { id: &owned[&path.id], rendition, access: Access::Owner };
+    let rendition = RenditionRequest {
+        id: &owned[&path.id],
+        rendition,
+        access: Access::Owner,
+        inline_types: Some(&config.inline_types),
+        redirect: config.redirect,
+    };
     rendition.respond(&config.media, &method, &headers).await
 }
 

@@ -4,7 +4,7 @@ use std::{borrow::Cow, str::FromStr};
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    media::{ParseVariantError, Transform},
+    media::{ParseNameError, Transform},
 };
 
 /// Reads `w`, `h`, `fit`, `format` and `q` of a query; other parameters are ignored.
@@ -54,7 +54,7 @@ fn number(name: &str, value: &str) -> Result<u32> {
     Ok(value.parse().unwrap_or(u32::MAX))
 }
 
-fn named<T: FromStr<Err = ParseVariantError>>(name: &str, value: &str) -> Result<T> {
+fn named<T: FromStr<Err = ParseNameError>>(name: &str, value: &str) -> Result<T> {
     value.parse().map_err(|unknown| invalid(format!("the parameter `{name}` {unknown}")))
 }
 

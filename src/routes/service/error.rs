@@ -10,6 +10,7 @@ use axum::{
 
 use crate::{
     error::{Error, ErrorKind},
+    media::FailureReason,
     protocol::ErrorBody,
 };
 
@@ -23,15 +24,21 @@ pub(super) struct ServiceError {
     error: Cow<'static, str>,
     /// The size of the file, if a range is not satisfiable.
     complete_length: Option<u64>,
+    /// The reason why a rendition cannot be made.
+    reason: Option<FailureReason>,
 }
 
 impl ServiceError {
     pub(super) fn new(status: StatusCode, error: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, error: error.into(), complete_length: None }
+        Self { status, error: error.into(), complete_length: None, reason: None }
     }
 
     pub(super) fn bad_request(error: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, error)
+    }
+
+    pub(super) fn with_reason(self, reason: FailureReason) -> Self {
+        Self { reason: Some(reason), ..self }
     }
 
     pub(super) fn not_found(error: &'static str) -> Self {
@@ -49,7 +56,8 @@ impl From<Error> for ServiceError {
         // The causes of a server error are logged, not sent to the client.
         if !status.is_server_error() || error.kind() == ErrorKind::Unsupported {
             let complete_length = error.complete_length();
-            return Self { complete_length, ..Self::new(status, error.to_string()) };
+            let reason = error.failure_reason();
+            return Self { complete_length, reason, ..Self::new(status, error.to_string()) };
         }
         tracing::error!(
             kind = ?error.kind(),
@@ -62,7 +70,8 @@ impl From<Error> for ServiceError {
 
 impl IntoResponse for ServiceError {
     fn into_response(self) -> Response {
-        let mut response = (self.status, Json(ErrorBody { error: self.error })).into_response();
+        let body = ErrorBody { error: self.error, reason: self.reason };
+        let mut response = (self.status, Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if self.status == StatusCode::SERVICE_UNAVAILABLE {

@@ -17,21 +17,34 @@ use super::{
 use crate::{
     error::ErrorKind,
     id::MediaId,
-    media::{Format, ParseVariantError, Rendition, Transform, Variant, is_raster_image},
-    routes::delivery::{Access, Conditions, RenditionRequest, is_permanent_rendition_error},
+    media::{Format, ParseNameError, Rendition, Transform, is_raster_image},
+    routes::delivery::{Access, Conditions, RenditionRequest, permanent_rendition_failure},
 };
 
 /// The error of a transform of media that is not an image.
 const NOT_AN_IMAGE: &str = "Transform only supported for images";
 
+/// The route of a request, which decides the error of a rendition that cannot be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Route {
+    File,
+    Variant,
+    Transform,
+}
+
 /// `GET /{id}/file`
 pub(super) async fn original(
     State(service): SharedState,
     PathId(id): PathId,
+    query: Query,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, ServiceError> {
-    deliver(&service, &id, Rendition::Original, &method, &headers).await
+    let rendition = match query.first("original") {
+        Some("1") => Rendition::Original,
+        _ => service.compatibility.original(&service.media, &id).await?,
+    };
+    deliver(&service, &id, (Route::File, rendition), &method, &headers).await
 }
 
 /// `GET /{id}/file/{variant}`: that variant, never the original instead (promise P5).
@@ -43,8 +56,8 @@ pub(super) async fn variant(
     headers: HeaderMap,
 ) -> Result<Response, ServiceError> {
     let name = path.map(|Path((_, name))| name).unwrap_or_default();
-    let variant: Variant = name.parse().map_err(|_| ServiceError::not_found(NO_FILE))?;
-    deliver(&service, &id, variant.into(), &method, &headers).await
+    let rendition = service.compatibility.named(&service.media, &id, &name).await?;
+    deliver(&service, &id, (Route::Variant, rendition), &method, &headers).await
 }
 
 /// `GET /{id}/transform`
@@ -56,33 +69,35 @@ pub(super) async fn transform(
     headers: HeaderMap,
 ) -> Result<Response, ServiceError> {
     let transform = transform_of(&query)?;
-    deliver(&service, &id, transform.into(), &method, &headers).await
+    deliver(&service, &id, (Route::Transform, transform.into()), &method, &headers).await
 }
 
 async fn deliver(
     service: &ServiceState,
     id: &MediaId,
-    rendition: Rendition,
+    (route, rendition): (Route, Rendition),
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Response, ServiceError> {
-    let request = RenditionRequest { id, rendition, access: Access::Owner };
+    let redirect = service.redirect;
+    let request =
+        RenditionRequest { id, rendition, access: Access::Owner, inline_types: None, redirect };
     let error = match request.deliver(&service.media, &Conditions::of(method, headers)).await {
         Ok(response) => return Ok(response),
         Err(error) => error,
     };
     let media = service.media.get(id).await?;
-    Err(match (rendition, error.kind()) {
+    let failure = permanent_rendition_failure(&error).filter(|_| rendition != Rendition::Original);
+    Err(match (route, failure) {
         // The record exists, so the bytes are missing.
-        (_, ErrorKind::NotFound) => ServiceError::not_found(NO_FILE),
-        (Rendition::Variant(_), kind) if is_permanent_rendition_error(kind) => {
-            ServiceError::not_found(NO_FILE)
+        (_, None) if error.kind() == ErrorKind::NotFound => ServiceError::not_found(NO_FILE),
+        (Route::Variant, Some(reason)) => ServiceError::not_found(NO_FILE).with_reason(reason),
+        (Route::Transform, Some(reason)) if !is_raster_image(&media.mime_type) => {
+            ServiceError::bad_request(NOT_AN_IMAGE).with_reason(reason)
         }
-        (Rendition::Transform(_), kind) if is_permanent_rendition_error(kind) => {
-            match is_raster_image(&media.mime_type) {
-                false => ServiceError::bad_request(NOT_AN_IMAGE),
-                true => ServiceError::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
-            }
+        (_, Some(reason)) => {
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            ServiceError::new(status, error.to_string()).with_reason(reason)
         }
         _ => error.into(),
     })
@@ -124,7 +139,7 @@ fn side(query: &Query, name: &str) -> Result<Option<u32>, ServiceError> {
     Ok(query.count(name)?.map(|side| u32::try_from(side).unwrap_or(u32::MAX)))
 }
 
-fn named<T: FromStr<Err = ParseVariantError>>(
+fn named<T: FromStr<Err = ParseNameError>>(
     query: &Query,
     name: &str,
 ) -> Result<Option<T>, ServiceError> {

@@ -4,13 +4,13 @@ use axum::http::StatusCode;
 use futures_util::TryStreamExt as _;
 use mime::Mime;
 
-use super::{UploadLimits, error::ServiceError, query, spooled_file::SpooledFile};
+use super::{UploadLimits, compatibility::Compatibility, error::ServiceError};
 use crate::{
     error::Error,
     extract::{Part, Reader},
     media::Upload,
     owner::Owner,
-    routes::upload::UploadRejection,
+    routes::{spooled_file::SpooledFile, upload::UploadRejection},
 };
 
 /// The greatest number of parts of a form.
@@ -81,12 +81,15 @@ impl Form {
     }
 
     /// Returns the upload and its owner.
-    pub(super) async fn into_upload(self) -> Result<(Owner, Upload), ServiceError> {
+    pub(super) async fn into_upload(
+        self,
+        compatibility: Compatibility,
+    ) -> Result<(Owner, Upload), ServiceError> {
         let file = self.file.ok_or_else(no_file)?;
         let not_empty = |text: Option<String>| text.filter(|text| !text.is_empty());
-        let owner = query::owner(not_empty(self.user_id).as_deref())?;
-        let app =
-            not_empty(self.app).ok_or_else(|| ServiceError::bad_request("app is required"))?;
+        let (user_id, app) = (not_empty(self.user_id), not_empty(self.app));
+        let owner = compatibility.owner(user_id.as_deref(), app.as_deref())?;
+        let app = app.ok_or_else(|| ServiceError::bad_request("app is required"))?;
         let hint = declared_type(file.content_type, file.name.as_deref());
         let mut upload = file.content.into_upload().await?.scope(app.as_str()).content_type(hint);
         if let Some(name) = file.name {

@@ -29,7 +29,7 @@ pub(super) async fn list(
     State(service): SharedState,
     query: Query,
 ) -> Result<Response, ServiceError> {
-    let owner = query.owner()?;
+    let owner = service.compatibility.owner(query.first("userId"), query.first("app"))?;
     let limit = query.limit()?.min(MAX_LIST);
     let options = ListOptions::new().with_scopes(query.scopes("app")?);
     let (mut records, mut next_page) = (Vec::new(), options.clone());

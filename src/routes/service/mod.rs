@@ -1,15 +1,17 @@
 //! The server side of the media protocol, for trusted callers.
 
+mod authenticate;
+mod compatibility;
 mod error;
 mod file;
 mod form;
 mod keys;
 mod lists;
 mod media;
+mod networks;
 mod observe;
 mod query;
 mod routes;
-mod spooled_file;
 mod upload;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -17,6 +19,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use axum::extract::State;
 use tokio::sync::Semaphore;
 
+use self::compatibility::Compatibility;
 pub use self::{keys::ServiceKeys, routes::ServiceRoutes};
 use crate::state::MediaState;
 
@@ -26,6 +29,9 @@ struct ServiceState {
     limits: UploadLimits,
     uploads: Semaphore,
     metrics: Option<Box<Render>>,
+    compatibility: Compatibility,
+    /// How long the URL of a redirect is valid; `None` if the bytes are always delivered from here.
+    redirect: Option<Duration>,
 }
 
 type SharedState = State<Arc<ServiceState>>;

@@ -50,7 +50,8 @@ pub(super) async fn upload(
         },
     );
     let reader = reader(&parts.headers, body).map_err(|_| no_file())?;
-    let (owner, upload) = Form::read(reader, limits).await?.into_upload().await?;
+    let (owner, upload) =
+        Form::read(reader, limits).await?.into_upload(service.compatibility).await?;
     let media = service.media.upload(&owner, upload).await?;
     Ok((StatusCode::CREATED, Json(Record::from(media))).into_response())
 }

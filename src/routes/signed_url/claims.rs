@@ -1,8 +1,8 @@
-//! What a signed URL opens, and how that is written.
+//! The claims of a signed URL, and their text.
 
 use crate::media::{Rendition, Transform, Variant};
 
-/// What a signed URL opens. See [`MediaState::signed_url`](crate::MediaState::signed_url).
+/// The rendition that a signed URL opens, and its disposition. See [`MediaState::signed_url`](crate::MediaState::signed_url).
 ///
 /// ```
 /// use tower_media::{media::Variant, routes::LinkOptions, Rendition};
@@ -19,12 +19,12 @@ pub struct LinkOptions {
 }
 
 impl LinkOptions {
-    /// Begins with a rendition, which a browser shows if it is a picture and saves otherwise.
+    /// Selects a rendition. A browser shows it if it is a raster image, and saves it otherwise.
     pub fn new(rendition: Rendition) -> Self {
         Self { rendition, attachment: false }
     }
 
-    /// Makes a browser save pictures, too.
+    /// Makes a browser save the file whatever its type is.
     #[must_use]
     pub fn as_attachment(mut self) -> Self {
         self.attachment = true;
@@ -36,7 +36,7 @@ impl LinkOptions {
         self.rendition
     }
 
-    /// Returns whether a browser saves whatever it is.
+    /// Returns whether a browser saves the file whatever its type is.
     pub fn is_attachment(&self) -> bool {
         self.attachment
     }
@@ -60,7 +60,7 @@ impl From<Transform> for LinkOptions {
     }
 }
 
-/// What is signed: one rendition of one piece of media, to read.
+/// The signed claims: one rendition of one media item, for reading.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Claims<'a> {
     pub(crate) id: &'a str,
@@ -68,7 +68,7 @@ pub(crate) struct Claims<'a> {
 }
 
 impl Claims<'_> {
-    /// The rendition in one text for each meaning.
+    /// Returns the canonical text of the rendition.
     pub(super) fn rendition(&self) -> String {
         match self.options.rendition {
             Rendition::Original => "original".to_owned(),
@@ -81,7 +81,7 @@ impl Claims<'_> {
         if self.options.attachment { "attachment" } else { "by-type" }
     }
 
-    /// The part of the query that stands before the signature's own.
+    /// Returns the query parameters of the claims, which precede those of the signature.
     pub(super) fn query(&self) -> String {
         let mut query = match self.options.rendition {
             Rendition::Transform(transform) => transform.canonical().to_query() + "&",

@@ -1,6 +1,7 @@
 //! Keys, and the signatures made with them.
 
 use std::{
+    borrow::Cow,
     fmt,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -13,37 +14,44 @@ use sha2::Sha256;
 use super::claims::{Claims, LinkOptions};
 use crate::error::{Error, ErrorKind, Result};
 
-/// The shortest secret, in bytes: as long as what it makes (RFC 2104, section 3).
+/// The shortest secret in bytes: the length of the output (RFC 2104, section 3).
 const MIN_SECRET: usize = 32;
 
 /// The longest name of a key, in bytes.
 const MAX_KEY_ID: usize = 64;
 
-/// What every signature begins with, so that no other use of the same secret makes one.
+/// The parameters of signed URLs.
+const OWN_PARAMETERS: [&str; 9] =
+    ["w", "h", "fit", "format", "q", "disposition", "expires", "key", "signature"];
+
+/// The domain separator: signatures of another use of the same secret are not valid here.
 const PURPOSE: &str = "tower-media signed url 1";
 
-/// `GET` and `HEAD`. Nothing else can be signed for.
+/// The signed method: `GET` and `HEAD`.
 const METHODS: &str = "read";
 
-/// Signs URLs of media, and knows which it has signed (promise P14).
+/// Signs URLs of media, and verifies them (promise P14).
 ///
-/// A URL that [`MediaState::signed_url`](crate::MediaState::signed_url) makes opens exactly one rendition
-/// of one piece of media, to read, until it expires, for **whoever holds it**. It cannot be taken back
-/// before that, but by removing the media or the key. The signature is HMAC-SHA-256 over all of it.
+/// A URL of [`MediaState::signed_url`](crate::MediaState::signed_url) opens exactly one rendition of one media
+/// item for reading, until it expires, for **every client that has the URL**. It cannot be revoked before, except
+/// by deleting the media or removing the key. The signature is HMAC-SHA-256 over method, id, rendition,
+/// disposition, expiry and key id.
 ///
-/// Made once, from a secret that all of the application's processes share, and given to
+/// Create one signer from a secret that all processes of the application share, and give it to
 /// [`MediaStateBuilder::url_signer`](crate::state::MediaStateBuilder::url_signer).
 ///
 /// # Default
 ///
-/// URLs expire at the end of a window of 15 minutes, so those made for the same in one window are
-/// equal and caches keep one of them; no URL lives for more than 7 days, and a window.
+/// The expiry is rounded up to the end of a window of 15 minutes. Equal requests within one window make equal
+/// URLs, so caches keep one of them. A URL is valid for at most 7 days and one window.
 ///
 /// # Rotation
 ///
-/// A key has a name, which stands in the URL. To replace it without breaking URLs that are out:
-/// first make all processes [also accept](Self::also_accepting) the new one, then sign with the new one
-/// and also accept the old one, and drop the old one once its URLs have expired.
+/// The URL names its key by an id. To replace a key without breaking existing URLs:
+///
+/// 1. all processes [also accept](Self::also_accepting) the new key;
+/// 2. all processes sign with the new key and also accept the old one;
+/// 3. remove the old key after its URLs have expired.
 ///
 /// ```
 /// use std::time::Duration;
@@ -64,6 +72,7 @@ pub struct UrlSigner {
     accepted: Vec<Key>,
     window: Duration,
     longest: Duration,
+    ignored: Arc<[String]>,
     clock: Arc<dyn Fn() -> SystemTime + Send + Sync>,
 }
 
@@ -86,7 +95,7 @@ impl Key {
         Ok(Self { id: id.to_owned(), mac })
     }
 
-    /// Each field with its length before it, so that no two lists of fields are the same bytes.
+    /// Prefixes each field with its length, so that different lists of fields are different bytes.
     fn mac(&self, claims: &Claims<'_>, expires: u64) -> Hmac<Sha256> {
         let mut mac = self.mac.clone();
         let (rendition, expires) = (claims.rendition(), expires.to_string());
@@ -99,37 +108,38 @@ impl Key {
     }
 }
 
-/// Why a query is not that of a signed URL.
+/// The reason why a query is not that of a signed URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SignatureError {
-    /// It does not say that it is signed.
+    /// The query has no signature.
     Missing,
-    /// It is not what this signer gave out, or not any more.
+    /// The signature is wrong, or has expired.
     Invalid,
 }
 
 impl UrlSigner {
-    /// Signs with this key. The id is 1 to 64 bytes of `A-Z a-z 0-9 - _ .`, and is seen in URLs; the
-    /// secret is at least 32 random bytes.
+    /// Creates a signer with one key. The id is 1 to 64 bytes of `A-Z a-z 0-9 - _ .`, and is visible in URLs.
+    /// The secret is at least 32 random bytes.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] if one of them is not like that.
+    /// [`ErrorKind::InvalidInput`] if the id or the secret is not valid.
     pub fn new(key_id: impl AsRef<str>, secret: impl AsRef<[u8]>) -> Result<Self> {
         Ok(Self {
             signing: Key::new(key_id.as_ref(), secret.as_ref())?,
             accepted: Vec::new(),
             window: Duration::from_secs(15 * 60),
             longest: Duration::from_secs(7 * 24 * 3600),
+            ignored: Arc::default(),
             clock: Arc::new(SystemTime::now),
         })
     }
 
-    /// Accepts URLs that were signed with this key, too: an earlier or a coming one.
+    /// Also accepts URLs that were signed with this key: the previous or the next one.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] for what is no key, and for the id of another key.
+    /// [`ErrorKind::InvalidInput`] if the id or the secret is not valid, or the id is already used.
     pub fn also_accepting(
         mut self,
         key_id: impl AsRef<str>,
@@ -143,29 +153,50 @@ impl UrlSigner {
         Ok(self)
     }
 
-    /// Sets the window at whose end URLs expire, at least one second: a URL lives for as long as it was
-    /// asked to and up to a window more.
+    /// Sets the window to whose end the expiry of a URL is rounded up, at least one second. Default: 15
+    /// minutes.
     #[must_use]
     pub fn with_window(mut self, window: Duration) -> Self {
         self.window = window;
         self
     }
 
-    /// Sets for how long a URL may be asked to live.
+    /// Sets the longest lifetime that can be requested for a URL. Default: 7 days.
     #[must_use]
     pub fn with_longest(mut self, longest: Duration) -> Self {
         self.longest = longest;
         self
     }
 
-    /// Asks something else than the system what the time is, for tests.
+    /// Ignores query parameters that others add to a link, such as `fbclid`, or every name that begins with
+    /// `utm_` by `utm_*`. The response is that of the link without them; caches keep each spelling apart. Default:
+    /// a link with an added parameter is not valid.
+    ///
+    /// # Panics
+    ///
+    /// If a name is empty, or a parameter of a signed URL.
+    #[track_caller]
+    #[must_use]
+    pub fn ignoring_parameters<I: IntoIterator<Item: Into<String>>>(mut self, names: I) -> Self {
+        self.ignored = names.into_iter().map(Into::into).collect();
+        for name in &*self.ignored {
+            let is_own = OWN_PARAMETERS.iter().any(|own| matches_name(name, own));
+            assert!(
+                !is_own && !matches!(&**name, "" | "*"),
+                "the parameter {name:?} cannot be ignored: signed URLs use it"
+            );
+        }
+        self
+    }
+
+    /// Replaces the system clock, for tests.
     #[must_use]
     pub fn with_clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// The query of a URL that is to live for `valid_for`.
+    /// Returns the query of a URL that is valid for at least `valid_for`.
     pub(crate) fn query(
         &self,
         id: &str,
@@ -173,7 +204,10 @@ impl UrlSigner {
         valid_for: Duration,
     ) -> Result<String> {
         if valid_for > self.longest {
-            let what = format!("a signed URL lives for at most {:?}", self.longest);
+            let what = format!(
+                "a signed URL is valid for at most {:?}, but {valid_for:?} was requested",
+                self.longest
+            );
             return Err(Error::new(ErrorKind::InvalidInput, what));
         }
         let window = self.window_secs();
@@ -182,19 +216,19 @@ impl UrlSigner {
         let claims = Claims { id, options };
         let signature = self.signing.mac(&claims, expires).finalize().into_bytes();
         let signature = URL_SAFE_NO_PAD.encode(signature);
-        Ok(Self::written(&claims, expires, &self.signing.id, &signature))
+        Ok(Self::format(&claims, expires, &self.signing.id, &signature))
     }
 
-    /// The one way to write the query of a signed URL.
-    fn written(claims: &Claims<'_>, expires: u64, key_id: &str, signature: &str) -> String {
+    /// Formats the query of a signed URL. A query in another spelling is refused.
+    fn format(claims: &Claims<'_>, expires: u64, key_id: &str, signature: &str) -> String {
         format!("{}expires={expires}&key={key_id}&signature={signature}", claims.query())
     }
 
-    /// For how long the URL with this query goes on to open what `claims` says; the disposition is taken
-    /// from the query.
+    /// Verifies a query for the id and rendition of `claims`, and returns how long it remains valid. The
+    /// disposition is read from the query.
     ///
-    /// The query must be written as it was given out. So there is one text of each URL, and nobody who
-    /// holds one can make many that caches keep apart.
+    /// The query must have the exact text that was signed. Otherwise a client could derive many texts from one
+    /// URL, which caches would keep separately.
     pub(crate) fn verify(
         &self,
         claims: Claims<'_>,
@@ -217,15 +251,28 @@ impl UrlSigner {
             return Err(SignatureError::Invalid);
         };
         let decoded = URL_SAFE_NO_PAD.decode(&*signature).map_err(|_| SignatureError::Invalid)?;
-        // In constant time.
+        // `verify_slice` compares in constant time.
         let genuine = key.mac(&claims, expires).verify_slice(&decoded).is_ok();
         let left = expires.saturating_sub(self.now());
         let bound = self.longest.as_secs().saturating_add(self.window_secs());
-        let as_given = Self::written(&claims, expires, &key.id, &signature) == query;
-        if !genuine || !as_given || left == 0 || left > bound {
+        let is_canonical =
+            Self::format(&claims, expires, &key.id, &signature) == self.without_ignored(query);
+        if !genuine || !is_canonical || left == 0 || left > bound {
             return Err(SignatureError::Invalid);
         }
         Ok((options, Duration::from_secs(left)))
+    }
+
+    /// Returns the query without the parameters that others added.
+    fn without_ignored<'a>(&self, query: &'a str) -> Cow<'a, str> {
+        if self.ignored.is_empty() {
+            return query.into();
+        }
+        let is_kept = |pair: &&str| {
+            let name = pair.split('=').next().unwrap_or_default();
+            !self.ignored.iter().any(|ignored| matches_name(ignored, name))
+        };
+        query.split('&').filter(is_kept).collect::<Vec<_>>().join("&").into()
     }
 
     fn key(&self, id: &str) -> Option<&Key> {
@@ -237,9 +284,14 @@ impl UrlSigner {
     }
 
     fn now(&self) -> u64 {
-        // A clock before 1970 opens nothing that has not been made with it.
+        // With a clock before 1970 every URL exceeds the longest lifetime.
         (self.clock)().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
     }
+}
+
+/// Returns whether a name is the pattern, or begins with a pattern that ends in `*`.
+fn matches_name(pattern: &str, name: &str) -> bool {
+    pattern.strip_suffix('*').map_or(pattern == name, |prefix| name.starts_with(prefix))
 }
 
 fn invalid(what: &'static str) -> Error {
@@ -247,7 +299,7 @@ fn invalid(what: &'static str) -> Error {
 }
 
 impl fmt::Debug for UrlSigner {
-    // Secrets stay out of logs.
+    // Secrets stay out of logs (promise G16).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let accepted: Vec<&str> = self.accepted.iter().map(|key| &*key.id).collect();
         f.debug_struct("UrlSigner")

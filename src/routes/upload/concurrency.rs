@@ -1,9 +1,8 @@
 //! The concurrency limit of uploads, in total and for each owner (promise R7).
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::HashMap, sync::Arc};
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::UploadRejection;
 use crate::owner::Owner;
@@ -47,7 +46,7 @@ impl ConcurrencyLimit {
     }
 
     fn active(&self) -> MutexGuard<'_, ActiveUploads> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -13,9 +13,12 @@ mod state;
 mod tus;
 mod uploads;
 
-pub(super) use self::limited_body::{BodyLimits, content_length, limited_body};
 #[cfg(feature = "tus")]
 pub use self::tus::PartialUploads;
+pub(super) use self::{
+    limited_body::{BodyLimits, content_length, limited_body},
+    origin::check as check_origin,
+};
 pub use self::{
     policy::UploadPolicy, rejection::UploadRejection, routes::UploadRoutes, uploads::Uploads,
 };

@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use axum::http::{Request, Response, request::Parts};
+use axum::http::{Request, Response, header, request::Parts, uri::Authority};
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 use tower_layer::Layer as _;
 use tower_service::Service;
@@ -14,7 +14,10 @@ use tower_service::Service;
 use super::UploadRejection;
 
 /// Applies tower-http's `CsrfLayer` to the head of a request.
-pub(super) async fn check(rules: &CsrfLayer, parts: &Parts) -> Result<(), UploadRejection> {
+pub(in crate::routes) async fn check(
+    rules: &CsrfLayer,
+    parts: &Parts,
+) -> Result<(), UploadRejection> {
     let mut head = Request::new(());
     *head.method_mut() = parts.method.clone();
     *head.uri_mut() = parts.uri.clone();
@@ -22,8 +25,22 @@ pub(super) async fn check(rules: &CsrfLayer, parts: &Parts) -> Result<(), Upload
     let Ok(answer) = rules.layer(Allowed).call(head).await;
     match answer.extensions().get::<ProtectionError>() {
         None => Ok(()),
-        Some(_) => Err(UploadRejection::CrossSite),
+        Some(_) => Err(rejection(parts)),
     }
+}
+
+/// Returns the reason, with both hosts where only their difference is the reason.
+fn rejection(parts: &Parts) -> UploadRejection {
+    let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let host = text(header::HOST).or_else(|| parts.uri.authority().map(Authority::as_str));
+    let (Some(origin), Some(host)) = (text(header::ORIGIN), host) else {
+        return UploadRejection::CrossSite;
+    };
+    if parts.headers.contains_key("sec-fetch-site") || origin == "null" {
+        return UploadRejection::CrossSite;
+    }
+    tracing::warn!(origin, host, "an upload was refused because its page is of another host");
+    UploadRejection::OtherHost { origin: origin.to_owned(), host: host.to_owned() }
 }
 
 /// The inner service of the layer, reached by allowed requests.

@@ -25,7 +25,7 @@ const MAX_FORM_OVERHEAD: u64 = 1 << 20;
 ///
 /// One file of at most 10 MiB, with images of any dimensions; an idle timeout of 30 seconds, a total timeout
 /// of 10 minutes and a minimum rate of 1 KiB/s; 64 concurrent uploads, 8 of each owner; pages of the same
-/// origin, and clients other than browsers. There is no default scope: [`scope`](Self::scope) is required.
+/// origin, and clients other than browsers. A scope is required: [`scope`](Self::scope).
 ///
 /// Clones share their concurrency limits.
 ///
@@ -60,7 +60,7 @@ impl UploadPolicy {
     }
 
     /// Accepts files of these MIME types. The magic bytes of a file decide its type. The type that the client
-    /// declares counts only if there are none, and never for an image (promise P4). The content of a file
+    /// declares counts only without magic bytes, and never for an image (promise P4). The content of a file
     /// without magic bytes, such as `text/html` or `text/css`, is therefore arbitrary: it is
     /// [never delivered](crate::routes#delivery) as a type that a browser runs (promise P8).
     pub fn of_types<I: IntoIterator<Item: Into<String>>>(types: I) -> Self {

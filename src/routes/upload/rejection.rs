@@ -24,6 +24,14 @@ pub enum UploadRejection {
     MissingOwner,
     /// The request was sent by a page of another origin: 403.
     CrossSite,
+    /// The `Origin` of the page is not the `Host` of the request, by an HTTP/1.1 browser that sends no
+    /// `Sec-Fetch-Site`: 403. Behind a proxy that changes `Host`, so is every page of the application.
+    OtherHost {
+        /// The origin of the page.
+        origin: String,
+        /// The host that the server sees.
+        host: String,
+    },
     /// The content type is not `multipart/form-data`: 415.
     NotAForm,
     /// The form is malformed, has no boundary, or ends early: 400.
@@ -64,6 +72,10 @@ impl UploadRejection {
             Self::MissingOwner => "Sign in to upload.".into(),
             Self::Failed(error) => return error.problem(),
             Self::CrossSite => "Uploads from pages of other sites are not allowed.".into(),
+            Self::OtherHost { origin, host } => format!(
+                "The page is of {origin}, and the request is for {host}. If a proxy changes the header \
+                 `Host`, let it pass the header on, or allow the origin."
+            ),
             Self::NotAForm => "Send files as multipart/form-data.".into(),
             Self::Malformed(_) => "The form is malformed or incomplete.".into(),
             Self::NoFile => "The form has no file.".into(),
@@ -103,7 +115,9 @@ impl UploadRejection {
     fn kind(&self) -> (StatusCode, &'static str) {
         match self {
             Self::MissingOwner => (StatusCode::UNAUTHORIZED, "not-signed-in"),
-            Self::CrossSite => (StatusCode::FORBIDDEN, "cross-site-upload"),
+            Self::CrossSite | Self::OtherHost { .. } => {
+                (StatusCode::FORBIDDEN, "cross-site-upload")
+            }
             Self::NotAForm => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-a-form"),
             Self::Malformed(_) => (StatusCode::BAD_REQUEST, "malformed-form"),
             Self::NoFile => (StatusCode::UNPROCESSABLE_ENTITY, "no-file"),

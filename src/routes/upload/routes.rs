@@ -17,6 +17,7 @@ use crate::{
     extract::{OwnerSource, Refusal},
     media::{Media, OwnerView, make_safe},
     owner::{InvalidOwner, Owner},
+    routes::spooled_file::SpooledFile,
     state::MediaState,
     util::drain_body::drain_on_drop,
 };
@@ -26,7 +27,7 @@ use crate::{
 ///
 /// # Default
 ///
-/// The owner is the [`Owner`] in the request's extensions. There is no quota.
+/// The owner is the [`Owner`] in the request's extensions. No quota is set.
 ///
 /// See the [module docs](crate::routes#uploads) for the responses.
 ///
@@ -64,6 +65,7 @@ impl<S> UploadRoutes<S> {
             media,
             policy,
             quota: None,
+            all_or_none: false,
             owner,
             state,
             #[cfg(feature = "tus")]
@@ -76,6 +78,15 @@ impl<S> UploadRoutes<S> {
     /// uploads can exceed it together, at most by the files that one owner may send at once.
     pub fn quota(mut self, bytes: u64) -> Self {
         self.state.quota = Some(bytes);
+        self
+    }
+
+    /// Stores all files of a form or none: a file is written to the system's temporary folder, and stored once the
+    /// last file has been accepted. If the backend fails in between, the files before that stay stored; sending
+    /// the form again is right, because equal bytes of an owner are one media item. Default: each file is stored
+    /// while the form arrives, and those before a refused one stay.
+    pub fn all_or_none(mut self) -> Self {
+        self.state.all_or_none = true;
         self
     }
 
@@ -127,6 +138,7 @@ impl<S> fmt::Debug for UploadRoutes<S> {
             .field("path", &self.path)
             .field("policy", &self.state.policy)
             .field("quota", &self.state.quota)
+            .field("all_or_none", &self.state.all_or_none)
             .field("owner", &self.state.owner)
             .finish_non_exhaustive()
     }
@@ -134,13 +146,23 @@ impl<S> fmt::Debug for UploadRoutes<S> {
 
 impl<S> UploadState<S> {
     async fn store(&self, mut uploads: Uploads) -> Result<Vec<Media>, UploadRejection> {
-        let mut stored = Vec::new();
+        let (mut stored, mut spooled, mut spooled_bytes) = (Vec::new(), Vec::new(), 0);
         loop {
             if let Some(quota) = self.quota {
                 let used = self.media.stats(uploads.owner()).await?.bytes;
-                uploads.set_quota_left(quota.saturating_sub(used));
+                uploads.set_quota_left(quota.saturating_sub(used).saturating_sub(spooled_bytes));
             }
             let Some(upload) = uploads.next().await? else { break };
+            if self.all_or_none {
+                let (upload, size) = SpooledFile::spool(upload, std::env::temp_dir()).await?;
+                spooled.push(upload);
+                spooled_bytes += size;
+            } else {
+                stored.push(self.media.upload(uploads.owner(), upload).await?);
+                observe::stored();
+            }
+        }
+        for upload in spooled {
             stored.push(self.media.upload(uploads.owner(), upload).await?);
             observe::stored();
         }

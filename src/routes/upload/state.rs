@@ -9,6 +9,7 @@ pub(super) struct UploadState<S> {
     pub(super) media: MediaState,
     pub(super) policy: UploadPolicy,
     pub(super) quota: Option<u64>,
+    pub(super) all_or_none: bool,
     pub(super) owner: OwnerSource<S>,
     pub(super) state: S,
     #[cfg(feature = "tus")]

@@ -197,8 +197,8 @@ impl<S: Send + Sync> FromRequest<S> for Uploads {
         let request = drain_on_drop(request);
         let extensions = request.extensions();
         let Some(policy) = extensions.get::<UploadPolicy>().cloned() else {
-            let what = "`Uploads` was extracted, but there is no `UploadPolicy` in the request's \
-                        extensions. Add `.layer(policy.layer())` to the route.";
+            let what = "`Uploads` was extracted, but the request's extensions contain no \
+                        `UploadPolicy`. Add `.layer(policy.layer())` to the route.";
             return Err(UploadRejection::WrongWiring(what));
         };
         let owner = extensions.get::<Owner>().cloned().ok_or(UploadRejection::MissingOwner)?;

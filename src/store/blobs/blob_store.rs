@@ -10,12 +10,14 @@ use std::{
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
 use object_store::{
-    GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt as _, buffered::BufWriter,
-    local::LocalFileSystem, path::Path,
+    GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt as _, local::LocalFileSystem,
+    path::Path,
 };
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::persist::{self, BlobRead, BlobSource, CHUNK_SIZE, not_written};
+use super::{
+    persist::{self, BlobRead, BlobSource},
+    presigner::Presigner,
+};
 use crate::{
     error::{Error, ErrorKind, Result},
     id::MediaId,
@@ -82,10 +84,11 @@ pub(crate) fn all_renditions_prefix() -> Path {
 /// Blobs and renditions by key.
 #[derive(Clone)]
 pub(crate) struct Blobs {
-    store: Arc<dyn ObjectStore>,
+    pub(super) store: Arc<dyn ObjectStore>,
     /// The same as `store`, if that is a local folder.
     local: Option<LocalFileSystem>,
-    idle_timeout: Duration,
+    presigner: Option<Presigner>,
+    pub(super) idle_timeout: Duration,
 }
 
 impl fmt::Debug for Blobs {
@@ -98,11 +101,61 @@ impl fmt::Debug for Blobs {
 impl Blobs {
     pub(crate) fn in_folder(root: &path::Path, idle_timeout: Duration) -> Result<Self> {
         let local = LocalFileSystem::new_with_prefix(root).map_err(failed)?;
-        Ok(Self { store: Arc::new(local.clone()), local: Some(local), idle_timeout })
+        let store = Arc::new(local.clone());
+        Ok(Self { store, local: Some(local), presigner: None, idle_timeout })
     }
 
     pub(crate) fn in_store(store: Arc<dyn ObjectStore>, idle_timeout: Duration) -> Self {
-        Self { store, local: None, idle_timeout }
+        Self { store, local: None, presigner: None, idle_timeout }
+    }
+
+    /// Opens a bucket by its URL, and checks that objects can be written, read and deleted (promise R9).
+    #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+    pub(crate) async fn in_bucket(
+        config: &super::bucket::BucketConfig,
+        idle_timeout: Duration,
+    ) -> Result<Self> {
+        let super::bucket::Bucket { store, presigner } =
+            super::bucket::Bucket::open(config, idle_timeout)?;
+        let blobs = Self { presigner, ..Self::in_store(store, idle_timeout) };
+        blobs.probe().await.map_err(|error| {
+            let what = "the bucket does not store an object, read it and delete it: check its name, endpoint, \
+                        region, keys and permissions";
+            Error::new(ErrorKind::Unavailable, what).with_source(error)
+        })?;
+        Ok(blobs)
+    }
+
+    #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+    async fn probe(&self) -> Result<()> {
+        // Several nodes may start at once.
+        let key = Path::from_iter(["probe", &uuid::Uuid::new_v4().to_string()]);
+        self.put(&key, &BlobSource::Memory("probe".into())).await?;
+        let read = self.open(&key, None).await?;
+        let read =
+            read.ok_or_else(|| Error::new(ErrorKind::NotFound, "a new object is missing"))?;
+        read.chunks.try_for_each(|_| std::future::ready(Ok(()))).await?;
+        self.delete(&key).await
+    }
+
+    /// Signs URLs of these blobs with this from now on.
+    #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+    pub(crate) fn with_presigner(self, presigner: Presigner) -> Self {
+        Self { presigner: Some(presigner), ..self }
+    }
+
+    /// Returns a URL that delivers the blob under the key to everyone who has it, for `expires_in`; `None`
+    /// if this store does not sign URLs.
+    pub(crate) async fn presigned_url(
+        &self,
+        key: &Path,
+        content_type: &str,
+        disposition: &str,
+        expires_in: Duration,
+    ) -> Result<Option<String>> {
+        let Some(presigner) = &self.presigner else { return Ok(None) };
+        let url = presigner.url(key, content_type, disposition, expires_in);
+        self.with_timeout(url, failed).await.map(Some)
     }
 
     /// Stores bytes under the key, replacing what was there. They are durable once this returns.
@@ -118,32 +171,9 @@ impl Blobs {
                     .with_timeout(self.store.put(key, bytes.clone().into()), failed)
                     .await
                     .map(drop),
-                BlobSource::File(path) => self.put_file(key, path.to_path_buf()).await,
+                BlobSource::File(path) => self.put_file(key, path).await,
             },
         }
-    }
-
-    /// Stores a file, in several parts if it is large.
-    async fn put_file(&self, key: &Path, path: PathBuf) -> Result<()> {
-        let mut file = tokio::fs::File::open(path).await.map_err(not_written)?;
-        let mut writer = BufWriter::new(self.store.clone(), key.clone());
-        let sent = async {
-            let mut chunk = vec![0; CHUNK_SIZE];
-            loop {
-                match file.read(&mut chunk).await.map_err(not_written)? {
-                    0 => break self.with_timeout(writer.shutdown(), not_written).await,
-                    read => {
-                        self.with_timeout(writer.write_all(&chunk[..read]), not_written).await?
-                    }
-                }
-            }
-        };
-        let sent = sent.await;
-        if sent.is_err() {
-            // If this fails too, the parts stay incomplete, and the store expires them.
-            let _ = tokio::time::timeout(self.idle_timeout, writer.abort()).await;
-        }
-        sent
     }
 
     /// The path of the file under the key, if blobs are in a local folder.
@@ -171,6 +201,14 @@ impl Blobs {
         Ok(Some(BlobRead { size, chunks: with_idle_timeout(self.idle_timeout, chunks, timed_out) }))
     }
 
+    /// Returns the size of the blob under the key; `None` if it is missing.
+    pub(crate) async fn size(&self, key: &Path) -> Result<Option<u64>> {
+        match self.with_timeout(self.store.head(key), failed).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            found => Ok(Some(found?.size)),
+        }
+    }
+
     /// Deletes the blob under the key, if there is one.
     pub(crate) async fn delete(&self, key: &Path) -> Result<()> {
         match self.with_timeout(self.store.delete(key), failed).await {
@@ -195,10 +233,11 @@ impl Blobs {
 
     /// Lists everything under a prefix.
     pub(crate) fn list(&self, prefix: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.store.list(Some(prefix)).map_err(failed).boxed()
+        let listed = self.store.list(Some(prefix)).map_err(failed).boxed();
+        with_idle_timeout(self.idle_timeout, listed, timed_out)
     }
 
-    async fn with_timeout<T, E>(
+    pub(super) async fn with_timeout<T, E>(
         &self,
         call: impl Future<Output = Result<T, E>>,
         failed: fn(E) -> Error,
@@ -214,8 +253,11 @@ fn timed_out(idle_timeout: Duration) -> Error {
     Error::timeout("the object store", idle_timeout)
 }
 
-fn failed(error: object_store::Error) -> Error {
+pub(super) fn failed(error: object_store::Error) -> Error {
     let kind = match &error {
+        object_store::Error::NotFound { source, .. } if is_missing_bucket(&**source) => {
+            ErrorKind::Unavailable
+        }
         object_store::Error::NotFound { .. } => ErrorKind::NotFound,
         object_store::Error::NotSupported { .. } | object_store::Error::NotImplemented { .. } => {
             ErrorKind::Unsupported
@@ -223,6 +265,16 @@ fn failed(error: object_store::Error) -> Error {
         _ => ErrorKind::Unavailable,
     };
     Error::new(kind, "the object store failed").with_source(error)
+}
+
+/// Returns whether a 404 is about the bucket, by the error code in the response of S3 and Google Cloud Storage
+/// or of Azure. An object in it may well exist.
+fn is_missing_bucket(source: &(dyn std::error::Error + 'static)) -> bool {
+    let mut sources = std::iter::successors(Some(source), |error| error.source());
+    sources.any(|error| {
+        let text = error.to_string();
+        text.contains("NoSuchBucket") || text.contains("ContainerNotFound")
+    })
 }
 
 /// Returns whether the cause of an error is a full disk, of the files or of the database.

@@ -1,7 +1,11 @@
 //! Content-addressed blobs: in a local folder, or in an object store.
 
 mod blob_store;
+#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+mod bucket;
+mod multipart;
 mod persist;
+mod presigner;
 
 pub(super) use self::{
     blob_store::{
@@ -10,3 +14,5 @@ pub(super) use self::{
     },
     persist::{BlobRead, BlobSource, create_private_dir, new_temp_file, not_written},
 };
+#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+pub(super) use self::{bucket::BucketConfig, presigner::Presigner};

@@ -69,7 +69,12 @@ pub(super) async fn persist(
 fn persist_linked(file: &Path, destination: &Path) -> io::Result<()> {
     let link = file.with_extension("link");
     match fs::hard_link(file, &link) {
-        Ok(()) => persist_file(&link, destination).inspect_err(|_| drop(fs::remove_file(&link))),
+        Ok(()) => {
+            let placed = persist_file(&link, destination);
+            // It is left after a failure, and by a rename to another name of the same file.
+            let _ = fs::remove_file(&link);
+            placed
+        }
         Err(_) => persist_file(file, destination),
     }
 }

@@ -7,11 +7,14 @@ use std::{
 
 use futures_util::future::BoxFuture;
 
-use super::{BlobId, BlobRow, Generation, Listing, Matches, MediaRow, NewMedia, RenditionRow};
+use super::{
+    BlobId, BlobRow, Generation, Imported, Listing, Matches, MediaRow, NewMedia, RenditionRow,
+    TransferRow,
+};
 use crate::{
     error::Result,
     id::{ContentHash, MediaId},
-    media::{ListOptions, MediaStats, MediaStatus, SearchOptions},
+    media::{FailureReason, ListOptions, MediaStats, MediaStatus, SearchOptions},
     owner::{Owner, Scope},
     ownership::{OwnershipQuestion, OwnershipStatus},
 };
@@ -59,6 +62,7 @@ pub(crate) trait Database:
     + DeleteQueries
     + BlobQueries
     + RenditionQueries
+    + TransferQueries
     + fmt::Debug
     + Send
     + Sync
@@ -108,7 +112,7 @@ pub(crate) trait UploadQueries {
     /// placed after it was deleted.
     ///
     /// Content that the owner already has keeps its id, file name and date and is added to the scope; only
-    /// a [`MediaStatus::Failed`] row takes status, metadata, EXIF and type of the new upload.
+    /// a [`MediaStatus::Failed`] row takes status, failure reason, metadata, EXIF and type of the new upload.
     ///
     /// # Errors
     ///
@@ -121,11 +125,12 @@ pub(crate) trait UploadQueries {
         quota: Option<u64>,
     ) -> BoxFuture<'_, Result<Option<MediaRow>>>;
 
-    /// Sets the processing status. Returns whether the row exists.
+    /// Sets the processing status and the reason of a failure. Returns whether the row exists.
     fn set_status<'a>(
         &'a self,
         id: &'a MediaId,
         status: MediaStatus,
+        failure_reason: Option<FailureReason>,
     ) -> BoxFuture<'a, Result<bool>>;
 
     /// Returns up to `limit` ids that are [`MediaStatus::Processing`], oldest first.
@@ -272,4 +277,23 @@ pub(crate) trait RenditionQueries {
     /// Returns up to `limit` ids of media that were deleted by `before` and still have rendition records,
     /// oldest first. See [`forget_renditions`](Self::forget_renditions).
     fn removed(&self, before: SystemTime, limit: usize) -> BoxFuture<'_, Result<Vec<MediaId>>>;
+}
+
+/// Moving records to another database.
+pub(crate) trait TransferQueries {
+    /// Returns up to `limit` media whose ids are greater than `after`, ordered by id, with their scopes.
+    fn export<'a>(
+        &'a self,
+        after: Option<&'a MediaId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<TransferRow>>>;
+
+    /// Inserts media of another database, whose bytes are stored under this generation. Durable when this
+    /// returns.
+    ///
+    /// Id, owner, scopes, date, status and, unless another media item of the owner has it, the arrival stay
+    /// the same. There is no quota. Media that exists gets the scopes that it lacks, and the generation
+    /// does not matter.
+    fn import(&self, media: TransferRow, generation: Generation)
+    -> BoxFuture<'_, Result<Imported>>;
 }

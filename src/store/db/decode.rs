@@ -6,7 +6,7 @@ use super::{BlobId, BlobRow, Generation, MediaRow, OwnerRow, RenditionRow, error
 use crate::{
     error::Result,
     id::{ContentHash, MediaId},
-    media::{Exif, MediaStats, MediaStatus, Metadata},
+    media::{Exif, FailureReason, MediaStats, MediaStatus, Metadata},
     owner::Owner,
     ownership::OwnershipStatus,
 };
@@ -118,7 +118,7 @@ impl<'r, R: EngineRow> Columns<'r, R> {
     }
 
     pub(super) fn id(&self, name: &str) -> Result<MediaId> {
-        self.convert(self.0.text(name), |text| MediaId::from_trusted(text))
+        self.convert(self.0.text(name), MediaId::from_trusted)
     }
 
     pub(super) fn hash(&self) -> Result<ContentHash> {
@@ -165,6 +165,11 @@ impl<'r, R: EngineRow> Columns<'r, R> {
         })
     }
 
+    /// An unknown name, which a newer version may have written, counts as absent.
+    fn failure_reason(&self) -> Result<Option<FailureReason>> {
+        Ok(self.0.text("failure_reason")?.and_then(FailureReason::from_name))
+    }
+
     fn metadata(&self) -> Result<Option<Metadata>> {
         if self.0.integer("width")?.is_none() {
             return Ok(None);
@@ -190,6 +195,7 @@ impl<'r, R: EngineRow> Columns<'r, R> {
             mime_type: self.text("mime_type")?.to_owned(),
             file_name: self.0.text("file_name")?.map(str::to_owned),
             status: self.status()?,
+            failure_reason: self.failure_reason()?,
             metadata: self.metadata()?,
             exif: self.exif()?,
             created_at: self.time("created_at")?,

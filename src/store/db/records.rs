@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use crate::{
     id::{ContentHash, MediaId},
-    media::{Exif, MediaStats, MediaStatus, Metadata},
+    media::{Exif, FailureReason, MediaStats, MediaStatus, Metadata},
     owner::{Owner, Scope},
 };
 
@@ -52,6 +52,7 @@ pub(crate) struct NewMedia {
     pub(crate) mime_type: String,
     pub(crate) file_name: Option<String>,
     pub(crate) status: MediaStatus,
+    pub(crate) failure_reason: Option<FailureReason>,
     pub(crate) metadata: Option<Metadata>,
     pub(crate) exif: Option<Exif>,
 }
@@ -68,6 +69,7 @@ pub(crate) struct MediaRow {
     pub(crate) mime_type: String,
     pub(crate) file_name: Option<String>,
     pub(crate) status: MediaStatus,
+    pub(crate) failure_reason: Option<FailureReason>,
     pub(crate) metadata: Option<Metadata>,
     pub(crate) exif: Option<Exif>,
     /// In whole milliseconds.
@@ -79,6 +81,29 @@ impl MediaRow {
     pub(crate) fn blob(&self) -> BlobId {
         BlobId { hash: self.hash, generation: self.generation }
     }
+}
+
+/// One media item with everything that another database needs.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct TransferRow {
+    pub(crate) media: MediaRow,
+    /// The position among all media that the owner ever uploaded.
+    pub(crate) arrival: i64,
+    /// At least one, in the order of their texts.
+    pub(crate) scopes: Vec<Scope>,
+}
+
+/// Result of [`TransferQueries::import`](super::TransferQueries::import).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Imported {
+    /// The media is inserted, or was there.
+    Done,
+    /// Nothing is inserted, because the content no longer has this generation. See
+    /// [`UploadQueries::insert`](super::UploadQueries::insert).
+    Expired,
+    /// Nothing is inserted, because the id belongs to other media, or the owner has the content under another
+    /// id.
+    Conflict,
 }
 
 /// An owner: the row number, the number of media ever uploaded, and the current totals.

@@ -54,8 +54,8 @@ macro_rules! checks {
         ///
         /// # Panics
         ///
-        /// If the backend fails the check, and if there is no check of this name: the message then
-        /// lists all names.
+        /// If the backend fails the check, or if the name is unknown: the message then lists all
+        /// names.
         ///
         /// # Example
         ///

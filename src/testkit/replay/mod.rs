@@ -21,7 +21,7 @@ use crate::{
     state::MediaState,
 };
 
-/// Sends the requests of an attacker to every guarded route, and reports what got through.
+/// Sends the requests of an attacker to every guarded route, and reports those that passed.
 ///
 /// It runs in an application's own tests, against its real router and over any backend. The application
 /// describes for each route how a request with given ids looks, and how a request is signed in. The

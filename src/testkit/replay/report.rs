@@ -38,11 +38,11 @@ impl Report {
         &self.findings
     }
 
-    /// Asserts that there are no findings.
+    /// Asserts that the list of findings is empty.
     ///
     /// # Panics
     ///
-    /// With all findings, if there are any.
+    /// If there are findings, with all of them in the message.
     pub fn assert_clean(&self) {
         let list: String = self.findings.iter().map(|finding| format!("\n- {finding}")).collect();
         assert!(self.findings.is_empty(), "the replay of the guarded routes has findings:{list}");

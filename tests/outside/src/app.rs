@@ -20,7 +20,7 @@ use crate::{
     payload::{Block, Envelope, Lines, MaxText, Post},
 };
 
-/// What the application shares.
+/// The state of the application.
 #[derive(Clone)]
 pub struct AppState {
     pub media: MediaState,
@@ -46,7 +46,7 @@ impl FromRef<AppState> for MaxText {
     }
 }
 
-/// What came of a post.
+/// The result of a post.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub struct Published {
     pub cover: Option<String>,
@@ -131,7 +131,7 @@ fn in_html(rejection: VerifyMediaRejection) -> Response {
     }
 }
 
-/// A guard of any extractor for whoever is in the session.
+/// A guard of any extractor, for the user of the session.
 fn guard_of<E, M>((media, state): (MediaState, AppState)) -> VerifyMediaLayer<E, AppState>
 where
     E: GuardedExtractor<AppState, M> + MediaIds,

@@ -1,4 +1,4 @@
-//! Signing in: a bearer token names a user of a team.
+//! Authentication: a bearer token names a user of a team.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -11,12 +11,12 @@ use axum::{
 use serde_json::json;
 use tower_media::{Owner, error::InvalidOwner};
 
-/// Who is signed in under which token.
+/// The user and the team of each token.
 #[derive(Clone, Default)]
 pub struct Tokens(Arc<HashMap<String, (String, String)>>);
 
 impl Tokens {
-    /// Each is a token, a user and a team.
+    /// Creates the table of tokens, each with its user and team.
     pub fn new<const N: usize>(tokens: [(&str, &str, &str); N]) -> Self {
         let tokens = tokens.map(|(token, user, team)| (token.into(), (user.into(), team.into())));
         Self(Arc::new(tokens.into()))
@@ -50,7 +50,7 @@ where
     }
 }
 
-/// The application's own answer to a stranger.
+/// The application's own response to a request without a valid token.
 pub struct NotSignedIn;
 
 impl IntoResponse for NotSignedIn {

@@ -1,4 +1,4 @@
-//! Who may use whose media, in a table of the application's own.
+//! The application's own table of rights.
 
 use std::{
     collections::HashSet,
@@ -13,13 +13,13 @@ pub struct Grants(Arc<Mutex<HashSet<(Owner, String)>>>);
 
 impl Grants {
     pub fn grant(&self, owner: &Owner, id: &MediaId) {
-        self.0.lock().expect("no panic holds it").insert((owner.clone(), id.to_string()));
+        self.0.lock().expect("not poisoned").insert((owner.clone(), id.to_string()));
     }
 }
 
 impl Ownership for Grants {
     async fn owned(&self, question: &OwnershipQuestion<'_>) -> Result<Vec<MediaId>> {
-        let granted = self.0.lock().expect("no panic holds it");
+        let granted = self.0.lock().expect("not poisoned");
         Ok(question.select(|id| granted.contains(&(question.owner().clone(), id.to_owned()))))
     }
 }

@@ -1,5 +1,5 @@
-//! An application that keeps other people's pictures, and reaches all of tower-media from outside:
-//! with payloads, extractors, a backend and a table of rights of its own.
+//! An application that uses the public API of tower-media from outside, with its own payloads, extractors,
+//! backend and table of rights.
 
 pub mod app;
 pub mod auth;

@@ -1,4 +1,4 @@
-//! What clients send: derived payloads, one by hand, and an extractor of the application's own.
+//! Payloads, with `MediaIds` derived and by hand, and the application's own extractors.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +30,7 @@ pub enum Block {
     Quote { of: Box<Block> },
 }
 
-/// Its ids are told by hand.
+/// Implements `MediaIds` by hand.
 #[derive(Deserialize)]
 pub struct Crop {
     pub mask: UnverifiedId,
@@ -43,14 +43,14 @@ impl MediaIds for Crop {
     }
 }
 
-/// Anything in `T`, which the application did not want to name.
+/// A generic payload.
 #[derive(Deserialize, MediaIds)]
 pub struct Envelope<T> {
     pub version: u8,
     pub content: T,
 }
 
-/// One id in each line of a text: an extractor that axum does not know.
+/// An extractor of the application: text with one id in each line.
 #[derive(Debug)]
 pub struct Lines(pub Vec<UnverifiedId>);
 
@@ -73,7 +73,7 @@ impl MediaIds for Lines {
     }
 }
 
-/// How long a text may be, which the application's state knows.
+/// An extractor of the application: the greatest length of a text, from the state.
 #[derive(Clone, Copy, MediaIds)]
 pub struct MaxText(pub usize);
 

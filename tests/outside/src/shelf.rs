@@ -1,4 +1,4 @@
-//! A backend of the application's own: one map behind a lock.
+//! The application's own backend: one map behind a lock.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -16,7 +16,7 @@ use tower_media::{
     },
 };
 
-/// Keeps media in a map. Clones share it.
+/// Stores media in a map. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Shelf(Arc<Mutex<Items>>);
 
@@ -43,17 +43,17 @@ impl Item {
 
 impl Shelf {
     fn items(&self) -> MutexGuard<'_, Items> {
-        self.0.lock().expect("no panic holds it")
+        self.0.lock().expect("not poisoned")
     }
 }
 
 impl Items {
     fn item(&self, id: &MediaId) -> Result<&Item> {
-        self.by_id.get(id).ok_or_else(|| Error::new(ErrorKind::NotFound, "no such media"))
+        self.by_id.get(id).ok_or_else(|| Error::new(ErrorKind::NotFound, "the media was not found"))
     }
 }
 
-/// What the bytes say they are. What the client says of them is not believed.
+/// Returns the type that the bytes show. The type that the client declares is ignored.
 fn mime_type(bytes: &[u8]) -> &'static str {
     match bytes {
         [b'G', b'I', b'F', b'8', ..] => "image/gif",
@@ -107,7 +107,7 @@ impl MediaBackend for Shelf {
         let items = self.items();
         let item = items.item(id)?;
         if options.rendition() != Rendition::Original {
-            return Err(Error::new(ErrorKind::Unsupported, "the shelf has originals only"));
+            return Err(Error::new(ErrorKind::Unsupported, "this backend has no renditions"));
         }
         let download = Download::from_bytes(&item.media.mime_type, item.bytes.clone());
         Ok(download.with_hash(item.media.hash))
@@ -117,7 +117,7 @@ impl MediaBackend for Shelf {
         let before = match options.after() {
             None => u64::MAX,
             Some(next) => next.parse().map_err(|error| {
-                Error::new(ErrorKind::InvalidInput, "no page begins there").with_source(error)
+                Error::new(ErrorKind::InvalidInput, "unknown page token").with_source(error)
             })?,
         };
         let items = self.items();

@@ -1,4 +1,4 @@
-//! The application, asked over HTTP.
+//! Requests to the application.
 
 use axum::{
     Json, Router,
@@ -29,7 +29,7 @@ fn app(media: &MediaState) -> Router {
         ("token-of-ana", "ana", "red"),
         ("token-of-bob", "bob", "red"),
         ("token-of-the-other-ana", "ana", "blue"),
-        ("token-of-nobody", "", "red"),
+        ("token-without-user", "", "red"),
     ];
     let (media, tokens, max_text) = (media.clone(), Tokens::new(tokens), MaxText(20));
     routes(AppState { media, tokens, max_text })
@@ -39,7 +39,7 @@ async fn upload(media: &MediaState, owner: &Owner, scope: &str, content: &'stati
     media.upload(owner, Upload::new(content).scope(scope)).await.unwrap().id
 }
 
-/// The answer to a request with the token of somebody.
+/// Sends a request with this token and returns the response.
 async fn send(app: &Router, token: &str, mut request: Request) -> (StatusCode, String) {
     let token = format!("Bearer {token}").parse().unwrap();
     request.headers_mut().insert(header::AUTHORIZATION, token);
@@ -70,7 +70,7 @@ fn missing(body: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn owned_media_reaches_the_handler_from_every_corner_of_a_payload() {
+async fn ids_in_all_fields_of_a_payload_are_verified() {
     let media = MediaState::new(Shelf::default());
     let [cover, picture] = [
         upload(&media, &owner("ana"), "post", "cover").await,
@@ -86,7 +86,7 @@ async fn owned_media_reaches_the_handler_from_every_corner_of_a_payload() {
             { "type": "picture", "id": picture, "crop": null },
         ],
         "translations": { "es": { "text": "hola", "cover": cover } },
-        "extra": { "id": "not looked at" },
+        "extra": { "id": "skipped by the derive" },
     }));
     let (status, body) = send(&app(&media), "token-of-ana", request).await;
     assert_eq!(status, StatusCode::OK, "{body}");
@@ -102,7 +102,7 @@ async fn owned_media_reaches_the_handler_from_every_corner_of_a_payload() {
 }
 
 #[tokio::test]
-async fn one_foreign_id_anywhere_refuses_the_whole() {
+async fn one_foreign_id_in_any_field_refuses_the_request() {
     let media = MediaState::new(Shelf::default());
     let of_ana = upload(&media, &owner("ana"), "post", "hers").await;
     let of_bob = upload(&media, &owner("bob"), "post", "his").await;
@@ -124,7 +124,7 @@ async fn one_foreign_id_anywhere_refuses_the_whole() {
 }
 
 #[tokio::test]
-async fn the_owner_is_who_the_application_says_and_its_answer_to_strangers_is_its_own() {
+async fn owner_and_401_response_are_those_of_the_application() {
     let media = MediaState::new(Shelf::default());
     let id = upload(&media, &owner("ana"), "post", "hers").await;
     let app = app(&media);
@@ -133,23 +133,23 @@ async fn the_owner_is_who_the_application_says_and_its_answer_to_strangers_is_it
     assert_eq!(send(&app, "token-of-ana", request()).await.0, StatusCode::OK);
     let other_team = send(&app, "token-of-the-other-ana", request()).await;
     assert_eq!(other_team.0, StatusCode::NOT_FOUND);
-    let stranger = send(&app, "no-token", request()).await;
-    assert_eq!(stranger, (StatusCode::UNAUTHORIZED, r#"{"error":"who are you?"}"#.into()));
-    // A session without a name is a stranger as well.
-    let (status, body) = send(&app, "token-of-nobody", request()).await;
+    let without_token = send(&app, "no-token", request()).await;
+    assert_eq!(without_token, (StatusCode::UNAUTHORIZED, r#"{"error":"who are you?"}"#.into()));
+    // An empty subject is not an owner.
+    let (status, body) = send(&app, "token-without-user", request()).await;
     assert_eq!(status, StatusCode::UNAUTHORIZED);
     assert!(body.contains("not-signed-in"), "{body}");
 }
 
 #[tokio::test]
-async fn an_extractor_reads_the_state_of_the_router_in_the_guard() {
+async fn an_extractor_in_the_guard_reads_the_router_state() {
     let app = app(&MediaState::new(Shelf::default()));
     let long = letter(json!({ "text": "longer than the state allows" }));
     assert_eq!(send(&app, "token-of-ana", long).await.0, StatusCode::PAYLOAD_TOO_LARGE);
 }
 
 #[tokio::test]
-async fn ids_of_path_and_query_count_together() {
+async fn ids_of_path_and_query_are_verified_together() {
     let media = MediaState::new(Shelf::default());
     let [one, two] = [
         upload(&media, &owner("ana"), "post", "one").await,
@@ -172,7 +172,7 @@ async fn ids_of_path_and_query_count_together() {
 }
 
 #[tokio::test]
-async fn an_extractor_of_the_application_is_guarded_like_those_of_axum() {
+async fn a_custom_extractor_is_guarded_like_those_of_axum() {
     let media = MediaState::new(Shelf::default());
     let [one, two] = [
         upload(&media, &owner("ana"), "post", "one").await,
@@ -190,7 +190,7 @@ async fn an_extractor_of_the_application_is_guarded_like_those_of_axum() {
     assert_eq!(removed, (StatusCode::OK, "2 of 3".into()));
     assert_eq!(media.stats(&owner("ana")).await.unwrap().count, 0);
 
-    // Once removed they are nobody's, which this route tells in its own words.
+    // Deleted ids are not owned; `on_reject` makes this route's own response.
     let (status, body) = send(&app, "token-of-ana", request()).await;
     assert_eq!(status, StatusCode::FORBIDDEN);
     assert_eq!(body, format!("<p>Not yours: {one}, {two}</p>"));
@@ -221,7 +221,7 @@ async fn a_closure_reads_a_payload_without_a_type() {
 }
 
 #[tokio::test]
-async fn the_applications_own_table_says_who_may_use_what() {
+async fn a_custom_ownership_decides_instead_of_the_backend() {
     let grants = Grants::default();
     let media = MediaState::builder(Shelf::default()).ownership(grants.clone()).build();
     let shared = upload(&media, &owner("bob"), "post", "his").await;
@@ -231,12 +231,12 @@ async fn the_applications_own_table_says_who_may_use_what() {
     assert_eq!(send(&app, "token-of-ana", request()).await.0, StatusCode::NOT_FOUND);
     grants.grant(&owner("ana"), &shared);
     assert_eq!(send(&app, "token-of-ana", request()).await.0, StatusCode::OK);
-    // The backend is not asked: what it says of Bob does not count.
+    // The backend's ownership of Bob does not count.
     assert_eq!(send(&app, "token-of-bob", request()).await.0, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
-async fn an_outage_of_the_applications_backend_is_no_denial() {
+async fn an_outage_of_a_custom_backend_is_503_not_404() {
     let backend = Faulty::new(Shelf::default());
     let media = MediaState::new(backend.clone());
     let id = upload(&media, &owner("ana"), "post", "hers").await;

@@ -55,7 +55,7 @@ pub const NOT_SENT: &[NotSent] = &[
     ("upload", &[34..=34], "one file, one scope"),
     ("upload", &[35..=36], "no lists without an owner"),
     ("upload", &[78..=78, 80..=83, 85..=85, 87..=87, 89..=89], "names are plain ASCII, no paths"),
-    ("upload-types", &[46..=46], "names are no paths"),
+    ("upload-types", &[46..=46], "names are not paths"),
     ("upload-types", &[48..=54, 56..=57], "no such `Content-Disposition`"),
 ];
 

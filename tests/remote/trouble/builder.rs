@@ -1,4 +1,4 @@
-//! What cannot work is refused before the first request.
+//! Invalid settings are rejected before the first request.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a service can do to a question about ownership.
+//! Ownership queries to a faulty service.
 
 use std::{
     sync::{
@@ -27,7 +27,7 @@ use crate::raw::{Conn, Raw, Script};
 
 type Ids = Json<Vec<UnverifiedId>>;
 
-/// An application with one guarded route, and how often its handler was reached.
+/// An application with one guarded route, and the number of calls of its handler.
 struct App {
     routes: Router,
     reached: Arc<AtomicUsize>,
@@ -51,11 +51,11 @@ impl App {
     }
 }
 
-/// A service in trouble, and what is to become of a question to it.
+/// A fault of the service: its name, the expected error of a query, and its script.
 struct Trouble(&'static str, ErrorKind, Script);
 
 impl Trouble {
-    /// Asks, by itself and through the guard; then the trouble ends, and asks again.
+    /// Checks the error of a query and of a guarded request, and that both succeed after the fault.
     async fn ends_well(self) {
         let Self(name, kind, script) = self;
         let server = Raw::start(script);
@@ -99,7 +99,7 @@ fn then_closes(text: impl AsRef<[u8]>) -> Script {
     })
 }
 
-/// Sends the text, and then `more` again and again, at intervals.
+/// Sends the text, and then `more` repeatedly, at intervals.
 fn trickles(text: &'static str, more: &'static str) -> Script {
     Script::after_body(move |mut conn| async move {
         let mut beat = tokio::time::interval(Duration::from_millis(20));
@@ -112,7 +112,7 @@ fn trickles(text: &'static str, more: &'static str) -> Script {
     })
 }
 
-/// What goes wrong below JSON, whatever the question is.
+/// The faults below JSON, for any query.
 fn on_the_wire() -> Vec<Trouble> {
     let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
     let many = "X-Header: x\r\n".repeat(1000);
@@ -196,7 +196,7 @@ fn on_the_wire() -> Vec<Trouble> {
         ),
         Trouble("sends nothing", Unexpected, Script::says(json(""))),
         Trouble(
-            "sends what is no text",
+            "sends invalid UTF-8",
             Unexpected,
             then_closes(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n\xff\xfe"),
         ),
@@ -220,7 +220,7 @@ fn on_the_wire() -> Vec<Trouble> {
     ]
 }
 
-/// Every status that is no answer.
+/// Every status that does not answer the query.
 fn statuses() -> impl Iterator<Item = Trouble> {
     [
         ("204 No Content", Unexpected),
@@ -246,7 +246,7 @@ fn statuses() -> impl Iterator<Item = Trouble> {
     .map(|(text, kind)| Trouble(text, kind, status(text)))
 }
 
-/// A service that does not know `/owned`, as the recorded one, so that its lists are read.
+/// The fault in lists: the service responds to `/owned` with 404, like the recorded one.
 fn only_in_lists(Trouble(name, kind, script): Trouble) -> Trouble {
     Trouble(name, kind, script.with("POST /api/v1/media/owned ", status("404 Not Found")))
 }
@@ -331,7 +331,7 @@ async fn r06_owned_response_with_other_ids_is_unexpected() {
         .await;
 }
 
-/// Says what `head` says and goes on with chunks of blanks, up to 10 GB.
+/// Sends `head` and then chunks of spaces, up to 10 GB.
 fn endless(head: &'static str) -> Script {
     let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
     Script::after_body(move |mut conn| {
@@ -359,7 +359,7 @@ async fn r06_endless_response_is_aborted_within_megabytes() {
 }
 
 #[tokio::test]
-async fn r06_a_list_without_end_is_given_up() {
+async fn r06_an_endless_list_is_aborted() {
     let server =
         Raw::start(endless(ENDLESS).with("POST /api/v1/media/owned ", status("404 Not Found")));
     let media = MediaState::new(patient(&server).build().unwrap());

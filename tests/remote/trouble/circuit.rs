@@ -1,4 +1,4 @@
-//! A service that fails again and again is left alone for a moment, and for no longer.
+//! The circuit breaker.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ fn reset() -> Script {
     Script::after_body(async |conn: Conn| conn.reset())
 }
 
-/// Lets time go by at once.
+/// Advances the clock without a delay.
 async fn pass(time: Duration) {
     tokio::time::pause();
     tokio::time::advance(time).await;
@@ -33,7 +33,7 @@ async fn r07_the_circuit_is_open_until_a_trial_succeeds() {
 
         pass(Duration::from_millis(500)).await;
         assert!(verify(&media).await.is_err(), "the trial");
-        assert!(verify(&media).await.is_err(), "nobody else");
+        assert!(verify(&media).await.is_err(), "only one trial");
         assert_eq!(server.requests(""), 6);
         assert!(server.connections() <= connections + 1);
 
@@ -76,7 +76,7 @@ async fn r07_simultaneous_failures_open_the_circuit_once() {
 
 #[tokio::test]
 async fn r07_errors_of_invalid_ids_do_not_open_the_circuit() {
-    // What the recorded service answers to an id that is no UUID.
+    // The recorded service responds with 500 to an id that is not a UUID.
     let server =
         Raw::start(good().with("GET /api/v1/media/legacy", status("500 Internal Server Error")));
     let remote = patient(&server).build().unwrap();
@@ -94,7 +94,7 @@ async fn r07_failed_upload_sources_do_not_open_the_circuit() {
     let server = Raw::start(good());
     let remote = hasty(&server).idle_timeout(Duration::from_millis(50)).build().unwrap();
     let first = || stream::iter([Ok(Bytes::from_static(b"a"))]);
-    let broken = || first().chain(stream::iter([Err(std::io::Error::other("gone"))])).boxed();
+    let broken = || first().chain(stream::iter([Err(std::io::Error::other("broken"))])).boxed();
     let stalled = || first().chain(stream::pending()).boxed();
     for _ in 0..10 {
         for (stream, kind) in [(broken(), ErrorKind::InvalidInput), (stalled(), ErrorKind::Timeout)]

@@ -90,7 +90,7 @@ async fn r06_an_error_in_a_body_names_the_call() {
 #[tokio::test]
 async fn g05_a_text_for_clients_has_its_details_in_the_source() {
     for (line, kind, public) in [
-        ("404 Not Found", ErrorKind::NotFound, "there is no such media"),
+        ("404 Not Found", ErrorKind::NotFound, "the media was not found"),
         (
             "413 Payload Too Large",
             ErrorKind::TooLarge,

@@ -1,4 +1,4 @@
-//! Parts, validators and encodings on their way through.
+//! Ranges, validators and content encodings of downloads.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -70,12 +70,12 @@ async fn p13_another_range_than_requested_is_unexpected() {
         let last = headers.ends_with("X: ");
         let server = says("206 Partial Content", &headers.replace("X: ", ""), "abc");
         match download(&server, part_of(1..=3)).await {
-            // The first of two counts.
+            // Of two headers, the first one counts.
             Ok(part) => assert!(last && part.part().unwrap().first() == 1, "{headers}"),
             Err(error) => assert_eq!(error.kind(), ErrorKind::Unexpected, "{headers}"),
         }
     }
-    // Of another length than it says, and unasked.
+    // A range of another length than declared, and a range that was not requested.
     let server = says("206 Partial Content", "Content-Range: bytes 1-3/10\r\n", "abcd");
     let error = download(&server, part_of(1..=3)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unexpected);
@@ -112,7 +112,7 @@ async fn p13_unsatisfiable_range_names_the_complete_length() {
         let error = download(&server, part_of(10..)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::RangeNotSatisfiable);
         assert_eq!(error.complete_length(), length, "{header}");
-        // Of nobody's range it says nothing.
+        // A 416 to a request without a range is unexpected.
         let error = download(&server, Rendition::Original).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unexpected);
     }

@@ -1,4 +1,4 @@
-//! Where the service sends its clients.
+//! Redirects of the service.
 
 use tower_media::{ErrorKind, MediaState, Rendition, backend::MediaBackend as _};
 
@@ -31,8 +31,8 @@ async fn r06_redirect_within_the_service_is_followed() {
 
 #[tokio::test]
 async fn r06_redirect_to_another_host_is_not_followed() {
-    let stranger = Raw::start(good());
-    let location = format!("{}/api/v1/media/owned", stranger.url());
+    let other_host = Raw::start(good());
+    let location = format!("{}/api/v1/media/owned", other_host.url());
     for status in ALL {
         let server = Raw::start(to(status, &location));
         let remote = hasty(&server).bearer("key").build().unwrap();
@@ -44,7 +44,7 @@ async fn r06_redirect_to_another_host_is_not_followed() {
         let download = within(remote.download(&id(), &Rendition::Original.into())).await;
         assert_eq!(download.unwrap_err().kind(), ErrorKind::Unexpected, "{status}");
     }
-    assert_eq!(stranger.connections(), 0);
+    assert_eq!(other_host.connections(), 0);
 }
 
 #[tokio::test]
@@ -60,7 +60,7 @@ async fn r06_endless_redirects_are_aborted() {
 #[tokio::test]
 async fn r06_redirects_never_change_the_method() {
     for status in ["301 Moved", "302 Found", "303 See Other"] {
-        // Followed as a browser does, either would look like an answer.
+        // If followed as browsers do, both would look like success.
         let owned = json(&format!(r#"{{"owned":["{ID}"],"success":true}}"#));
         let server = Raw::start(
             good()
@@ -86,8 +86,8 @@ async fn r06_configure_client_cannot_change_redirects_or_keys() {
         redirect::Policy,
     };
 
-    let stranger = Raw::start(good());
-    let server = Raw::start(to("302 Found", &format!("{}/x", stranger.url())));
+    let other_host = Raw::start(good());
+    let server = Raw::start(to("302 Found", &format!("{}/x", other_host.url())));
     let mine = HeaderMap::from_iter([("x-mine".parse().unwrap(), HeaderValue::from_static("1"))]);
     let remote = hasty(&server)
         .bearer("key")
@@ -97,7 +97,7 @@ async fn r06_configure_client_cannot_change_redirects_or_keys() {
         .build()
         .unwrap();
     assert!(within(remote.get(&id())).await.is_err());
-    assert_eq!(stranger.connections(), 0);
+    assert_eq!(other_host.connections(), 0);
     let head = server.heads();
     assert!(head.starts_with(GET), "{head}");
     assert!(head.contains("x-mine: 1") && head.contains("authorization: Bearer key"), "{head}");

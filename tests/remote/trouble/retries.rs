@@ -1,4 +1,4 @@
-//! What is sent again, and when.
+//! Retries.
 
 use std::{
     sync::{Arc, Mutex},
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::raw::{Conn, Raw, Script};
 
-/// Everything that makes a call worth repeating.
+/// All faults after which a call is retried.
 fn passing() -> [Script; 5] {
     [
         Script::after_body(async |conn: Conn| conn.reset()),
@@ -82,7 +82,7 @@ async fn r06_upload_from_a_file_is_retried() {
         let announced = server.heads().to_lowercase().matches("content-length: ").count();
         assert_eq!(announced, 2, "{}", server.heads());
     }
-    // The bytes are compared like any others.
+    // The hash of a file is compared as well.
     std::fs::write(&path, "other bytes").unwrap();
     let server = Raw::start(good());
     let error = within(persistent(&server).upload(&ana(), upload())).await.unwrap_err();
@@ -91,17 +91,17 @@ async fn r06_upload_from_a_file_is_retried() {
     std::fs::remove_file(&path).unwrap();
     let error = within(persistent(&server).upload(&ana(), upload())).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
-    assert_eq!(server.requests("POST "), 1, "nothing is sent of a file that is not there");
+    assert_eq!(server.requests("POST "), 1, "a missing file is not sent");
 }
 
 #[tokio::test]
 async fn r06_file_deleted_between_attempts_is_invalid_input() {
-    let path = std::env::temp_dir().join(format!("tower-media-{}-gone", std::process::id()));
+    let path = std::env::temp_dir().join(format!("tower-media-{}-deleted", std::process::id()));
     std::fs::write(&path, "content").unwrap();
-    let gone = path.clone();
+    let deleted = path.clone();
     let trouble = Script::noting(status("503 Service Unavailable"), move || {
-        // Only the first attempt finds it.
-        let _ = std::fs::remove_file(&gone);
+        // Only the first attempt finds the file.
+        let _ = std::fs::remove_file(&deleted);
     });
     let server = Raw::start(trouble);
     let upload = Upload::from_path(&path).scope("me");
@@ -191,14 +191,14 @@ async fn r06_invalid_retry_after_is_ignored() {
     }
 }
 
-/// Answers when it is told to.
-fn when(told: &Arc<Notify>, then: Script) -> Script {
-    let told = Arc::clone(told);
+/// Runs `then` once it is released.
+fn when(released: &Arc<Notify>, then: Script) -> Script {
+    let released = Arc::clone(released);
     Script::new(move |conn, line| {
-        let (told, then) = (Arc::clone(&told), then.clone());
+        let (released, then) = (Arc::clone(&released), then.clone());
         async move {
-            told.notified().await;
-            told.notify_one();
+            released.notified().await;
+            released.notify_one();
             then.run(conn, line).await
         }
     })
@@ -206,14 +206,14 @@ fn when(told: &Arc<Notify>, then: Script) -> Script {
 
 #[tokio::test]
 async fn r06_concurrent_equal_checks_are_one_query() {
-    let told = Arc::new(Notify::new());
+    let released = Arc::new(Notify::new());
     let server = Raw::start(status("503 Service Unavailable"));
     let media = MediaState::new(patient(&server).build().unwrap());
-    // Also after an outage that all of them have seen.
+    // The checks share the query also if it fails.
     join_all((0..200).map(|_| verify(&media))).await;
     assert_eq!(server.requests("POST "), 1);
 
-    server.set(when(&told, good()));
+    server.set(when(&released, good()));
     let all = tokio::spawn({
         let media = media.clone();
         async move { join_all((0..200).map(|_| verify(&media))).await }
@@ -224,7 +224,7 @@ async fn r06_concurrent_equal_checks_are_one_query() {
         }
     })
     .await;
-    told.notify_one();
+    released.notify_one();
     let answers = within(all).await.unwrap();
     assert!(answers.iter().all(Result::is_ok));
     assert_eq!(server.requests("POST "), 2);
@@ -239,13 +239,13 @@ async fn r06_concurrent_different_checks_are_few_queries() {
     for answer in join_all(ids.iter().map(|id| verify_id(&media, id))).await {
         assert_eq!(answer.unwrap_err().kind(), ErrorKind::NotOwned);
     }
-    // That of the first, that of whoever wakes first then, and that of all others.
+    // The query of the first check, that of the next one, and that of all others.
     assert!(server.requests("POST ") <= 3);
 }
 
 #[tokio::test]
 async fn r06_retried_upload_is_compared_with_its_record() {
-    // The record of other bytes, after a retry as well.
+    // The record is that of other bytes.
     let wrong = Script::says(super::json(&record(b"other")));
     let server = Raw::start(Script::once(status("503 Service Unavailable"), wrong));
     let error = within(persistent(&server).upload(&ana(), upload())).await.unwrap_err();

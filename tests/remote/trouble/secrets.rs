@@ -1,4 +1,4 @@
-//! No error and no log tells a key, nor who asked for what.
+//! Errors and logs contain no keys, owners or ids.
 
 use std::{error::Error as StdError, time::Duration};
 
@@ -12,8 +12,8 @@ use crate::{
     raw::{Conn, Raw, Script},
 };
 
-/// All that an error tells to those who ask.
-fn told(error: &Error) -> String {
+/// Returns all texts of an error and of its sources.
+fn all_texts(error: &Error) -> String {
     let mut text = format!("{error} {error:?} {error:#?}");
     let mut source = error.source();
     while let Some(cause) = source {
@@ -43,7 +43,7 @@ async fn is_alone(test: &str, environment: Vec<(&'static str, String)>) -> bool 
 
 #[tokio::test]
 async fn g16_errors_and_logs_contain_no_keys_owners_or_ids() {
-    // What other tests do at the same time decides which events there are at all.
+    // Other tests in the same process affect which events are recorded.
     if !is_alone("g16_errors_and_logs_contain_no_keys_owners_or_ids", Vec::new()).await {
         return;
     }
@@ -78,12 +78,13 @@ async fn g16_errors_and_logs_contain_no_keys_owners_or_ids() {
             let media = MediaState::new(remote.clone());
             all += &format!("{remote:?} {media:?}");
             let ids = [UnverifiedId::parse("asked-for").unwrap()];
-            all += &told(&within(media.verify(&people, Scopes::any(), ids)).await.unwrap_err());
+            all +=
+                &all_texts(&within(media.verify(&people, Scopes::any(), ids)).await.unwrap_err());
             match within(remote.download(&id(), &Rendition::Original.into())).await {
                 Ok(download) => _ = within(download.into_bytes(10)).await,
-                Err(error) => all += &told(&error),
+                Err(error) => all += &all_texts(&error),
             }
-            all += &told(&within(remote.stats(&people)).await.unwrap_err());
+            all += &all_texts(&within(remote.stats(&people)).await.unwrap_err());
             let sent = server.heads();
             assert!(sent.contains("Bearer b3arer") && sent.contains("s3rvice"), "{sent}");
         }
@@ -92,7 +93,7 @@ async fn g16_errors_and_logs_contain_no_keys_owners_or_ids() {
 
     let log = log.take();
     assert!(log.contains("the log is heard") && log.contains("retrying a call"), "{log}");
-    // One span for each call and check, with what came of it.
+    // Each call and each check has a span with its outcome.
     for span in [
         r#"media.check{ids=1 bypass_cache=false failed=Unavailable}: "#,
         r#"media.remote{operation="owned" attempts=2 error=Unavailable}: "#,
@@ -104,7 +105,7 @@ async fn g16_errors_and_logs_contain_no_keys_owners_or_ids() {
         assert!(log.contains(span), "{span} is missing in the log:\n{log}");
     }
     for secret in ["b3arer", "s3rvice", "lovelace", "asked-for", super::ID] {
-        assert!(!all.contains(secret), "{secret} is told:\n{all}");
+        assert!(!all.contains(secret), "{secret} is in an error:\n{all}");
         assert!(!log.contains(secret), "{secret} is in the log:\n{log}");
     }
 }

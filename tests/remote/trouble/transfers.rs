@@ -1,4 +1,4 @@
-//! What can happen to bytes on their way in and out.
+//! Faults during uploads and downloads.
 
 use std::{
     sync::{
@@ -18,11 +18,11 @@ use tower_media::{
 use super::{GET, ana, good, id, json, patient, record, status, verify, within};
 use crate::raw::{Conn, Raw, Script};
 
-/// Far more than any buffer on the way holds, and little enough to be hashed without optimisation.
+/// Far more than all buffers on the way, and few enough bytes to hash without optimisation.
 const LARGE: u64 = 64 << 20;
 
-/// What may be under way between the two sides: the buffers of two sockets, and some chunks.
-const UNDER_WAY: u64 = 16 << 20;
+/// The greatest number of bytes in flight: the buffers of two sockets, and some chunks.
+const IN_FLIGHT: u64 = 16 << 20;
 
 fn streamed<E>(stream: impl Stream<Item = Result<Bytes, E>> + Send + 'static) -> Upload
 where
@@ -31,15 +31,15 @@ where
     Upload::from_stream(stream).file_name("a.txt").scope("me")
 }
 
-fn at_hand(bytes: impl Into<Bytes>) -> Upload {
+fn in_memory(bytes: impl Into<Bytes>) -> Upload {
     Upload::new(bytes).file_name("a.txt").scope("me")
 }
 
-fn piece() -> Result<Bytes> {
-    Ok(Bytes::from_static(b"piece"))
+fn chunk() -> Result<Bytes> {
+    Ok(Bytes::from_static(b"chunk"))
 }
 
-/// Answers like `good`, and counts the bodies that broke off.
+/// Responds like `good`, and counts truncated bodies.
 fn counting_broken(broken: &Arc<AtomicUsize>) -> Script {
     let broken = Arc::clone(broken);
     Script::new(move |mut conn, _| {
@@ -72,11 +72,11 @@ async fn r06_upload_fails_with_the_error_of_its_source() {
     let errors = [
         (Error::new(ErrorKind::TooLarge, "more than allowed").into(), ErrorKind::TooLarge),
         (Error::new(ErrorKind::Unavailable, "the disk is away").into(), ErrorKind::Unavailable),
-        (Box::<dyn std::error::Error + Send + Sync>::from("gone"), ErrorKind::InvalidInput),
+        (Box::<dyn std::error::Error + Send + Sync>::from("broken"), ErrorKind::InvalidInput),
     ];
     for (count, (error, kind)) in errors.into_iter().enumerate() {
-        let pieces = stream::iter((0..100).map(|_| Ok(Bytes::from(vec![0; 1000]))));
-        let upload = streamed(pieces.chain(stream::iter([Err(error)])));
+        let chunks = stream::iter((0..100).map(|_| Ok(Bytes::from(vec![0; 1000]))));
+        let upload = streamed(chunks.chain(stream::iter([Err(error)])));
         assert_eq!(within(remote.upload(&ana(), upload)).await.unwrap_err().kind(), kind);
         until(|| broken.load(Relaxed) == count + 1).await;
     }
@@ -88,7 +88,7 @@ async fn r06_stalled_upload_source_is_a_timeout() {
     let broken = Arc::new(AtomicUsize::new(0));
     let server = Raw::start(counting_broken(&broken));
     let remote = patient(&server).idle_timeout(Duration::from_millis(100)).build().unwrap();
-    let stalled = streamed(stream::iter([piece()]).chain(stream::pending()));
+    let stalled = streamed(stream::iter([chunk()]).chain(stream::pending()));
     assert_eq!(
         within(remote.upload(&ana(), stalled)).await.unwrap_err().kind(),
         ErrorKind::Timeout
@@ -99,9 +99,9 @@ async fn r06_stalled_upload_source_is_a_timeout() {
 #[tokio::test]
 async fn r06_upload_that_the_service_does_not_read_is_a_timeout() {
     let server = Raw::start(Script::new(async |_, _| std::future::pending().await));
-    // Some of it has gone into the buffers on the way, so it is a matter of what moves.
+    // The buffers take some chunks, so the idle timeout applies.
     let remote = patient(&server).idle_timeout(Duration::from_millis(200)).build().unwrap();
-    let upload = at_hand(vec![0; 64 << 20]);
+    let upload = in_memory(vec![0; 64 << 20]);
     assert_eq!(within(remote.upload(&ana(), upload)).await.unwrap_err().kind(), ErrorKind::Timeout);
 }
 
@@ -110,21 +110,21 @@ async fn r06_slow_upload_with_progress_arrives() {
     let content = b"pieces".repeat(4);
     let answer = Script::says(json(&record(&content)));
     let server = Raw::start(answer);
-    // Shorter than the time from one piece to the next, which is the sender's.
+    // The request timeout is shorter than the interval between two chunks of the source.
     let remote = patient(&server).request_timeout(Duration::from_millis(400)).build().unwrap();
     let beat = tokio::time::interval(Duration::from_millis(500));
-    let pieces = stream::unfold(beat, async |mut beat| {
+    let chunks = stream::unfold(beat, async |mut beat| {
         beat.tick().await;
         Some((Ok::<_, Error>(Bytes::from_static(b"pieces")), beat))
     });
-    within(remote.upload(&ana(), streamed(pieces.take(4)))).await.unwrap();
+    within(remote.upload(&ana(), streamed(chunks.take(4)))).await.unwrap();
 }
 
 #[tokio::test]
 async fn r06_request_timeout_applies_after_the_body() {
-    // All of it has gone, so it is no longer a matter of what moves.
+    // The whole body was sent, so the request timeout applies.
     let server = Raw::start(Script::after_body(async |_| std::future::pending().await));
-    let upload = || at_hand("content");
+    let upload = || in_memory("content");
     let remote = patient(&server).request_timeout(Duration::from_millis(100)).build().unwrap();
     assert_eq!(
         within(remote.upload(&ana(), upload())).await.unwrap_err().kind(),
@@ -137,7 +137,7 @@ async fn r06_upload_with_another_hash_is_an_integrity_error() {
     for answer in [record(b"other"), record(b"")] {
         let server = Raw::start(Script::says(json(&answer)));
         let remote = patient(&server).build().unwrap();
-        for upload in [at_hand("content"), streamed(stream::iter([piece()]))] {
+        for upload in [in_memory("content"), streamed(stream::iter([chunk()]))] {
             let error = within(remote.upload(&ana(), upload)).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Integrity);
         }
@@ -149,14 +149,14 @@ async fn r06_early_413_during_an_upload_is_too_large() {
     let refuse = Script::new(async |mut conn: Conn, _| {
         let refusal = super::http("413 Payload Too Large", "Connection: close\r\n", "");
         conn.send(refusal.as_bytes()).await;
-        // Closed at once, what is under way would reset the connection and overtake the answer.
+        // If the connection were closed now, unread bytes would reset it and discard the response.
         while conn.more().await.is_some() {}
         conn.close()
     });
     let server = Raw::start(refuse);
     let remote = patient(&server).build().unwrap();
     let endless = stream::repeat_with(|| Ok::<_, Error>(Bytes::from(vec![0; 1 << 16])));
-    for upload in [at_hand(vec![0; 16 << 20]), streamed(endless)] {
+    for upload in [in_memory(vec![0; 16 << 20]), streamed(endless)] {
         let error = within(remote.upload(&ana(), upload)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TooLarge);
     }
@@ -164,7 +164,7 @@ async fn r06_early_413_during_an_upload_is_too_large() {
 
 #[tokio::test]
 async fn r06_upload_is_not_buffered() {
-    // The digest of so many zeros, so that nobody has to hash them here.
+    // The digest of `LARGE` zeros, computed in advance.
     let hash = "3b6a07d0d404fab4e23b6d34bc6696a6a312dd92821332385e5af7c01c421351";
     let answer = record(b"").replace(&tower_media::media::ContentHash::of(b"").to_string(), hash);
     let server = Raw::start(Script::says(json(&answer)));
@@ -180,10 +180,10 @@ async fn r06_upload_is_not_buffered() {
     });
     within(remote.upload(&ana(), streamed(zeros))).await.unwrap();
     assert!(server.read() > LARGE);
-    assert!(most.load(Relaxed) < UNDER_WAY, "{}", most.load(Relaxed));
+    assert!(most.load(Relaxed) < IN_FLIGHT, "{}", most.load(Relaxed));
 }
 
-/// Sends a head and as much of a body as is wanted.
+/// Sends a head and a body of `length` bytes.
 fn sends(head: &'static str, length: u64) -> Script {
     Script::after_body(move |mut conn| async move {
         conn.send(head.as_bytes()).await;
@@ -214,7 +214,7 @@ async fn r06_download_is_not_buffered() {
         most = most.max(server.written().saturating_sub(read));
     }
     assert_eq!(read, all);
-    assert!(most < UNDER_WAY, "{most}");
+    assert!(most < IN_FLIGHT, "{most}");
 }
 
 #[tokio::test]
@@ -222,12 +222,12 @@ async fn r06_unread_download_applies_backpressure() {
     let server = Raw::start(sends(TYPE, 10 << 30));
     let remote = patient(&server).build().unwrap();
     let body = download(&remote).await;
-    // Other calls go on, and the service gets no further than the buffers.
+    // Other calls succeed, and the service can only fill the buffers.
     server.set(good());
     for _ in 0..50 {
         within(remote.get(&id())).await.unwrap();
     }
-    assert!(server.written() < UNDER_WAY);
+    assert!(server.written() < IN_FLIGHT);
     drop(body);
 }
 
@@ -237,10 +237,10 @@ async fn r06_download_into_memory_stops_at_its_limit() {
     let remote = patient(&server).build().unwrap();
     let error = within(download(&remote).await.into_bytes(1 << 20)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge);
-    assert!(server.written() < UNDER_WAY, "{}", server.written());
+    assert!(server.written() < IN_FLIGHT, "{}", server.written());
 
-    let announced = "HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 1000\r\n\r\n";
-    server.set(Script::says(announced));
+    let declared = "HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 1000\r\n\r\n";
+    server.set(Script::says(declared));
     let error = within(download(&remote).await.into_bytes(999)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge);
 }

@@ -40,6 +40,12 @@ impl Stage {
         Self::of(MediaState::new(home.store.clone()), home.routes().into_router())
     }
 
+    /// Over a store in a folder, with [`ServiceRoutes::compatible`].
+    pub fn compatible_over(home: &Home) -> Self {
+        let app = home.routes().compatible().into_router();
+        Self::of(MediaState::new(home.store.clone()), app)
+    }
+
     pub fn in_memory() -> Self {
         let media = MediaState::new(InMemory::new());
         let mut stage = Self::of(media.clone(), ServiceRoutes::new(media, keys()).into_router());

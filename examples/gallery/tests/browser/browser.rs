@@ -49,7 +49,7 @@ impl Browser {
         browser
     }
 
-    /// Opens a page, or what the browser makes of an answer that is none.
+    /// Opens a URL, also if the response is not a page.
     pub async fn goto(&self, url: &str) {
         self.post("/url", json!({ "url": url })).await;
     }
@@ -90,7 +90,7 @@ impl Browser {
         }
     }
 
-    /// Lets pages of an origin use the clipboard, as if somebody had agreed to it.
+    /// Lets pages of an origin use the clipboard, as if the user had agreed to it.
     pub async fn allow_clipboard(&self, origin: &str) {
         let permissions = ["clipboardReadWrite", "clipboardSanitizedWrite"];
         let granted = json!({ "origin": origin, "permissions": permissions });
@@ -131,6 +131,16 @@ impl Browser {
         );
         let seen = self.post("/execute/async", json!({ "script": script, "args": [] })).await;
         assert_eq!(seen, Value::Null, "never became true: {expression}");
+    }
+
+    /// Limits the bytes per second that the page sends; -1 is unlimited.
+    pub async fn limit_uploads(&self, bytes_per_second: i64) {
+        let conditions = json!({
+            "offline": false, "latency": 0, "downloadThroughput": -1,
+            "uploadThroughput": bytes_per_second,
+        });
+        self.devtools("Network.enable", json!({})).await;
+        self.devtools("Network.emulateNetworkConditions", conditions).await;
     }
 
     /// Makes the page as large as a screen, a telephone's too, which a window cannot be.

@@ -18,7 +18,7 @@ use self::{
     site::{Site, drawing, page, picture},
 };
 
-/// The page of somebody who has just signed in.
+/// The page of a user who has just signed in.
 async fn signed_in(site: &Site, person: &str) -> Browser {
     let browser = Browser::open().await;
     browser.goto(&site.url).await;
@@ -87,6 +87,35 @@ async fn pictures_are_uploaded_seen_and_made_into_a_collage() {
     ana.shoot("collage").await;
     ana.resize(390, 844).await;
     ana.shoot("collage-telephone").await;
+    assert_eq!(ana.complaints().await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn u01_an_upload_is_paused_and_continues_after_a_reload() {
+    let site = Site::open().await;
+    let ana = signed_in(&site, "ana").await;
+    let mut bytes = std::fs::read(picture("plain-2400x1600.jpg")).unwrap();
+    bytes.resize(20 << 20, 0);
+    let file = site.folder.path().join("large.jpg");
+    std::fs::write(&file, &bytes).unwrap();
+    ana.limit_uploads(4 << 20).await;
+    ana.choose(std::slice::from_ref(&file)).await;
+    ana.until("document.querySelector('.uploads progress')?.value > 0.3").await;
+    ana.click(".uploads button").await;
+    assert_eq!(ana.text(".uploads .says").await, "paused");
+    ana.click(".uploads button").await;
+    ana.until("document.querySelector('.uploads progress')?.value > 0.5").await;
+    ana.click(".uploads button").await;
+    ana.limit_uploads(-1).await;
+    ana.refresh().await;
+    all_ready(&ana, 2).await;
+    ana.choose(&[file]).await;
+    all_ready(&ana, 3).await;
+    assert_eq!(ana.text("#status").await, "1 of 1 uploaded.");
+    let requests = ana.text("#wire").await;
+    assert!(!requests.contains("POST /uploads/tus"), "the same upload continues: {requests}");
+    assert!(ana.text(&card("large.jpg")).await.contains("2400 × 1600 · 21 MB"));
     assert_eq!(ana.complaints().await, [""; 0]);
 }
 
@@ -204,7 +233,7 @@ async fn p08_uploaded_pages_and_drawings_do_not_run() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs chromium and chromedriver"]
-async fn p14_a_link_opens_for_a_stranger_and_ends() {
+async fn p14_a_link_opens_without_login_until_it_expires() {
     let site = Site::open().await;
     let ana = signed_in(&site, "ana").await;
     ana.click(&format!("{} .actions button", card("dunes.png"))).await;
@@ -223,17 +252,17 @@ async fn p14_a_link_opens_for_a_stranger_and_ends() {
     ana.until("!document.getElementById('share').open").await;
     assert_eq!(ana.eval("document.getElementById('share-copy').textContent").await, "Copy");
 
-    let stranger = Browser::open().await;
-    stranger.goto(link.as_str().unwrap()).await;
-    assert_eq!(stranger.eval("document.images[0].naturalWidth").await, 960);
+    let visitor = Browser::open().await;
+    visitor.goto(link.as_str().unwrap()).await;
+    assert_eq!(visitor.eval("document.images[0].naturalWidth").await, 960);
     site.later(Duration::from_secs(12 * 60));
-    stranger.refresh().await;
-    assert!(stranger.text("body").await.contains("The link has expired"));
+    visitor.refresh().await;
+    assert!(visitor.text("body").await.contains("The link has expired"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs chromium and chromedriver"]
-async fn deleted_pictures_are_gone() {
+async fn deleted_pictures_are_not_listed() {
     let site = Site::open().await;
     let ana = signed_in(&site, "ana").await;
     let delete = format!("{} .actions button:last-child", card("lake.png"));

@@ -11,7 +11,7 @@ use std::{
 
 use axum::{Router, extract::RawQuery, response::Html, routing::get};
 use tempfile::TempDir;
-use tower_media::routes::UrlSigner;
+use tower_media::routes::{PartialUploads, UrlSigner};
 
 use crate::gallery;
 
@@ -37,7 +37,8 @@ impl Site {
         });
         let media = gallery::open(folder.path().join("gallery"), links).await.unwrap();
         let count = Arc::clone(&ran);
-        let app = gallery::app(&media)
+        let uploads = PartialUploads::in_folder(folder.path().join("gallery")).unwrap();
+        let app = gallery::app(&media, uploads)
             .route("/ran", get(async move || count.fetch_add(1, Ordering::Relaxed).to_string()))
             .route("/careless", get(|| async { Html(page()) }))
             .route("/embedding", get(embedding));

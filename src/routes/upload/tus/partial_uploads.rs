@@ -79,8 +79,8 @@ pub struct PartialUploads {
 }
 
 impl PartialUploads {
-    /// Keeps unfinished uploads in a folder, which is created if it is missing. A folder on a mount that several
-    /// nodes share works as well.
+    /// Keeps unfinished uploads in a folder, below `partial-uploads`. A missing folder is created with mode 0700
+    /// (promise P20). The folder of a store, or a mount that several nodes share, works as well.
     ///
     /// # Errors
     ///
@@ -91,7 +91,7 @@ impl PartialUploads {
             let what = format!("the folder {} cannot be used for uploads", folder.display());
             Error::new(ErrorKind::Unavailable, what).with_source(error)
         };
-        std::fs::create_dir_all(folder).map_err(|error| failed(error.into()))?;
+        create_private(folder).map_err(|error| failed(error.into()))?;
         let local =
             LocalFileSystem::new_with_prefix(folder).map_err(|error| failed(error.into()))?;
         let store = Arc::new(local.with_fsync(true));
@@ -426,6 +426,14 @@ impl PartialUpload {
     fn is_expired(&self, after: Duration) -> bool {
         self.modified.elapsed().is_ok_and(|age| age >= after)
     }
+}
+
+/// Creates a folder that other users of the machine cannot enter.
+fn create_private(folder: &path::Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(folder)
 }
 
 fn part_name(offset: u64) -> String {

@@ -15,10 +15,11 @@ use crate::error::Result;
 /// "tmed", as the migrations set it.
 const APPLICATION: i64 = 0x746d_6564;
 
-const MIGRATIONS: [(&str, &str); 3] = [
+const MIGRATIONS: [(&str, &str); 4] = [
     ("media", include_str!("migrations/0001_media.sql")),
     ("search", include_str!("migrations/0002_search.sql")),
     ("contents", include_str!("migrations/0003_contents.sql")),
+    ("failure reason", include_str!("migrations/0004_failure_reason.sql")),
 ];
 
 /// The schema version of this crate: the number of the last migration.

@@ -13,6 +13,7 @@ mod query_plans;
 mod read_pool;
 mod renditions;
 mod search;
+mod transfer;
 mod uploads;
 mod writer;
 

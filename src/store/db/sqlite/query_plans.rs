@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _, SqliteConnection, query};
 
 use super::{
-    blobs, engine::BUSY_TIMEOUT, listing, migrate, ownership, renditions, search, uploads,
+    blobs, engine::BUSY_TIMEOUT, listing, migrate, ownership, renditions, search, transfer, uploads,
 };
 
 #[tokio::test]
@@ -26,6 +26,8 @@ async fn every_query_uses_an_index() {
         search::COUNT,
         search::COUNT_IN_SCOPES,
         uploads::CURRENT,
+        transfer::EXPORT,
+        transfer::SAME,
         blobs::BURY,
         blobs::REMOVE,
         blobs::DEAD,

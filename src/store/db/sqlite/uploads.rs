@@ -16,7 +16,8 @@ use super::{
 use crate::{
     error::Result,
     id::{ContentHash, MediaId},
-    media::MediaStatus,
+    media::{FailureReason, MediaStatus},
+    owner::Owner,
     store::db::{BlobId, Generation, MediaRow, NewMedia, OwnerRow, UploadQueries, over_quota},
 };
 
@@ -45,10 +46,13 @@ impl UploadQueries for SqliteDatabase {
         &'a self,
         id: &'a MediaId,
         status: MediaStatus,
+        failure_reason: Option<FailureReason>,
     ) -> BoxFuture<'a, Result<bool>> {
         let id = id.clone();
         // If the status is lost in a power failure, the media is processed once more.
-        self.writer.run(Durability::Deferred, move |conn| Box::pin(set_status(conn, id, status)))
+        self.writer.run(Durability::Deferred, move |conn| {
+            Box::pin(set_status(conn, id, status, failure_reason))
+        })
     }
 
     fn processing(&self, limit: usize) -> BoxFuture<'_, Result<Vec<MediaId>>> {
@@ -82,10 +86,12 @@ async fn set_status(
     conn: &mut SqliteConnection,
     id: MediaId,
     new: MediaStatus,
+    failure_reason: Option<FailureReason>,
 ) -> Result<bool, DbError> {
-    let changed = query("UPDATE media SET status = ?2 WHERE id = ?1")
+    let changed = query("UPDATE media SET status = ?2, failure_reason = ?3 WHERE id = ?1")
         .bind(id.as_str().to_owned())
         .bind(status(new))
+        .bind(failure_reason.map(FailureReason::as_str))
         .execute(conn)
         .await?;
     Ok(changed.rows_affected() > 0)
@@ -107,11 +113,11 @@ struct Inserted {
 
 impl Insert {
     async fn apply(self, conn: &mut SqliteConnection) -> Result<Option<MediaRow>, DbError> {
-        if !self.is_current(conn).await? {
+        if !is_current(conn, self.blob).await? {
             bury(conn, self.blob).await?;
             return Ok(None);
         }
-        let owner = self.owner(conn).await?;
+        let owner = owner_row(conn, &self.media.owner).await?;
         let inserted = match self.existing(conn, &owner).await? {
             Some(existing) => self.repair(conn, existing).await?,
             None => self.create(conn, &owner).await?,
@@ -127,30 +133,6 @@ impl Insert {
         .execute(conn)
         .await?;
         Ok(Some(inserted.row))
-    }
-
-    /// Returns whether the content still has the generation that was reserved.
-    async fn is_current(&self, conn: &mut SqliteConnection) -> Result<bool, DbError> {
-        let current = query(CURRENT)
-            .bind(hash_bytes(self.blob.hash))
-            .bind(self.blob.generation.number())
-            .fetch_optional(conn)
-            .await?;
-        Ok(current.is_some())
-    }
-
-    async fn owner(&self, conn: &mut SqliteConnection) -> Result<OwnerRow, DbError> {
-        // The update changes nothing, but makes an existing row be returned.
-        let rows = query(
-            "INSERT INTO owners (tenant, subject) VALUES (?1, ?2)
-             ON CONFLICT (tenant, subject) DO UPDATE SET subject = excluded.subject
-             RETURNING number, arrivals, count, bytes, ready",
-        )
-        .bind(tenant(&self.media.owner).to_owned())
-        .bind(self.media.owner.subject().to_owned())
-        .fetch_all(conn)
-        .await?;
-        Ok(Columns(rows.first().ok_or(sqlx::Error::RowNotFound)?).owner_row()?)
     }
 
     async fn existing(
@@ -182,29 +164,21 @@ impl Insert {
             return Err(over_quota(quota).into());
         }
         let arrival = owner.arrivals + 1;
-        let metadata = metadata.as_ref();
-        query(
-            "INSERT INTO media (id, owner, arrival, hash, size, mime_type, file_name, status,
-                 width, height, format, has_alpha, exif, created_at, generation)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
-        )
-        .bind(self.id.as_str().to_owned())
-        .bind(owner.number)
-        .bind(arrival)
-        .bind(hash_bytes(*hash))
-        .bind(to_integer(*size))
-        .bind(mime_type.clone())
-        .bind(file_name.clone())
-        .bind(status(self.media.status))
-        .bind(metadata.map(|metadata| metadata.width))
-        .bind(metadata.map(|metadata| metadata.height))
-        .bind(metadata.and_then(|metadata| metadata.format.clone()))
-        .bind(metadata.map(|metadata| metadata.has_alpha))
-        .bind(exif_json(self.media.exif.as_ref()))
-        .bind(to_millis(self.at))
-        .bind(self.blob.generation.number())
-        .execute(&mut *conn)
-        .await?;
+        let created = MediaRow {
+            id: self.id.clone(),
+            owner: self.media.owner.clone(),
+            hash: *hash,
+            generation: self.blob.generation,
+            size: *size,
+            mime_type: mime_type.clone(),
+            file_name: file_name.clone(),
+            status: self.media.status,
+            failure_reason: self.media.failure_reason,
+            metadata: metadata.clone(),
+            exif: self.media.exif.clone(),
+            created_at: self.at,
+        };
+        create(conn, &created, owner.number, arrival).await?;
         Ok(Inserted { arrival, row: fetch(conn, &self.id).await? })
     }
 
@@ -222,7 +196,7 @@ impl Insert {
         let metadata = metadata.as_ref().or(old.as_ref());
         query(
             "UPDATE media SET status = ?2, mime_type = ?3, exif = ?4, width = ?5, height = ?6,
-                 format = ?7, has_alpha = ?8
+                 format = ?7, has_alpha = ?8, failure_reason = ?9
              WHERE id = ?1",
         )
         .bind(existing.row.id.as_str().to_owned())
@@ -233,10 +207,73 @@ impl Insert {
         .bind(metadata.map(|metadata| metadata.height))
         .bind(metadata.and_then(|metadata| metadata.format.clone()))
         .bind(metadata.map(|metadata| metadata.has_alpha))
+        .bind(self.media.failure_reason.map(FailureReason::as_str))
         .execute(&mut *conn)
         .await?;
         Ok(Inserted { arrival: existing.arrival, row: fetch(conn, &existing.row.id).await? })
     }
+}
+
+/// Inserts a media row. Triggers count it for its owner and its content.
+pub(super) async fn create(
+    conn: &mut SqliteConnection,
+    media: &MediaRow,
+    owner: i64,
+    arrival: i64,
+) -> Result<(), DbError> {
+    let metadata = media.metadata.as_ref();
+    query(
+        "INSERT INTO media (id, owner, arrival, hash, size, mime_type, file_name, status,
+             failure_reason, width, height, format, has_alpha, exif, created_at, generation)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+    )
+    .bind(media.id.as_str().to_owned())
+    .bind(owner)
+    .bind(arrival)
+    .bind(hash_bytes(media.hash))
+    .bind(to_integer(media.size))
+    .bind(media.mime_type.clone())
+    .bind(media.file_name.clone())
+    .bind(status(media.status))
+    .bind(media.failure_reason.map(FailureReason::as_str))
+    .bind(metadata.map(|metadata| metadata.width))
+    .bind(metadata.map(|metadata| metadata.height))
+    .bind(metadata.and_then(|metadata| metadata.format.clone()))
+    .bind(metadata.map(|metadata| metadata.has_alpha))
+    .bind(exif_json(media.exif.as_ref()))
+    .bind(to_millis(media.created_at))
+    .bind(media.generation.number())
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Returns the row of an owner, creating it if it is missing. The update changes nothing, but makes an existing
+/// row be returned.
+pub(super) async fn owner_row(
+    conn: &mut SqliteConnection,
+    owner: &Owner,
+) -> Result<OwnerRow, DbError> {
+    let rows = query(
+        "INSERT INTO owners (tenant, subject) VALUES (?1, ?2)
+         ON CONFLICT (tenant, subject) DO UPDATE SET subject = excluded.subject
+         RETURNING number, arrivals, count, bytes, ready",
+    )
+    .bind(tenant(owner).to_owned())
+    .bind(owner.subject().to_owned())
+    .fetch_all(conn)
+    .await?;
+    Ok(Columns(rows.first().ok_or(sqlx::Error::RowNotFound)?).owner_row()?)
+}
+
+/// Returns whether the content still has the generation that was reserved.
+pub(super) async fn is_current(conn: &mut SqliteConnection, blob: BlobId) -> Result<bool, DbError> {
+    let current = query(CURRENT)
+        .bind(hash_bytes(blob.hash))
+        .bind(blob.generation.number())
+        .fetch_optional(conn)
+        .await?;
+    Ok(current.is_some())
 }
 
 async fn fetch(conn: &mut SqliteConnection, id: &MediaId) -> Result<MediaRow, DbError> {

@@ -4,7 +4,7 @@ use std::{collections::HashSet, time::Duration};
 
 use futures_util::future;
 
-use super::{TestDb, entry, owner};
+use super::{Engine, TestDb, each_engine, entry, owner};
 use crate::{
     id::ContentHash,
     store::db::{BlobId, BlobRow, Generation},
@@ -32,9 +32,8 @@ async fn next_millisecond() {
     }
 }
 
-#[tokio::test]
-async fn r02_a_content_is_unreferenced_without_media_rows() {
-    let (db, ana, bob) = (TestDb::new().await, owner("ana"), owner("bob"));
+async fn r02_a_content_is_unreferenced_without_media_rows(engine: Engine) {
+    let (db, ana, bob) = (TestDb::new(engine).await, owner("ana"), owner("bob"));
     db.reserve("cat").await;
     db.reserve("cut off").await;
     assert_eq!(db.unreferenced().await.len(), 2);
@@ -53,9 +52,8 @@ async fn r02_a_content_is_unreferenced_without_media_rows() {
     assert_eq!(claim(&db, HOUR).await, 0, "the grace period is not over");
 }
 
-#[tokio::test]
-async fn m01_a_claimed_generation_is_never_given_again() {
-    let (db, ana) = (TestDb::new().await, owner("ana"));
+async fn m01_a_claimed_generation_is_never_given_again(engine: Engine) {
+    let (db, ana) = (TestDb::new(engine).await, owner("ana"));
     let mut seen = HashSet::new();
     for round in 1..=3 {
         let blob = db.reserve("cat").await;
@@ -75,9 +73,8 @@ async fn m01_a_claimed_generation_is_never_given_again() {
     db.db.check().await.expect("a consistent database");
 }
 
-#[tokio::test]
-async fn m02_an_insert_without_its_generation_is_refused() {
-    let (db, ana) = (TestDb::new().await, owner("ana"));
+async fn m02_an_insert_without_its_generation_is_refused(engine: Engine) {
+    let (db, ana) = (TestDb::new(engine).await, owner("ana"));
     let lost = db.reserve("cat").await;
     assert_eq!(claim(&db, Duration::ZERO).await, 1);
     db.db.forget_dead(&[lost]).await.expect("a write");
@@ -96,9 +93,8 @@ async fn m02_an_insert_without_its_generation_is_refused() {
     db.db.check().await.expect("a consistent database");
 }
 
-#[tokio::test]
-async fn contents_are_claimed_oldest_first_each_once() {
-    let db = TestDb::new().await;
+async fn contents_are_claimed_oldest_first_each_once(engine: Engine) {
+    let db = TestDb::new(engine).await;
     let contents: Vec<_> = (0..5).map(|n| n.to_string()).collect();
     for content in contents.iter().chain([&contents[0]]) {
         db.reserve(content).await;
@@ -117,9 +113,8 @@ async fn contents_are_claimed_oldest_first_each_once() {
     assert_eq!(db.db.dead_blobs(Duration::ZERO, 2).await.expect("a list").len(), 2);
 }
 
-#[tokio::test]
-async fn only_unknown_blobs_are_strays() {
-    let (db, ana) = (TestDb::new().await, owner("ana"));
+async fn only_unknown_blobs_are_strays(engine: Engine) {
+    let (db, ana) = (TestDb::new(engine).await, owner("ana"));
     let kept = db.insert(&entry(&ana, "kept")).await.blob();
     let claimed = db.reserve("claimed").await;
     claim(&db, Duration::ZERO).await;
@@ -138,9 +133,8 @@ async fn only_unknown_blobs_are_strays() {
     db.db.check().await.expect("a consistent database");
 }
 
-#[tokio::test]
-async fn referenced_blobs_are_paged_each_once() {
-    let (db, ana, bob) = (TestDb::new().await, owner("ana"), owner("bob"));
+async fn referenced_blobs_are_paged_each_once(engine: Engine) {
+    let (db, ana, bob) = (TestDb::new(engine).await, owner("ana"), owner("bob"));
     let mut expected = Vec::new();
     for n in 0..7 {
         let content = "x".repeat(n);
@@ -162,4 +156,13 @@ async fn referenced_blobs_are_paged_each_once() {
         assert!(found.len() <= expected.len(), "the pages do not end");
     }
     assert_eq!(found, expected);
+}
+
+each_engine! {
+    r02_a_content_is_unreferenced_without_media_rows,
+    m01_a_claimed_generation_is_never_given_again,
+    m02_an_insert_without_its_generation_is_refused,
+    contents_are_claimed_oldest_first_each_once,
+    only_unknown_blobs_are_strays,
+    referenced_blobs_are_paged_each_once,
 }

@@ -8,7 +8,7 @@ use std::{
 
 use sqlx::{ConnectOptions as _, Connection as _, query, sqlite::SqliteConnectOptions};
 
-use super::{TestDb, entry, owner};
+use super::{Engine, TestDb, entry, owner};
 use crate::{
     id::MediaId,
     media::ListOptions,
@@ -49,7 +49,7 @@ pub(super) async fn grow(path: &Path, rows: i64) -> Vec<MediaId> {
 }
 
 async fn grown(rows: i64) -> (TestDb, Owner, Vec<MediaId>) {
-    let (db, ana) = (TestDb::new().await, owner("ana"));
+    let (db, ana) = (TestDb::new(Engine::Sqlite).await, owner("ana"));
     db.insert(&entry(&ana, "first")).await;
     let ids = grow(&db.folder.path().join("db"), rows - 1).await;
     (db, ana, ids)
@@ -107,7 +107,7 @@ async fn questions() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "benchmark"]
 async fn changes() {
-    let db = TestDb::new().await;
+    let db = TestDb::new(Engine::Sqlite).await;
     for at_once in [1, 8, 64] {
         let begin = Instant::now();
         let uploads = (0..at_once).map(async |line| {

@@ -8,7 +8,7 @@ use sqlx::{
 };
 use tokio::task::yield_now;
 
-use super::{TestDb, entry, owner};
+use super::{Engine, TestDb, entry, owner};
 use crate::{
     error::{Error, ErrorKind},
     id::{ContentHash, MediaId},
@@ -24,7 +24,7 @@ async fn without_busy_timeout(
     let folder = tempfile::tempdir().expect("a folder");
     let options = SqliteDatabase::options(&folder.path().join("db"), Duration::ZERO);
     let db = SqliteDatabase::open_with(limits(options)).await.expect("a database");
-    TestDb { folder, db: Arc::new(db) }
+    TestDb { folder, url: None, db: Arc::new(db) }
 }
 
 async fn another_process(folder: &Path, sql: &'static str) -> SqliteConnection {
@@ -104,7 +104,7 @@ async fn r04_full_disk_is_unavailable_until_space_is_free() {
 
 #[tokio::test]
 async fn a_failed_write_does_not_roll_back_its_batch() {
-    let (db, ana, bob) = (TestDb::new().await, owner("ana"), owner("bob"));
+    let (db, ana, bob) = (TestDb::new(Engine::Sqlite).await, owner("ana"), owner("bob"));
     let inserts = (0..50).map(|n| {
         // Every second one is over the quota, and some are of owners who had nothing before.
         let whose = if n % 4 < 2 { &ana } else { &bob };
@@ -154,7 +154,7 @@ async fn dropping_caller(db: Arc<TestDb>, owner: Owner, number: usize) -> Vec<Me
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_write_is_complete_or_absent() {
-    let (db, ana) = (Arc::new(TestDb::new().await), owner("ana"));
+    let (db, ana) = (Arc::new(TestDb::new(Engine::Sqlite).await), owner("ana"));
     let callers =
         (0..16).map(|number| tokio::spawn(dropping_caller(Arc::clone(&db), ana.clone(), number)));
     let callers: Vec<_> = callers.collect();
@@ -175,7 +175,7 @@ async fn a_dropped_write_is_complete_or_absent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_read_leaves_its_connection_usable() {
-    let (db, ana) = (TestDb::new().await, owner("ana"));
+    let (db, ana) = (TestDb::new(Engine::Sqlite).await, owner("ana"));
     let row = db.insert(&entry(&ana, "cat")).await;
     let turns = |n: usize| if n.is_multiple_of(2) { usize::MAX } else { n % 13 };
     let reads = (0..400).map(async |n| drop_after(turns(n), db.db.get(&row.id)).await);

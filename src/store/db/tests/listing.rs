@@ -1,11 +1,10 @@
 //! Lists in pages.
 
-use super::{TestDb, entry, in_scope, owner};
+use super::{Engine, TestDb, each_engine, entry, in_scope, owner};
 use crate::{error::ErrorKind, media::ListOptions, owner::Scopes};
 
-#[tokio::test]
-async fn pages_list_every_row_once_newest_first() {
-    let (db, ana) = (TestDb::new().await, owner("ana"));
+async fn pages_list_every_row_once_newest_first(engine: Engine) {
+    let (db, ana) = (TestDb::new(engine).await, owner("ana"));
     let mut all = Vec::new();
     for n in 0..23 {
         let entry = entry(&ana, &format!("{n}"));
@@ -34,9 +33,8 @@ async fn pages_list_every_row_once_newest_first() {
     }
 }
 
-#[tokio::test]
-async fn an_unknown_page_token_is_refused() {
-    let (db, ana) = (TestDb::new().await, owner("ana"));
+async fn an_unknown_page_token_is_refused(engine: Engine) {
+    let (db, ana) = (TestDb::new(engine).await, owner("ana"));
     for n in 0..3 {
         db.insert(&entry(&ana, &n.to_string())).await;
     }
@@ -51,4 +49,9 @@ async fn an_unknown_page_token_is_refused() {
     db.db.delete(&ana, &first.rows[1].id).await.expect("a deletion");
     let next = ListOptions::new().with_after(first.next.expect("there is more"));
     assert_eq!(db.db.list(&ana, &next).await.expect("a page").rows.len(), 1);
+}
+
+each_engine! {
+    pages_list_every_row_once_newest_first,
+    an_unknown_page_token_is_refused,
 }

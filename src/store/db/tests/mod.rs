@@ -1,4 +1,4 @@
-//! Tests of the database, run on the SQLite engine.
+//! Tests of the database. Most run on each engine: see [`each_engine`].
 
 mod contents;
 mod cost;
@@ -7,6 +7,8 @@ mod listing;
 mod model;
 mod opening;
 mod ownership;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod protocol;
 mod removal;
 mod renditions;
@@ -34,17 +36,63 @@ use crate::{
     ownership::OwnershipQuestion,
 };
 
-/// A database in a temporary folder.
+#[cfg(feature = "postgres")]
+#[path = "../../../../tests/common/postgres.rs"]
+#[allow(dead_code, unreachable_pub, reason = "shared with the tests of the public API")]
+pub(super) mod cluster;
+
+/// Runs each of these tests on SQLite, and on PostgreSQL if that is asked for.
+macro_rules! each_engine {
+    ($($test:ident,)*) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$test(super::Engine::Sqlite).await;
+            })*
+        }
+
+        #[cfg(feature = "postgres")]
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            #[ignore = "needs PostgreSQL"]
+            async fn $test() {
+                super::$test(super::Engine::Postgres).await;
+            })*
+        }
+    };
+}
+use each_engine;
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Engine {
+    Sqlite,
+    #[cfg(feature = "postgres")]
+    Postgres,
+}
+
+/// A database in a temporary folder, or one of the test's own in the cluster.
 pub(super) struct TestDb {
     pub(super) folder: TempDir,
+    /// Of PostgreSQL.
+    pub(super) url: Option<String>,
     pub(super) db: Arc<dyn Database>,
 }
 
 impl TestDb {
-    pub(super) async fn new() -> Self {
+    pub(super) async fn new(engine: Engine) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let db = SqliteDatabase::open(folder.path().join("db")).await.expect("a database");
-        Self { folder, db: Arc::new(db) }
+        match engine {
+            Engine::Sqlite => {
+                let db = SqliteDatabase::open(folder.path().join("db")).await.expect("a database");
+                Self { folder, url: None, db: Arc::new(db) }
+            }
+            #[cfg(feature = "postgres")]
+            Engine::Postgres => {
+                let url = cluster::Cluster::shared().create_database().await;
+                let db = postgres::connect(&url).await.expect("a database");
+                Self { folder, url: Some(url), db: Arc::new(db) }
+            }
+        }
     }
 
     pub(super) async fn insert(&self, entry: &NewMedia) -> MediaRow {
@@ -95,6 +143,10 @@ impl TestDb {
 
     /// The contents without references, oldest first.
     pub(super) async fn unreferenced(&self) -> Vec<ContentHash> {
+        #[cfg(feature = "postgres")]
+        if let Some(url) = &self.url {
+            return postgres::unreferenced(url).await;
+        }
         let options = SqliteConnectOptions::new().filename(self.folder.path().join("db"));
         let mut conn = options.connect().await.expect("a connection");
         let rows = query("SELECT hash FROM contents WHERE refs = 0 ORDER BY since, hash");
@@ -137,6 +189,7 @@ pub(super) fn entry(owner: &Owner, content: &str) -> NewMedia {
         mime_type: "image/webp".to_owned(),
         file_name: Some("a cat’s 🐈 'name'.webp".to_owned()),
         status: MediaStatus::Ready,
+        failure_reason: None,
         metadata: Some(metadata),
         exif: Some(exif),
     }

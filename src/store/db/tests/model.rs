@@ -7,7 +7,7 @@ use std::{
 
 use proptest::{collection::vec, prelude::*};
 
-use super::{TestDb, entry, in_scope, owner};
+use super::{Engine, TestDb, entry, in_scope, owner};
 use crate::{
     id::{ContentHash, MediaId},
     media::{ListOptions, MediaStats},
@@ -194,22 +194,34 @@ impl Model {
     }
 }
 
+fn compare_with_model(engine: Engine, changes: Vec<Change>) {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().build().expect("a runtime").block_on(async {
+        let (db, mut model) = (TestDb::new(engine).await, Model::default());
+        for (n, change) in changes.into_iter().enumerate() {
+            model.make(&db, change).await;
+            if n % 10 == 0 {
+                model.compare(&db).await;
+            }
+        }
+        model.compare(&db).await;
+        db.db.check().await.expect("a consistent database");
+        db.db.close().await.expect("closed");
+    });
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) })]
 
     #[test]
     fn any_sequence_of_writes_matches_the_model(changes in vec(change(), 0..60)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-        runtime.block_on(async {
-            let (db, mut model) = (TestDb::new().await, Model::default());
-            for (n, change) in changes.into_iter().enumerate() {
-                model.make(&db, change).await;
-                if n % 10 == 0 {
-                    model.compare(&db).await;
-                }
-            }
-            model.compare(&db).await;
-            db.db.check().await.expect("a consistent database");
-        });
+        compare_with_model(Engine::Sqlite, changes);
+    }
+
+    #[test]
+    #[cfg(feature = "postgres")]
+    #[ignore = "needs PostgreSQL"]
+    fn any_sequence_of_writes_matches_the_model_on_postgres(changes in vec(change(), 0..60)) {
+        compare_with_model(Engine::Postgres, changes);
     }
 }

@@ -6,7 +6,7 @@ use sqlx::{
     AssertSqlSafe, ConnectOptions as _, Connection as _, raw_sql, sqlite::SqliteConnectOptions,
 };
 
-use super::{TestDb, entry, owner};
+use super::{Engine, TestDb, entry, owner};
 use crate::{
     error::{Error, ErrorKind},
     store::db::{Database as _, ListQueries as _, SqliteDatabase},
@@ -26,7 +26,7 @@ async fn refused(path: &Path) -> Error {
 
 #[tokio::test]
 async fn r01_everything_is_there_after_reopening() {
-    let (db, ana) = (TestDb::new().await, owner("ana"));
+    let (db, ana) = (TestDb::new(Engine::Sqlite).await, owner("ana"));
     let row = db.insert(&entry(&ana, "cat")).await;
     db.reserve("dog").await;
     db.db.close().await.expect("closed");
@@ -38,6 +38,7 @@ async fn r01_everything_is_there_after_reopening() {
         assert_eq!(kind.expect_err("it is closed").kind(), ErrorKind::Unavailable);
     }
     let again = TestDb {
+        url: None,
         db: Arc::new(SqliteDatabase::open(db.folder.path().join("db")).await.expect("a database")),
         folder: db.folder,
     };
@@ -48,7 +49,7 @@ async fn r01_everything_is_there_after_reopening() {
 
 #[tokio::test]
 async fn writes_submitted_before_closing_are_applied() {
-    let (db, ana) = (TestDb::new().await, owner("ana"));
+    let (db, ana) = (TestDb::new(Engine::Sqlite).await, owner("ana"));
     let path = db.folder.path().join("db");
     let inserts = (0..300).map(|n| db.try_insert(entry(&ana, &n.to_string()), None));
     let inserts = futures_util::future::join_all(inserts);
@@ -62,7 +63,7 @@ async fn writes_submitted_before_closing_are_applied() {
 
 #[tokio::test]
 async fn a_newer_schema_is_refused_and_left_unchanged() {
-    let db = TestDb::new().await;
+    let db = TestDb::new(Engine::Sqlite).await;
     db.db.close().await.expect("closed");
     let path = db.folder.path().join("db");
     tamper(&path, "PRAGMA user_version = 99").await;
@@ -116,7 +117,7 @@ async fn a_path_that_cannot_be_opened_is_unavailable() {
 
 #[tokio::test]
 async fn r05_check_finds_flipped_bytes_and_wrong_totals() {
-    let (db, ana) = (TestDb::new().await, owner("ana"));
+    let (db, ana) = (TestDb::new(Engine::Sqlite).await, owner("ana"));
     for n in 0..50 {
         db.insert(&entry(&ana, &n.to_string())).await;
     }

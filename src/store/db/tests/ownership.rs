@@ -1,6 +1,6 @@
 //! The ownership query.
 
-use super::{TestDb, entry, in_scope, owner};
+use super::{Engine, TestDb, each_engine, entry, in_scope, owner};
 use crate::{
     id::MediaId,
     owner::{Owner, Scopes},
@@ -11,9 +11,8 @@ fn scopes(names: &[&str]) -> Scopes {
     Scopes::of(names.iter().copied()).expect("scopes")
 }
 
-#[tokio::test]
-async fn g10_ids_owners_and_scopes_compare_by_bytes() {
-    let db = TestDb::new().await;
+async fn g10_ids_owners_and_scopes_compare_by_bytes(engine: Engine) {
+    let db = TestDb::new(engine).await;
     let tenant = |owner: Owner, name| owner.with_tenant(name).expect("a tenant");
     let owners = [
         owner("ana"),
@@ -47,9 +46,8 @@ async fn g10_ids_owners_and_scopes_compare_by_bytes() {
     }
 }
 
-#[tokio::test]
-async fn any_number_of_ids_and_scopes_is_answered() {
-    let (db, ana) = (TestDb::new().await, owner("ana"));
+async fn any_number_of_ids_and_scopes_is_answered(engine: Engine) {
+    let (db, ana) = (TestDb::new(engine).await, owner("ana"));
     let mine = db.insert(&entry(&ana, "cat")).await.id;
     let theirs = db.insert(&entry(&owner("bob"), "cat")).await.id;
     let many: Vec<String> = (0..40_000).map(|n| format!("scope {n}")).collect();
@@ -66,9 +64,8 @@ async fn any_number_of_ids_and_scopes_is_answered() {
     assert_eq!(db.owned(&ana, &Scopes::any(), &[]).await, []);
 }
 
-#[tokio::test]
-async fn g16_explain_returns_the_status_of_each_id() {
-    let (db, ana) = (TestDb::new().await, owner("ana"));
+async fn g16_explain_returns_the_status_of_each_id(engine: Engine) {
+    let (db, ana) = (TestDb::new(engine).await, owner("ana"));
     let mine = db.insert(&entry(&ana, "cat")).await.id;
     let theirs = db.insert(&entry(&owner("bob"), "cat")).await.id;
     let absent = MediaId::random();
@@ -85,4 +82,10 @@ async fn g16_explain_returns_the_status_of_each_id() {
     assert_eq!(explain(&ana, &scopes(&["x"])).await, wrong);
     let foreign = [Foreign, Foreign, Absent, Foreign];
     assert_eq!(explain(&owner("never came"), &Scopes::any()).await, foreign);
+}
+
+each_engine! {
+    g10_ids_owners_and_scopes_compare_by_bytes,
+    any_number_of_ids_and_scopes_is_answered,
+    g16_explain_returns_the_status_of_each_id,
 }

@@ -1,6 +1,6 @@
 //! Deletion, and the garbage that it records.
 
-use super::{TestDb, entry, in_scope, owner};
+use super::{Engine, TestDb, each_engine, entry, in_scope, owner};
 use crate::{
     error::ErrorKind,
     id::{ContentHash, MediaId},
@@ -8,9 +8,8 @@ use crate::{
     owner::{Owner, Scopes},
 };
 
-#[tokio::test]
-async fn only_the_owner_deletes_and_from_every_scope() {
-    let (db, ana, bob) = (TestDb::new().await, owner("ana"), owner("bob"));
+async fn only_the_owner_deletes_and_from_every_scope(engine: Engine) {
+    let (db, ana, bob) = (TestDb::new(engine).await, owner("ana"), owner("bob"));
     let namesake = ana.clone().with_tenant("acme").expect("a tenant");
     let cat = entry(&ana, "cat");
     let row = db.insert(&cat).await;
@@ -34,9 +33,8 @@ async fn only_the_owner_deletes_and_from_every_scope() {
     db.db.check().await.expect("a consistent database");
 }
 
-#[tokio::test]
-async fn an_erased_owner_leaves_no_rows() {
-    let (db, ana, bob) = (TestDb::new().await, owner("ana"), owner("bob"));
+async fn an_erased_owner_leaves_no_rows(engine: Engine) {
+    let (db, ana, bob) = (TestDb::new(engine).await, owner("ana"), owner("bob"));
     let shared = db.insert(&entry(&ana, "shared")).await;
     let kept = db.insert(&entry(&bob, "shared")).await;
     let mut ids = vec![shared.id];
@@ -60,10 +58,15 @@ async fn an_erased_owner_leaves_no_rows() {
     db.db.check().await.expect("a consistent database");
 }
 
-#[tokio::test]
-async fn the_last_owner_erased_leaves_the_content_unreferenced() {
-    let (db, ana) = (TestDb::new().await, owner("ana"));
+async fn the_last_owner_erased_leaves_the_content_unreferenced(engine: Engine) {
+    let (db, ana) = (TestDb::new(engine).await, owner("ana"));
     db.insert(&entry(&ana, "cat")).await;
     db.db.erase_owner(&ana).await.expect("an erasure");
     assert_eq!(db.unreferenced().await, [ContentHash::of(b"cat")]);
+}
+
+each_engine! {
+    only_the_owner_deletes_and_from_every_scope,
+    an_erased_owner_leaves_no_rows,
+    the_last_owner_erased_leaves_the_content_unreferenced,
 }

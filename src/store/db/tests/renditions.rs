@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{TestDb, entry, owner, soon};
+use super::{Engine, TestDb, each_engine, entry, owner, soon};
 use crate::{
     id::{ContentHash, MediaId},
     store::db::RenditionRow,
@@ -36,9 +36,8 @@ async fn bytes(db: &TestDb) -> u64 {
     db.db.rendition_bytes().await.expect("a sum")
 }
 
-#[tokio::test]
-async fn p15_renditions_belong_to_one_row() {
-    let db = TestDb::new().await;
+async fn p15_renditions_belong_to_one_row(engine: Engine) {
+    let db = TestDb::new(engine).await;
     let ana = db.insert(&entry(&owner("ana"), "cat")).await.id;
     let bob = db.insert(&entry(&owner("bob"), "cat")).await.id;
     let thumb = rendition("thumbnail", 7, 0);
@@ -55,9 +54,8 @@ async fn p15_renditions_belong_to_one_row() {
     assert_eq!(bytes(&db).await, 9);
 }
 
-#[tokio::test]
-async fn least_recently_used_is_first_and_touched_hourly() {
-    let db = TestDb::new().await;
+async fn least_recently_used_is_first_and_touched_hourly(engine: Engine) {
+    let db = TestDb::new(engine).await;
     let id = db.insert(&entry(&owner("ana"), "cat")).await.id;
     for (key, hours) in [("b", 2), ("c", 0), ("a", 3)] {
         keep(&db, &id, &rendition(key, 10, hours)).await;
@@ -78,9 +76,8 @@ async fn least_recently_used_is_first_and_touched_hourly() {
     assert_eq!(order(9).await, "bca");
 }
 
-#[tokio::test]
-async fn renditions_of_deleted_media_are_kept_until_forgotten() {
-    let (db, ana) = (TestDb::new().await, owner("ana"));
+async fn renditions_of_deleted_media_are_kept_until_forgotten(engine: Engine) {
+    let (db, ana) = (TestDb::new(engine).await, owner("ana"));
     let cat = db.insert(&entry(&ana, "cat")).await.id;
     let dog = db.insert(&entry(&ana, "dog")).await.id;
     let bare = db.insert(&entry(&ana, "bare")).await.id;
@@ -109,4 +106,10 @@ async fn renditions_of_deleted_media_are_kept_until_forgotten() {
     assert_eq!(removed().await, std::slice::from_ref(&dog));
     assert!(!keep(&db, &dog, &rendition("late", 10, 0)).await);
     db.db.check().await.expect("a consistent database");
+}
+
+each_engine! {
+    p15_renditions_belong_to_one_row,
+    least_recently_used_is_first_and_touched_hourly,
+    renditions_of_deleted_media_are_kept_until_forgotten,
 }

@@ -2,7 +2,7 @@
 
 use std::time::UNIX_EPOCH;
 
-use super::{TestDb, entry, in_scope, owner};
+use super::{Engine, TestDb, each_engine, entry, in_scope, owner};
 use crate::{
     id::ContentHash,
     media::{Exif, MediaStatus, SearchOptions, SortBy},
@@ -32,8 +32,8 @@ fn taken(
 }
 
 /// Four ready media of Ana, one failed, and one of another owner.
-async fn gallery() -> (TestDb, Owner) {
-    let (db, ana) = (TestDb::new().await, owner("ana"));
+async fn gallery(engine: Engine) -> (TestDb, Owner) {
+    let (db, ana) = (TestDb::new(engine).await, owner("ana"));
     let both = (Some("1"), Some("2"));
     for (entry, scope) in [
         (taken(entry(&ana, "aaaa"), "old", Some("1999-05-06T00:00:00.000Z"), both), "me"),
@@ -61,9 +61,8 @@ async fn gallery() -> (TestDb, Owner) {
     (db, ana)
 }
 
-#[tokio::test]
-async fn undated_media_sort_last_and_ties_by_arrival() {
-    let (db, ana) = gallery().await;
+async fn undated_media_sort_last_and_ties_by_arrival(engine: Engine) {
+    let (db, ana) = gallery(engine).await;
     for (by, ascending, expected) in [
         (SortBy::CreatedAt, false, ["text", "new", "undated", "old"]),
         (SortBy::CreatedAt, true, ["old", "undated", "new", "text"]),
@@ -80,9 +79,8 @@ async fn undated_media_sort_last_and_ties_by_arrival() {
     }
 }
 
-#[tokio::test]
-async fn filters_are_exact() {
-    let (db, ana) = gallery().await;
+async fn filters_are_exact(engine: Engine) {
+    let (db, ana) = gallery(engine).await;
     let scopes = |names: &[&str]| Scopes::of(names.iter().copied()).expect("scopes");
     let all = SearchOptions::new();
     for (options, expected) in [
@@ -107,9 +105,8 @@ async fn filters_are_exact() {
     assert_eq!(found(&db, &owner("zoe"), &all).await, (vec![], 0));
 }
 
-#[tokio::test]
-async fn time_filters_compare_whole_milliseconds() {
-    let (db, ana) = (TestDb::new().await, owner("ana"));
+async fn time_filters_compare_whole_milliseconds(engine: Engine) {
+    let (db, ana) = (TestDb::new(engine).await, owner("ana"));
     let row = db.insert(&entry(&ana, "one")).await;
     for options in [
         SearchOptions::new().with_to(row.created_at),
@@ -120,9 +117,8 @@ async fn time_filters_compare_whole_milliseconds() {
     }
 }
 
-#[tokio::test]
-async fn find_by_hash_finds_content_while_it_is_referenced() {
-    let db = TestDb::new().await;
+async fn find_by_hash_finds_content_while_it_is_referenced(engine: Engine) {
+    let db = TestDb::new(engine).await;
     let first = db.insert(&entry(&owner("zoe"), "same")).await;
     let second = db.insert(&entry(&owner("ana"), "same")).await;
     let find = async || db.db.find_by_hash(ContentHash::of(b"same")).await.expect("a query");
@@ -130,4 +126,11 @@ async fn find_by_hash_finds_content_while_it_is_referenced() {
     db.db.delete(&first.owner, &first.id).await.expect("a deletion");
     assert_eq!(find().await, Some(second));
     assert_eq!(db.db.find_by_hash(ContentHash::of(b"none")).await.expect("a query"), None);
+}
+
+each_engine! {
+    undated_media_sort_last_and_ties_by_arrival,
+    filters_are_exact,
+    time_filters_compare_whole_milliseconds,
+    find_by_hash_finds_content_while_it_is_referenced,
 }

@@ -2,7 +2,7 @@
 
 use futures_util::future::{join, join_all};
 
-use super::{TestDb, cost::grow, entry, owner};
+use super::{Engine, TestDb, cost::grow, entry, owner};
 use crate::{
     media::{ListOptions, SearchOptions, SortBy},
     owner::Scopes,
@@ -10,7 +10,7 @@ use crate::{
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r11_a_library_of_100_000_media_is_served_at_once() {
-    let (db, ana, bob) = (TestDb::new().await, owner("ana"), owner("bob"));
+    let (db, ana, bob) = (TestDb::new(Engine::Sqlite).await, owner("ana"), owner("bob"));
     db.insert(&entry(&ana, "first")).await;
     let ids = grow(&db.folder.path().join("db"), 99_999).await;
     let bobs = db.insert(&entry(&bob, "bob's")).await.id;

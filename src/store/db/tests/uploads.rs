@@ -2,17 +2,17 @@
 
 use futures_util::future;
 
-use super::{TestDb, entry, in_scope, owner};
+use super::{Engine, TestDb, each_engine, entry, in_scope, owner};
 use crate::{
     error::ErrorKind,
-    media::{ListOptions, MediaStats, MediaStatus, Metadata},
+    media::{FailureReason, ListOptions, MediaStats, MediaStatus, Metadata},
     owner::Scopes,
     store::db::NewMedia,
 };
 
-#[tokio::test]
-async fn insert_get_and_list_return_the_same_row() {
-    let (db, ana) = (TestDb::new().await, owner("ana").with_tenant("acme").expect("a tenant"));
+async fn insert_get_and_list_return_the_same_row(engine: Engine) {
+    let (db, ana) =
+        (TestDb::new(engine).await, owner("ana").with_tenant("acme").expect("a tenant"));
     let full = entry(&ana, "full");
     let bare = NewMedia {
         hash: crate::id::ContentHash::of(b"bare"),
@@ -36,9 +36,8 @@ async fn insert_get_and_list_return_the_same_row() {
     }
 }
 
-#[tokio::test]
-async fn a_repeated_upload_keeps_its_row_and_adds_the_scope() {
-    let (db, ana) = (TestDb::new().await, owner("ana"));
+async fn a_repeated_upload_keeps_its_row_and_adds_the_scope(engine: Engine) {
+    let (db, ana) = (TestDb::new(engine).await, owner("ana"));
     let first = entry(&ana, "cat");
     let row = db.insert(&first).await;
     let renamed = NewMedia { file_name: None, status: MediaStatus::Processing, ..first.clone() };
@@ -53,24 +52,30 @@ async fn a_repeated_upload_keeps_its_row_and_adds_the_scope() {
     }
 }
 
-#[tokio::test]
-async fn a_repeated_upload_repairs_a_failed_row() {
-    let (db, ana) = (TestDb::new().await, owner("ana"));
+async fn a_repeated_upload_repairs_a_failed_row(engine: Engine) {
+    let (db, ana) = (TestDb::new(engine).await, owner("ana"));
     let good = entry(&ana, "cat");
-    let bad = NewMedia { status: MediaStatus::Failed, metadata: None, exif: None, ..good.clone() };
+    let reason = Some(FailureReason::TooLarge);
+    let bad = NewMedia {
+        status: MediaStatus::Failed,
+        failure_reason: reason,
+        metadata: None,
+        exif: None,
+        ..good.clone()
+    };
     let row = db.insert(&bad).await;
+    assert_eq!(row.failure_reason, reason);
     let repaired = db.insert(&NewMedia { file_name: None, ..good.clone() }).await;
     assert_eq!(repaired.id, row.id);
     assert_eq!((repaired.created_at, &repaired.file_name), (row.created_at, &row.file_name));
-    assert_eq!(repaired.status, MediaStatus::Ready);
+    assert_eq!((repaired.status, repaired.failure_reason), (MediaStatus::Ready, None));
     assert_eq!((&repaired.metadata, &repaired.exif), (&good.metadata, &good.exif));
     // A ready row does not change.
     assert_eq!(db.insert(&bad).await, repaired);
 }
 
-#[tokio::test]
-async fn p15_rows_of_equal_content_are_independent() {
-    let (db, ana, bob) = (TestDb::new().await, owner("ana"), owner("bob"));
+async fn p15_rows_of_equal_content_are_independent(engine: Engine) {
+    let (db, ana, bob) = (TestDb::new(engine).await, owner("ana"), owner("bob"));
     let first = db.insert(&entry(&ana, "cat")).await;
     let theirs = NewMedia { file_name: None, ..in_scope(&entry(&bob, "cat"), "comic") };
     let second = db.insert(&theirs).await;
@@ -84,9 +89,8 @@ async fn p15_rows_of_equal_content_are_independent() {
     assert_eq!(db.get(&second.id).await, Some(second));
 }
 
-#[tokio::test]
-async fn an_insert_over_the_quota_is_refused() {
-    let (db, ana) = (TestDb::new().await, owner("ana"));
+async fn an_insert_over_the_quota_is_refused(engine: Engine) {
+    let (db, ana) = (TestDb::new(engine).await, owner("ana"));
     let insert = async |content: &str, quota| {
         db.try_insert(entry(&ana, content), Some(quota)).await.map_err(|error| error.kind())
     };
@@ -102,9 +106,8 @@ async fn an_insert_over_the_quota_is_refused() {
     assert_eq!(db.list(&ana, ListOptions::new()).await.len(), 3);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn r03_equal_inserts_at_once_are_one_row() {
-    let (db, ana) = (TestDb::new().await, owner("ana"));
+async fn r03_equal_inserts_at_once_are_one_row(engine: Engine) {
+    let (db, ana) = (TestDb::new(engine).await, owner("ana"));
     let cat = entry(&ana, "cat");
     let inserts = (0..64).map(|_| db.insert(&cat));
     let rows = future::join_all(inserts).await;
@@ -113,9 +116,8 @@ async fn r03_equal_inserts_at_once_are_one_row() {
     assert_eq!(db.stats(&ana).await, MediaStats::new(1, 3));
 }
 
-#[tokio::test]
-async fn processing_media_are_listed_until_done() {
-    let (db, ana) = (TestDb::new().await, owner("ana"));
+async fn processing_media_are_listed_until_done(engine: Engine) {
+    let (db, ana) = (TestDb::new(engine).await, owner("ana"));
     let metadata = Some(Metadata::new(3, 4));
     let begun = NewMedia {
         status: MediaStatus::Processing,
@@ -130,14 +132,27 @@ async fn processing_media_are_listed_until_done() {
     assert_eq!(processing(9).await, [first.id.clone(), second.id.clone()]);
     assert_eq!(processing(1).await, std::slice::from_ref(&first.id));
 
-    let set = async |id, status| db.db.set_status(id, status).await.expect("a change");
-    assert!(set(&first.id, MediaStatus::Ready).await);
-    assert!(set(&second.id, MediaStatus::Failed).await);
+    let reason = Some(FailureReason::Unreadable);
+    let set =
+        async |id, status, reason| db.db.set_status(id, status, reason).await.expect("a change");
+    assert!(set(&first.id, MediaStatus::Ready, None).await);
+    assert!(set(&second.id, MediaStatus::Failed, reason).await);
     assert_eq!(processing(9).await, []);
     let row = db.get(&first.id).await.expect("it exists");
     assert_eq!((row.status, &row.metadata), (MediaStatus::Ready, &metadata));
     // A status change keeps the metadata.
-    assert!(set(&first.id, MediaStatus::Failed).await);
-    assert_eq!(db.get(&first.id).await.expect("it exists").metadata, metadata);
-    assert!(!set(&crate::id::MediaId::random(), MediaStatus::Ready).await);
+    assert!(set(&first.id, MediaStatus::Failed, reason).await);
+    let failed = db.get(&first.id).await.expect("it exists");
+    assert_eq!((failed.metadata, failed.failure_reason), (metadata, reason));
+    assert!(!set(&crate::id::MediaId::random(), MediaStatus::Ready, None).await);
+}
+
+each_engine! {
+    insert_get_and_list_return_the_same_row,
+    a_repeated_upload_keeps_its_row_and_adds_the_scope,
+    a_repeated_upload_repairs_a_failed_row,
+    p15_rows_of_equal_content_are_independent,
+    an_insert_over_the_quota_is_refused,
+    r03_equal_inserts_at_once_are_one_row,
+    processing_media_are_listed_until_done,
 }

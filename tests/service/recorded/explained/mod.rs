@@ -18,10 +18,16 @@ macro_rules! explained {
     };
 }
 
+mod compatible;
 mod records;
 mod requests;
 
 /// All rows. The first row that covers a difference explains it.
 pub fn explained() -> Vec<&'static Explained> {
     records::ROWS.iter().chain(requests::ROWS).collect()
+}
+
+/// The rows that only `ServiceRoutes::compatible` needs.
+pub fn explained_if_compatible() -> &'static [Explained] {
+    compatible::ROWS
 }

@@ -119,10 +119,14 @@ pub const ROWS: &[Explained] = explained! {
     "sides beyond 16,383 pixels are decoded",
     "an image with a side beyond 16,384 pixels is `failed` and has no renditions",
     "decoding has limits (promise P2)",
-    |d| d.is_of("wide-17000x8.png") && (d.is("mimeType", "\"image/png\"", "\"application/octet-stream\"")
-            || d.is("status", "\"ready\"", "\"failed\"")
-            || d.is("status", "200", "404") || d.is("status", "200", "400") || d.is("status", "500", "400")
+    |d| d.is_of("wide-17000x8.png") && (d.is("status", "\"ready\"", "\"failed\"")
+            || d.is("status", "200", "404") || d.is("status", "200", "422")
             || MADE.iter().any(|field| d.is(field, "*", "")));
+
+    "the record of an image that cannot be processed, and the error of its renditions, have no reason",
+    "they have `failureReason` and `reason`",
+    "a page can show the owner what to change",
+    |d| d.adds("failureReason") || d.adds("reason");
 
     "TIFF is decoded by transforms",
     "422",
