@@ -7,6 +7,7 @@ mod log;
 mod support;
 
 mod all_or_none;
+mod content_types;
 mod g05_no_oracle;
 mod g08_seeing_grants_nothing;
 mod g09_owner;
