@@ -16,6 +16,9 @@ use super::{
 
 const SIZES: [usize; 4] = [300_000, 1 << 20, 5 << 20, 20 << 20];
 
+/// Sends all requests, and returns what the client printed for each.
+type Client = fn(&[Sent]) -> Vec<String>;
+
 /// A request that is refused, with a body of `size` bytes.
 struct Sent {
     address: SocketAddr,
@@ -99,7 +102,7 @@ async fn g18_node_python_and_curl_get_every_refusal() {
             })
             .collect()
     };
-    let clients: [(&str, fn(&[Sent]) -> Vec<String>); 4] = [
+    let clients: [(&str, Client); 4] = [
         ("Node fetch", |requests| script("node", "send.mjs", requests)),
         ("Python http.client", |requests| script("python3", "send.py", requests)),
         ("curl HTTP/1.1", |requests| curl("--http1.1", requests)),

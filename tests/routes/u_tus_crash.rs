@@ -62,10 +62,16 @@ impl Server {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
+impl Server {
+    fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
     }
 }
 
@@ -120,8 +126,7 @@ impl Proxy {
                     let left = budgets.lock().unwrap().len();
                     if is_broken && kill_at.contains(&left) {
                         let mut server = server.lock().unwrap();
-                        server.child.kill().unwrap();
-                        server.child.wait().unwrap();
+                        server.kill();
                         *server = Server::start(&folder);
                     }
                 });
@@ -140,10 +145,7 @@ async fn survives<F: Future<Output = ()>>(send: impl FnOnce(SocketAddr, Vec<u8>)
     let bytes = png(50_000_000);
     send(proxy.address, bytes.clone()).await;
     assert_eq!(proxy.budgets.lock().unwrap().len(), 0, "every connection was broken");
-    let mut server = proxy.server.lock().unwrap();
-    server.child.kill().unwrap();
-    server.child.wait().unwrap();
-    drop(server);
+    proxy.server.lock().unwrap().kill();
     let store = MediaState::new(Store::open(folder.path()).await.unwrap());
     let page = store.list(&owner("ana"), &ListOptions::new()).await.unwrap();
     let [media] = &page.items[..] else { panic!("one record: {page:?}") };

@@ -120,7 +120,7 @@ impl FaultyStore {
         let objects = self.objects.clone();
         let delete = |key| objects.delete_stream(stream::iter([Ok(key)]).boxed()).try_collect();
         match self.interleave().await {
-            Fate::Lost => return Err(broken()),
+            Fate::Lost => Err(broken()),
             Fate::Applied => delete(key.clone()).await.map(|_: Vec<_>| key),
             Fate::Late => {
                 let (held, delete) = (self.count_held(), delete(key));

@@ -87,7 +87,7 @@ async fn r05_a_truncated_or_missing_file_is_found() {
     let cut = keep(&home.store, vec![1; 1000], &ana).await;
     let lost = keep(&home.store, vec![2; 1000], &ana).await;
     for (kept, missing) in [(&cut, false), (&lost, true)] {
-        let file = home.blob(&kept);
+        let file = home.blob(kept);
         if missing { fs::remove_file(file).unwrap() } else { fs::write(file, [1; 999]).unwrap() }
     }
     let kind = |result: tower_media::Result<_>| result.unwrap_err().kind();

@@ -163,12 +163,12 @@ async fn m06_damaged_missing_and_foreign_media_are_reported() {
         }
     }
     let planned = from.store.plan_copy_to(&to.store).await.unwrap();
-    assert_eq!(planned.missing, [missing.id.clone()]);
+    assert_eq!(planned.missing, std::slice::from_ref(&missing.id));
     let report = from.store.copy_to(&to.store, |_| {}).await.unwrap();
     assert!(!report.is_complete());
-    assert_eq!(report.damaged, [damaged.id.clone()]);
-    assert_eq!(report.missing, [missing.id.clone()]);
-    assert_eq!(report.conflicts, [conflict.id.clone()]);
+    assert_eq!(report.damaged, std::slice::from_ref(&damaged.id));
+    assert_eq!(report.missing, std::slice::from_ref(&missing.id));
+    assert_eq!(report.conflicts, std::slice::from_ref(&conflict.id));
     assert_eq!(read(&to.store, &intact.id, Rendition::Original).await.unwrap(), "intact");
     for id in [damaged.id, missing.id, conflict.id] {
         assert_eq!(to.store.get(&id).await.unwrap_err().kind(), ErrorKind::NotFound);

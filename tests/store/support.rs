@@ -51,10 +51,10 @@ impl TestStore {
     /// The file with the original.
     pub fn blob(&self, media: &Media) -> PathBuf {
         let hash = media.hash.to_string();
-        let found = self.files(&format!("blobs/{}", &hash[..2])).into_iter();
+        let mut found = self.files(&format!("blobs/{}", &hash[..2])).into_iter();
         let is_it =
             |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().contains(&hash[2..]);
-        found.filter(is_it).next_back().unwrap()
+        found.rfind(is_it).unwrap()
     }
 }
 

@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn commands_and_their_places_are_parsed() {
-        let place = |text: &str| text.parse::<Place>().unwrap();
+        let place = |text: &str| text.parse::<Place>().expect("a place");
         for (line, command) in [
             ("", Command::Serve),
             ("verify", Command::Verify(place("/srv/media"))),
@@ -87,7 +87,7 @@ mod tests {
                 Command::Migrate { from: place("a"), to: place("b,s3://bucket"), dry_run: true },
             ),
         ] {
-            assert_eq!(parse(line).unwrap(), command, "{line}");
+            assert_eq!(parse(line).expect("a command"), command, "{line}");
         }
         for line in [
             "serve",
