@@ -18,6 +18,7 @@ mod p12_parameters;
 mod p13_ranges;
 mod p14_signed_urls;
 mod p16_cross_site;
+mod p17_fair_shares;
 mod r07_overload;
 mod u_tus;
 mod u_tus_crash;
