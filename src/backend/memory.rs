@@ -238,7 +238,7 @@ impl MediaBackend for InMemory {
         let UploadParts { body, file_name, content_type, scope, .. } = upload.into_parts()?;
         let bytes = body.into_bytes(MAX_UPLOAD).await?;
         let source = ImageSource::Bytes(bytes.clone());
-        let identity = self.images.identify(source, &bytes, content_type.as_deref()).await?;
+        let identity = self.images.identify(owner, source, &bytes, content_type.as_deref()).await?;
         Ok(self.inner.lock().store(owner.clone(), bytes, identity, (file_name, scope)))
     }
 
@@ -247,18 +247,18 @@ impl MediaBackend for InMemory {
     }
 
     async fn download(&self, id: &MediaId, options: &DownloadOptions) -> Result<Download> {
-        let (media, bytes) = {
+        let (media, owner, bytes) = {
             let inner = self.inner.lock();
-            let media = inner.item(id)?.media.clone();
+            let Item { media, owner, .. } = inner.item(id)?;
             let bytes = inner.contents[&media.hash].bytes.clone();
-            (media, bytes)
+            (media.clone(), owner.clone(), bytes)
         };
         if let Some(transform) = options.rendition().transform() {
             if let Some(reason) = media.failure_reason {
                 return Err(Error::failed(reason, "the image cannot be processed"));
             }
             let source = ImageSource::Bytes(bytes);
-            let made = self.images.render(source, &[transform.into()]).await;
+            let made = self.images.render(&owner, source, &[transform.into()]).await;
             if let Some(reason) = made.as_ref().err().and_then(Error::failure_reason) {
                 self.inner.lock().fail(id, reason);
             }

@@ -6,6 +6,7 @@ use super::{ImageSource, Rendered, identity::Identity};
 use crate::{
     error::{Error, ErrorKind, Result},
     media::{Rendition, media_type},
+    owner::Owner,
 };
 
 /// Identifies files by their magic bytes and makes no renditions.
@@ -16,6 +17,7 @@ impl ImageProcessor {
     /// Returns the type that the magic bytes show, with the declared type as a hint.
     pub(crate) async fn identify(
         &self,
+        _: &Owner,
         _: ImageSource,
         head: &Bytes,
         hint: Option<&str>,
@@ -25,7 +27,12 @@ impl ImageProcessor {
     }
 
     /// Fails with [`ErrorKind::Unsupported`].
-    pub(crate) async fn render(&self, _: ImageSource, _: &[Rendition]) -> Result<Vec<Rendered>> {
+    pub(crate) async fn render(
+        &self,
+        _: &Owner,
+        _: ImageSource,
+        _: &[Rendition],
+    ) -> Result<Vec<Rendered>> {
         let what = "renditions need the feature `images` of tower-media";
         Err(Error::new(ErrorKind::Unsupported, what))
     }

@@ -7,15 +7,15 @@ use crate::{
     media::FailureReason,
 };
 
-/// Limits on the cost of images (promise P2).
+/// Limits on the cost of images (promise P2), and the shares of each owner (promise P17).
 ///
 /// An image over a limit is stored, and has no renditions: a request for one is
 /// [`ErrorKind::Failed`](crate::ErrorKind::Failed).
 ///
 /// # Default
 ///
-/// 50 megapixels, 16,384 pixels per side, 256 MiB for one decode, 8 s; 100 megapixels at once, and 64
-/// waiting callers.
+/// 50 megapixels, 16,384 pixels per side, 256 MiB for one decode, 8 s; 100 megapixels at once, and 256
+/// waiting callers. Of these, one owner gets all but one core's share of the pixels, and 64 waiting callers.
 ///
 /// ```
 /// use std::time::Duration;
@@ -32,7 +32,9 @@ pub struct ImageLimits {
     pub(super) max_memory: u64,
     pub(super) timeout: Duration,
     pub(super) pixel_budget: u32,
+    pub(super) pixel_budget_per_owner: Option<u32>,
     pub(super) max_waiting: usize,
+    pub(super) max_waiting_per_owner: usize,
 }
 
 impl Default for ImageLimits {
@@ -43,7 +45,9 @@ impl Default for ImageLimits {
             max_memory: 256 << 20,
             timeout: Duration::from_secs(8),
             pixel_budget: 100_000_000,
-            max_waiting: 64,
+            pixel_budget_per_owner: None,
+            max_waiting: 256,
+            max_waiting_per_owner: 64,
         }
     }
 }
@@ -99,11 +103,29 @@ impl ImageLimits {
         self
     }
 
-    /// Sets the maximum number of callers that wait for the pixel budget. Further calls fail at once with
-    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable).
+    /// Sets the number of pixels that are processed at once of one owner's media. A larger image is processed
+    /// as the only one of its owner. Default: the pixel budget without one core's share, so that an image of
+    /// another owner is processed at once.
+    #[must_use]
+    pub fn with_pixel_budget_per_owner(mut self, pixels: u32) -> Self {
+        self.pixel_budget_per_owner = Some(pixels);
+        self
+    }
+
+    /// Sets the maximum number of callers that wait for the pixel budget, of all owners. Further calls fail at
+    /// once with [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable), which routes answer with 503 and
+    /// `Retry-After`.
     #[must_use]
     pub fn with_max_waiting(mut self, callers: usize) -> Self {
         self.max_waiting = callers;
+        self
+    }
+
+    /// Sets the maximum number of callers that wait for images of one owner. Further calls for this owner fail
+    /// at once, as described for [`with_max_waiting`](Self::with_max_waiting); those for others wait.
+    #[must_use]
+    pub fn with_max_waiting_per_owner(mut self, callers: usize) -> Self {
+        self.max_waiting_per_owner = callers;
         self
     }
 
@@ -132,9 +154,20 @@ impl ImageLimits {
         self.pixel_budget
     }
 
-    /// Returns the maximum number of waiting callers.
+    /// Returns the number of pixels that are processed at once of one owner's media.
+    pub fn pixel_budget_per_owner(&self) -> u32 {
+        let all_but_one = self.pixel_budget - self.min_cost();
+        self.pixel_budget_per_owner.unwrap_or(all_but_one).clamp(1, self.pixel_budget)
+    }
+
+    /// Returns the maximum number of waiting callers of all owners.
     pub fn max_waiting(&self) -> usize {
         self.max_waiting
+    }
+
+    /// Returns the maximum number of waiting callers for images of one owner.
+    pub fn max_waiting_per_owner(&self) -> usize {
+        self.max_waiting_per_owner
     }
 
     /// Fails if decoding takes more than this many bytes.

@@ -20,6 +20,8 @@ mod encode;
 #[cfg(feature = "images")]
 mod exif;
 #[cfg(feature = "images")]
+mod fair_queue;
+#[cfg(feature = "images")]
 mod format;
 #[cfg(feature = "images")]
 mod gif;

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result},
     media::{Exif, Fit, Format, Metadata, Rendition, Transform, media_type},
+    owner::Owner,
 };
 
 /// The header of an image, as its record has it.
@@ -45,8 +46,12 @@ impl ImageProcessor {
     ///
     /// [`ErrorKind::Failed`] if the header is invalid or over the limits; [`ErrorKind::Unavailable`] if too
     /// many images are waiting; [`ErrorKind::Timeout`] at the deadline.
-    pub(crate) async fn read_info(&self, source: ImageSource) -> Result<Option<ImageInfo>> {
-        let header = self.read_header(source).await?;
+    pub(crate) async fn read_info(
+        &self,
+        owner: &Owner,
+        source: ImageSource,
+    ) -> Result<Option<ImageInfo>> {
+        let header = self.read_header(owner, source).await?;
         Ok(header.map(|header| ImageInfo { metadata: header.metadata(), exif: header.exif }))
     }
 
@@ -59,11 +64,12 @@ impl ImageProcessor {
     /// of its magic bytes and has a [failure](Identity::failure).
     pub(crate) async fn identify(
         &self,
+        owner: &Owner,
         source: ImageSource,
         head: &Bytes,
         hint: Option<&str>,
     ) -> Result<Identity> {
-        let (info, failure) = match self.read_info(source).await {
+        let (info, failure) = match self.read_info(owner, source).await {
             Ok(info) => (info, None),
             Err(error) => (None, Some(error.failure_reason().ok_or(error)?)),
         };
@@ -72,7 +78,8 @@ impl ImageProcessor {
         Ok(Identity { mime_type, metadata, exif: exif.flatten(), failure })
     }
 
-    /// Makes all `renditions` from one decode: upright, in sRGB, without metadata, never enlarged.
+    /// Makes all `renditions` from one decode: upright, in sRGB, without metadata, never enlarged. The work
+    /// counts as that of the owner of the media.
     ///
     /// # Errors
     ///
@@ -87,11 +94,12 @@ impl ImageProcessor {
     /// part of the pixel budget.
     pub(crate) async fn render(
         &self,
+        owner: &Owner,
         source: ImageSource,
         renditions: &[Rendition],
     ) -> Result<Vec<Rendered>> {
         let transforms = renditions.iter().map(supported_transform).collect::<Result<Vec<_>>>()?;
-        let Some(header) = self.read_header(source.clone()).await? else {
+        let Some(header) = self.read_header(owner, source.clone()).await? else {
             let message = "renditions are made of images only, and the file is not an image";
             return Err(Error::new(ErrorKind::Unsupported, message));
         };
@@ -99,20 +107,20 @@ impl ImageProcessor {
         let transforms: Vec<_> =
             transforms.iter().map(|transform| transform.fitted_to(size)).collect();
         let pixels = self.count_pixels(&header, &transforms)?;
-        let permit = self.admission.admit_pixels(pixels, self.limits.timeout).await?;
+        let permit = self.admission.admit_pixels(owner, pixels, self.limits.timeout).await?;
         let limits = self.limits.clone();
         self.off_thread(move |deadline| {
-            let second_thread = permit.try_second_thread();
             let input = input::open(&source, deadline)?;
             let decoded = decode::decode(input, &header, &transforms, &limits)?;
             let images = resize::resize_all(decoded, &header, &transforms, deadline)?;
+            let second_thread = permit.try_second_thread();
             encode::encode_all(images, &transforms, second_thread.is_some(), deadline)
         })
         .await
     }
 
-    async fn read_header(&self, source: ImageSource) -> Result<Option<Header>> {
-        let permit = self.admission.admit_header_read(self.limits.timeout).await?;
+    async fn read_header(&self, owner: &Owner, source: ImageSource) -> Result<Option<Header>> {
+        let permit = self.admission.admit_header_read(owner, self.limits.timeout).await?;
         let limits = self.limits.clone();
         self.off_thread(move |deadline| {
             let _permit = permit;

@@ -41,7 +41,7 @@ impl Inner {
         let spooled = Spool { inner: self, used: Some(used) }.read(parts.body).await?;
         let hint = parts.content_type.as_deref();
         let source = image_source(&spooled.source);
-        let identity = self.images.identify(source, &spooled.head, hint).await?;
+        let identity = self.images.identify(owner, source, &spooled.head, hint).await?;
         let ahead = self.settings.variants == MakeVariants::Ahead && !parts.skips_processing;
         let status = match identity.is_image() && ahead {
             true => MediaStatus::Processing,

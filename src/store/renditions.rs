@@ -114,7 +114,7 @@ impl Inner {
     async fn render_now(&self, row: &MediaRow, wanted: &[Transform]) -> Result<Arc<[Rendered]>> {
         let (source, _file) = self.source(row).await?;
         let renditions: Vec<_> = wanted.iter().copied().map(Rendition::from).collect();
-        let rendered = self.images.render(source, &renditions).await?;
+        let rendered = self.images.render(&row.owner, source, &renditions).await?;
         if let Err(error) = self.cache_all(row, wanted, &rendered).await {
             // Rendering has succeeded, so the caller gets the result (promise R10).
             tracing::warn!(

@@ -6,6 +6,7 @@ use crate::{
     error::Result,
     image::{ImageLimits, ImageProcessor, ImageSource},
     media::{Exif, Metadata, Rendition},
+    owner::Owner,
 };
 
 /// The image processor of the backends, for this crate's own tests and benches.
@@ -13,12 +14,22 @@ use crate::{
 /// Clones share one pixel budget. A call needs a tokio runtime.
 #[doc(hidden)]
 #[derive(Debug, Clone)]
-pub struct Images(ImageProcessor);
+pub struct Images {
+    processor: ImageProcessor,
+    owner: Owner,
+}
 
 impl Images {
     /// Creates a processor with these limits.
     pub fn new(limits: ImageLimits) -> Self {
-        Self(ImageProcessor::new(limits))
+        let owner = Owner::new("images").expect("a valid owner");
+        Self { processor: ImageProcessor::new(limits), owner }
+    }
+
+    /// Returns the same processor and budget for the images of another owner.
+    #[must_use]
+    pub fn of_owner(&self, owner: Owner) -> Self {
+        Self { owner, ..self.clone() }
     }
 
     /// Reads the header of an image. Returns `None` if the type has no renditions.
@@ -27,7 +38,7 @@ impl Images {
     ///
     /// [`ErrorKind::Failed`](crate::ErrorKind::Failed) if the header is invalid or exceeds the limits.
     pub async fn read(&self, bytes: impl Into<Bytes>) -> Result<Option<(Metadata, Option<Exif>)>> {
-        let info = self.0.read_info(ImageSource::Bytes(bytes.into())).await?;
+        let info = self.processor.read_info(&self.owner, ImageSource::Bytes(bytes.into())).await?;
         Ok(info.map(|info| (info.metadata, info.exif)))
     }
 
@@ -41,7 +52,10 @@ impl Images {
         bytes: impl Into<Bytes>,
         renditions: &[Rendition],
     ) -> Result<Vec<Bytes>> {
-        let made = self.0.render(ImageSource::Bytes(bytes.into()), renditions).await?;
+        let made = self
+            .processor
+            .render(&self.owner, ImageSource::Bytes(bytes.into()), renditions)
+            .await?;
         Ok(made.into_iter().map(|rendered| rendered.bytes).collect())
     }
 }

@@ -21,6 +21,7 @@ mod p13_ranges;
 mod p14_ignored_parameters;
 mod p14_signed_urls;
 mod p16_cross_site;
+mod p17_fair_shares;
 mod p17_min_rate;
 mod r07_overload;
 mod u_tus;

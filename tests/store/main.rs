@@ -11,6 +11,7 @@ mod support;
 mod conformance;
 mod crash;
 mod failures;
+mod fair_shares;
 mod faults;
 mod folder;
 mod images;
