@@ -172,3 +172,70 @@ fn p20_files_are_private_under_any_umask() {
         );
     }
 }
+
+/// The child process that opens a folder under conditions of its parent, and prints the error.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+#[ignore = "needs a parent that confines it"]
+async fn opener() {
+    let Ok(folder) = std::env::var("TOWER_MEDIA_OPEN_FOLDER") else { return };
+    match Store::open(&folder).await {
+        Ok(_) => println!("opener: opened"),
+        Err(error) => println!("opener: {:?}: {error}", error.kind()),
+    }
+}
+
+/// Opens a folder in a process that is started by this command, and returns its output.
+#[cfg(target_os = "linux")]
+fn open_under(command: &[&str], folder: &std::path::Path) -> String {
+    let output = std::process::Command::new(command[0])
+        .args(&command[1..])
+        .arg(std::env::current_exe().unwrap())
+        .args(["folder::opener", "--exact", "--ignored", "--nocapture"])
+        .env("TOWER_MEDIA_OPEN_FOLDER", folder)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("opener: "), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    text
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn r09_a_folder_without_write_permission_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o500)).unwrap();
+    // Permissions do not bind root, unless it gives up the capability.
+    let is_bound = fs::write(folder.path().join("probe"), "").is_err();
+    let command: &[&str] =
+        if is_bound { &["env"] } else { &["setpriv", "--bounding-set=-dac_override"] };
+    let text = open_under(command, folder.path());
+    let path = folder.path().display();
+    let expected = format!("Unavailable: the media folder {path} is not writable");
+    assert!(text.contains(&expected), "{text}");
+}
+
+/// The system call that locks fails as on a file system without locks, which is a network file system that no
+/// test can mount alone.
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "needs strace"]
+fn r09_a_file_system_without_locks_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let fails = ["strace", "-f", "-o", "/dev/null", "-e", "inject=flock:error=ENOLCK"];
+    let text = open_under(&fails, folder.path());
+    assert!(text.contains("Unavailable") && text.contains("cannot be locked"), "{text}");
+    assert!(open_under(&["env"], folder.path()).contains("opened"));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+#[ignore = "needs root and tmpfs"]
+async fn r09_a_read_only_file_system_is_refused() {
+    let disk = crate::support::SmallDisk::mount();
+    disk.remount_read_only();
+    let refused = Store::open(disk.path()).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unavailable);
+    assert!(refused.to_string().contains("is not writable"), "{refused}");
+}

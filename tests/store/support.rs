@@ -90,3 +90,38 @@ pub async fn keep(store: &Store, bytes: impl Into<Bytes>, owner: &Owner) -> Medi
 pub async fn read(store: &Store, id: &MediaId, what: impl Into<Rendition>) -> Result<Bytes> {
     store.download(id, &what.into().into()).await?.into_bytes(1 << 30).await
 }
+
+/// A tmpfs of 4 MiB, which needs root. It is unmounted when dropped.
+#[cfg(target_os = "linux")]
+pub struct SmallDisk(TempDir);
+
+#[cfg(target_os = "linux")]
+impl SmallDisk {
+    pub fn mount() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        mount(&["-t", "tmpfs", "-o", "size=4m", "tmpfs"], folder.path());
+        Self(folder)
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn remount_read_only(&self) {
+        mount(&["-o", "remount,ro"], self.path());
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn mount(arguments: &[&str], folder: &Path) {
+    let status = std::process::Command::new("mount").args(arguments).arg(folder).status();
+    assert!(status.unwrap().success(), "mount {arguments:?}");
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily, because a failed test may still have files open.
+        let _ = std::process::Command::new("umount").arg("-l").arg(self.path()).status();
+    }
+}
