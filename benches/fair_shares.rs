@@ -7,7 +7,7 @@
 //!
 //! `first in, first out` is one queue for all owners, which the fair queue is for the work of a single owner.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "a bench")]
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "a bench")]
 
 #[path = "images/photo.rs"]
 mod photo;

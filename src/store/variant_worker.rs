@@ -1,4 +1,5 @@
-//! Background worker that makes variants ahead of requests, one image after the other.
+//! Background worker that makes variants ahead of requests, one image after the other. Owners take turns
+//! (promise P17).
 
 use std::{
     collections::HashMap,
@@ -6,15 +7,19 @@ use std::{
     time::Duration,
 };
 
-use super::{inner::Inner, renditions::variants};
+use super::{db::MediaRow, inner::Inner, renditions::variants};
 use crate::{
     error::{Error, ErrorKind, Result},
     id::MediaId,
     media::{FailureReason, MediaStatus},
+    owner::Owner,
 };
 
-/// Number of media per database query.
-const BATCH: usize = 32;
+/// Number of pending media among which the owners take turns.
+const WINDOW: usize = 256;
+
+/// Number of images until pending media are read again: the turns that a new owner waits for.
+const BATCH: usize = 8;
 
 /// Delay after a transient failure.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
@@ -54,10 +59,12 @@ pub(super) async fn run(inner: Weak<Inner>) {
 /// Makes the variants of a batch, and returns whether more may be pending. A transient failure of one image
 /// does not block the others.
 async fn process_batch(inner: Arc<Inner>, timeouts: &mut HashMap<MediaId, u32>) -> Result<bool> {
-    let ids = inner.db.processing(BATCH).await?;
+    let ids = inner.db.processing(WINDOW).await?;
+    timeouts.retain(|id, _| ids.contains(id));
     let mut failed = None;
-    for id in &ids {
-        let Err(error) = process(&inner, id).await else { continue };
+    for row in in_turns(&inner, &ids, timeouts).await? {
+        let id = &row.id;
+        let Err(error) = process(&inner, &row).await else { continue };
         let attempts = timeouts.entry(id.clone()).or_default();
         *attempts += 1;
         if error.kind() == ErrorKind::Timeout && *attempts >= ATTEMPTS {
@@ -67,17 +74,35 @@ async fn process_batch(inner: Arc<Inner>, timeouts: &mut HashMap<MediaId, u32>) 
             failed = Some(error);
         }
     }
-    timeouts.retain(|id, _| ids.contains(id));
     match failed {
-        None => Ok(ids.len() == BATCH),
+        None => Ok(ids.len() > BATCH),
         Some(error) => Err(error),
     }
 }
 
+/// The next batch: those without a failed attempt first, then the oldest image of each owner, then the second
+/// of each.
+async fn in_turns(
+    inner: &Inner,
+    ids: &[MediaId],
+    attempts: &HashMap<MediaId, u32>,
+) -> Result<Vec<MediaRow>> {
+    let mut counts: HashMap<Owner, usize> = HashMap::new();
+    let mut turns = Vec::new();
+    for id in ids {
+        let Some(row) = inner.db.get(id).await? else { continue };
+        let turn = counts.entry(row.owner.clone()).or_default();
+        *turn += 1;
+        turns.push((attempts.get(id).copied().unwrap_or_default(), *turn, row));
+    }
+    turns.sort_by_key(|(attempts, turn, _)| (*attempts, *turn));
+    Ok(turns.into_iter().take(BATCH).map(|(.., row)| row).collect())
+}
+
 /// Makes the variants of one image. Returns transient errors only.
-async fn process(inner: &Arc<Inner>, id: &MediaId) -> Result<()> {
-    let Some(row) = inner.db.get(id).await? else { return Ok(()) };
-    match inner.render(&row, &variants(&row)).await {
+async fn process(inner: &Arc<Inner>, row: &MediaRow) -> Result<()> {
+    let id = &row.id;
+    match inner.render(row, &variants(row)).await {
         Ok(_) => inner.db.set_status(id, MediaStatus::Ready, None).await.map(drop),
         Err(error) if error.is_transient() => Err(error),
         Err(error) => {

@@ -50,7 +50,8 @@ async fn says_so(backend: &impl MediaBackend) {
         let media = backend.upload(&ana, upload(bytes.clone())).await.unwrap();
         assert_failed(&media, mime_type, reason);
         assert_eq!(backend.get(&media.id).await.unwrap(), media);
-        let waited = backend.wait_until_ready(&media.id, Duration::ZERO).await.unwrap_err();
+        let waited =
+            backend.wait_until_ready(&media.id, Duration::from_secs(60)).await.unwrap_err();
         assert_eq!(waited.failure_reason(), Some(reason));
         for rendition in [Variant::Thumbnail.into(), Rendition::png(9)] {
             let refused = backend.download(&media.id, &rendition.into()).await.unwrap_err();
@@ -116,7 +117,9 @@ async fn variants_made_ahead_fail_with_a_reason() {
     let home = TestStore::with(builder().variants(MakeVariants::Ahead)).await;
     let media = keep(&home.store, cut(), &owner("ana")).await;
     let failed = home.store.wait_until_ready(&media.id, Duration::from_secs(60)).await.unwrap_err();
-    assert_eq!(failed.failure_reason(), Some(FailureReason::Unreadable));
+    assert_eq!(failed.kind(), ErrorKind::Failed);
+    let record = home.store.get(&media.id).await.unwrap();
+    assert_failed(&record, "image/jpeg", FailureReason::Unreadable);
 }
 
 #[tokio::test]

@@ -1,10 +1,13 @@
 //! P17: one owner's images leave room for those of others.
 
+use std::time::Duration;
+
 use futures_util::future::{join, join_all};
 use tower_media::{
     ErrorKind, InMemory, MediaId, Rendition, Result,
-    backend::{ImageLimits, MediaBackend},
-    media::Transform,
+    backend::{ImageLimits, MediaBackend, MediaBackendExt as _},
+    media::{SearchOptions, Transform},
+    store::MakeVariants,
 };
 
 use crate::support::{TestStore, builder, owner, picture, upload};
@@ -14,7 +17,7 @@ fn limits() -> ImageLimits {
     ImageLimits::new()
         .with_pixel_budget_per_owner(1)
         .with_max_waiting_per_owner(1)
-        .with_timeout(std::time::Duration::from_secs(120))
+        .with_timeout(Duration::from_secs(120))
 }
 
 /// Asks for many renditions of Ana's image and for one of each other owner's.
@@ -45,4 +48,21 @@ async fn p17_a_store_refuses_only_the_owner_who_floods() {
 #[tokio::test]
 async fn p17_memory_refuses_only_the_owner_who_floods() {
     others_are_answered(&InMemory::new().with_image_limits(limits())).await;
+}
+
+#[tokio::test]
+async fn p17_variants_ahead_are_made_in_turns_of_the_owners() {
+    let home = TestStore::with(builder().variants(MakeVariants::Ahead)).await;
+    let photo = picture("plain-2400x1600.jpg");
+    // Bytes behind the end marker make each a content of its own.
+    let uploads = (0..60_u8).map(|n| {
+        let bytes = [&photo[..], &[n]].concat();
+        async { home.store.upload(&owner("ana"), upload(bytes)).await.unwrap() }
+    });
+    join_all(uploads).await;
+    let other = home.store.upload(&owner("bob"), upload(photo.clone())).await.unwrap();
+    home.store.wait_until_ready(&other.id, Duration::from_secs(120)).await.unwrap();
+    let ready = SearchOptions::new().with_limit(1);
+    let ready = home.store.search(&owner("ana"), &ready).await.unwrap().total;
+    assert!(ready < 40, "{ready} of 60 images came first");
 }
