@@ -23,8 +23,6 @@ pub mod ids {}
 #[doc = include_str!("guide/uploads.md")]
 pub mod uploads {}
 
-// The page is about a feature.
-#[cfg(feature = "tus")]
 #[doc = include_str!("guide/resumable.md")]
 pub mod resumable {}
 

@@ -8,7 +8,8 @@
         feature = "images",
         feature = "remote",
         feature = "routes",
-        feature = "testkit"
+        feature = "testkit",
+        feature = "tus"
     )),
     allow(rustdoc::broken_intra_doc_links)
 )]

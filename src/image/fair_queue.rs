@@ -166,7 +166,7 @@ impl<K: Eq + Hash + Clone> State<K> {
         let heads = self.owners.iter().filter_map(|(owner, account)| {
             let head = account.queue.front()?;
             let fits = account.running + head.cost <= self.bounds.budget_per_owner;
-            // An owner that its own bound held back catches up with the others, and not ahead of them.
+            // Time in which its own bound held the owner back does not count as credit.
             let start = account.start.max(self.now);
             (fits || account.running == 0).then_some((start, head.ticket, owner, head.cost))
         });

@@ -166,7 +166,7 @@ fn p17_a_full_queue_refuses_its_owner_only() {
     let _held = poll(&mut held).expect("it is free").expect("it is free");
     let waiting = wait(&queue, &[(0, 1); 12]);
     let mut refused: Admitted<'_> = Box::pin(queue.admit(&0, 1));
-    assert_eq!(poll(&mut refused).expect("refused").err(), Some(Full::Owner));
+    assert_eq!(poll(&mut refused).expect("refused").expect_err("refused"), Full::Owner);
     let others = wait(&queue, &[(1, 1), (2, 1)]);
     drop(waiting);
     let mut again: Admitted<'_> = Box::pin(queue.admit(&0, 1));

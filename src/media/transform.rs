@@ -50,7 +50,7 @@ pub enum Format {
     Jpeg,
     /// `image/png`, which has no quality parameter
     Png,
-    /// `image/avif`: small files, slow to encode. [`Store`](crate::Store) needs the feature `avif` for it.
+    /// `image/avif`: small files, slow to encode. `Store` needs the feature `avif` for it.
     Avif,
 }
 

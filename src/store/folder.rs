@@ -19,6 +19,7 @@ pub(super) enum Sharing {
     /// Database and blobs of one process.
     Exclusive,
     /// Blobs of any number of processes; the database is elsewhere.
+    #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "SQLite is in the folder"))]
     Blobs,
     /// Incomplete uploads of any number of processes; database and blobs are elsewhere.
     Scratch,

@@ -6,6 +6,8 @@
 mod log;
 mod support;
 
+mod all_or_none;
+mod content_types;
 mod g05_no_oracle;
 mod g08_seeing_grants_nothing;
 mod g09_owner;
@@ -16,9 +18,11 @@ mod p08_safe_headers;
 mod p10_limits;
 mod p12_parameters;
 mod p13_ranges;
+mod p14_ignored_parameters;
 mod p14_signed_urls;
 mod p16_cross_site;
 mod p17_fair_shares;
+mod p17_min_rate;
 mod r07_overload;
 mod u_tus;
 mod u_tus_crash;

@@ -292,7 +292,7 @@ pub(crate) trait TransferQueries {
     /// returns.
     ///
     /// Id, owner, scopes, date, status and, unless another media item of the owner has it, the arrival stay
-    /// the same. There is no quota. Media that exists gets the scopes that it lacks, and the generation
+    /// the same. No quota applies. Media that exists gets the scopes that it lacks, and the generation
     /// does not matter.
     fn import(&self, media: TransferRow, generation: Generation)
     -> BoxFuture<'_, Result<Imported>>;

@@ -243,7 +243,7 @@ impl Pool {
             loop {
                 let conn = self.connections.acquire().await?;
                 let mut lease = Lease { conn, is_idle: false, pool: self };
-                // sqlx uses a statement that it has prepared, even if it is told not to.
+                // sqlx uses a statement that it has prepared, even with `persistent(false)`.
                 let is_usable = self.prepared.load(Ordering::Relaxed)
                     || lease.conn.cached_statements_size() == 0;
                 if is_usable && (attempt == 0 || lease.conn.ping().await.is_ok()) {

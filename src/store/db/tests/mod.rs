@@ -9,6 +9,7 @@ mod opening;
 mod ownership;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod protocol;
 mod removal;
 mod renditions;
 mod search;

@@ -228,7 +228,7 @@ async fn m01_collectors_claim_each_content_once() {
         claimed.expect("a claim")
     });
     assert_eq!(join_all(claims).await.iter().sum::<usize>(), 40);
-    // One that an upload holds is left alone, and nobody waits for it.
+    // One that an upload holds is left alone, and no collector waits for it.
     db.reserve("held").await;
     let mut upload = connection(&url).await;
     raw_sql("BEGIN; SELECT 1 FROM tower_media.contents FOR NO KEY UPDATE")
