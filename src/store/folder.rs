@@ -7,8 +7,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::blobs::create_private_dir;
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    util::create_private_dir,
+};
 
 /// Age of an incomplete upload that no process can still be writing.
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);

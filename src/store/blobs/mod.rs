@@ -12,7 +12,7 @@ pub(super) use self::{
         Blobs, all_blobs_prefix, all_renditions_prefix, blob_key, damaged, is_disk_full,
         parse_blob_key, parse_rendition_key, rendition_key, renditions_prefix,
     },
-    persist::{BlobRead, BlobSource, create_private_dir, new_temp_file, not_written},
+    persist::{BlobRead, BlobSource, new_temp_file, not_written},
 };
 #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
 pub(super) use self::{bucket::BucketConfig, presigner::Presigner};

@@ -18,7 +18,7 @@ use tokio_util::io::ReaderStream;
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    util::{blocking, byte_stream::ByteStream},
+    util::{blocking, byte_stream::ByteStream, create_private_dir},
 };
 
 /// Number of bytes of a file in one chunk of its stream.
@@ -108,15 +108,6 @@ pub(in crate::store) fn new_temp_file(incoming: &Path) -> io::Result<NamedTempFi
         }
         created => created,
     }
-}
-
-/// Creates a folder and its missing parents with mode 0700 (promise P20).
-pub(in crate::store) fn create_private_dir(folder: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 #[cfg(unix)]

@@ -28,6 +28,7 @@ use super::rejection::TusRejection;
 use crate::{
     error::{Error, ErrorKind, Result},
     owner::Owner,
+    util::create_private_dir,
 };
 
 /// The time between two background sweeps.
@@ -91,7 +92,7 @@ impl PartialUploads {
             let what = format!("the folder {} cannot be used for uploads", folder.display());
             Error::new(ErrorKind::Unavailable, what).with_source(error)
         };
-        create_private(folder).map_err(|error| failed(error.into()))?;
+        create_private_dir(folder).map_err(|error| failed(error.into()))?;
         let local =
             LocalFileSystem::new_with_prefix(folder).map_err(|error| failed(error.into()))?;
         let store = Arc::new(local.with_fsync(true));
@@ -426,14 +427,6 @@ impl PartialUpload {
     fn is_expired(&self, after: Duration) -> bool {
         self.modified.elapsed().is_ok_and(|age| age >= after)
     }
-}
-
-/// Creates a folder that other users of the machine cannot enter.
-fn create_private(folder: &path::Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.recursive(true).create(folder)
 }
 
 fn part_name(offset: u64) -> String {
